@@ -1,0 +1,1 @@
+//! Image kernels: plain functions on slices.
