@@ -1,1 +1,4 @@
 //! Image kernels: plain functions on slices.
+
+pub mod ellipse;
+pub mod raster;
