@@ -1,1 +1,10 @@
-//! Core.
+//! Everything of Ferrule that is not a terminal and not a plug-in.
+//!
+//! Nothing here names a terminal, an environment variable or a home directory: paths and values are given.
+
+pub mod ids;
+pub mod protocol;
+pub mod report;
+pub mod settings;
+pub mod worker;
+pub mod workspace;

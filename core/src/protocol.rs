@@ -1,0 +1,243 @@
+//! What clients and the engine say to each other: one JSON object a line over the workspace's Unix socket.
+//!
+//! The client speaks first (`{"hello": …}`), the engine answers with its own hello or with one line of error and closes.
+//! After that every request carries an `id`, and exactly one answer carries it back; events come between, once asked for.
+//! A person can speak it with `socat`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
+    report::{CaptureState, Outcome},
+};
+
+/// Counted up when an older side could not understand a newer one.
+pub const PROTOCOL: u32 = 1;
+
+/// The longest line that either side accepts, in bytes.
+pub const MAX_LINE: usize = 1 << 20;
+
+/// Client to engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ClientLine {
+    Hello(Hello),
+    Request { id: u64, body: Request },
+}
+
+/// Engine to client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineLine {
+    Hello(Hello),
+    Answer {
+        id: u64,
+        body: Answer,
+    },
+    Event(Event),
+    /// Before the engine closes the line, and why.
+    Refused(Refusal),
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    pub protocol: u32,
+    /// `ferrule 0.1.0`.
+    pub software: String,
+    pub pid: u32,
+}
+
+/// What a client can ask.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
+pub enum Request {
+    Status,
+    /// Events from now on; the answer is the status they start from.
+    Subscribe,
+    /// Ends the engine after what is in hand. Queued captures wait for the next start.
+    Stop,
+    /// Looks into every source now.
+    Rescan,
+    /// Queues failed captures again: these, or all.
+    Retry {
+        captures: Option<Vec<CaptureId>>,
+    },
+    /// Queues images for another pass through the pipeline in force.
+    Reinspect {
+        images: Vec<ImageId>,
+    },
+    /// Takes a plug-in out of quarantine and queues what is incomplete because of it.
+    Release {
+        plugin: PluginId,
+    },
+    /// Stops or goes on taking work from the queue; what is in hand is finished.
+    Pause {
+        paused: bool,
+    },
+}
+
+/// What comes back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum Answer {
+    Status(Box<Status>),
+    /// Done; how many things it touched.
+    Ok {
+        count: u64,
+    },
+    Refused(Refusal),
+}
+
+/// A request that cannot be met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    pub message: String,
+    /// What the person can do.
+    pub hint: String,
+}
+
+/// Captures by state. `seen` is always their sum.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub seen: u64,
+    pub settling: u64,
+    pub queued: u64,
+    pub running: u64,
+    pub done: u64,
+    pub duplicate: u64,
+    pub failed: u64,
+    pub ignored: u64,
+    pub replaced: u64,
+}
+
+impl Counts {
+    /// The count of that state.
+    #[must_use]
+    pub fn of(&self, state: CaptureState) -> u64 {
+        match state {
+            CaptureState::Settling => self.settling,
+            CaptureState::Queued => self.queued,
+            CaptureState::Running => self.running,
+            CaptureState::Done => self.done,
+            CaptureState::Duplicate => self.duplicate,
+            CaptureState::Failed => self.failed,
+            CaptureState::Ignored => self.ignored,
+            CaptureState::Replaced => self.replaced,
+        }
+    }
+
+    /// A place for the count of that state; `seen` is the caller's to keep.
+    pub fn of_mut(&mut self, state: CaptureState) -> &mut u64 {
+        match state {
+            CaptureState::Settling => &mut self.settling,
+            CaptureState::Queued => &mut self.queued,
+            CaptureState::Running => &mut self.running,
+            CaptureState::Done => &mut self.done,
+            CaptureState::Duplicate => &mut self.duplicate,
+            CaptureState::Failed => &mut self.failed,
+            CaptureState::Ignored => &mut self.ignored,
+            CaptureState::Replaced => &mut self.replaced,
+        }
+    }
+
+    /// Makes `seen` the sum of all states.
+    pub fn add_up(&mut self) {
+        self.seen = CaptureState::ALL.iter().map(|state| self.of(*state)).sum();
+    }
+}
+
+/// The engine at a glance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub software: String,
+    pub pid: u32,
+    /// RFC 3339, UTC.
+    pub started: String,
+    pub workspace: String,
+    pub database: String,
+    pub generation: u64,
+    pub pipeline: Option<PipelineId>,
+    pub counts: Counts,
+    pub paused: bool,
+    /// Captures done a second, over the last ten.
+    pub per_second: f64,
+    /// Milliseconds from complete file to committed result, over the last 1,000 captures.
+    pub p50_ms: Option<f64>,
+    pub p95_ms: Option<f64>,
+    pub workers: Vec<WorkerStatus>,
+    pub sources: Vec<SourceStatus>,
+    pub plugins: Vec<PluginStatus>,
+    /// Standing troubles, each one line with its remedy: a source gone, a disk full, a bad configuration.
+    pub problems: Vec<String>,
+}
+
+/// One worker process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkerStatus {
+    pub pid: u32,
+    pub busy: bool,
+    pub jobs: u64,
+    pub memory_mb: u64,
+}
+
+/// One watched directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceStatus {
+    pub name: String,
+    /// Escaped for display.
+    pub path: String,
+    /// What is wrong with it, if anything.
+    pub problem: Option<String>,
+}
+
+/// One plug-in of the pipeline in force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PluginStatus {
+    pub slot: String,
+    pub id: PluginId,
+    pub version: String,
+    pub build: BuildHash,
+    pub quarantined: bool,
+    /// Why it is quarantined, or was last refused.
+    pub problem: Option<String>,
+    /// Median milliseconds a capture over its slot.
+    pub ms: Option<f64>,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum Event {
+    /// A capture's state changed and is committed.
+    Capture(Box<CaptureEvent>),
+    /// At most a few a second, and only when something in it changed.
+    Status(Box<Status>),
+    /// A line for the log; `level` as in `log.level`.
+    Log { at: String, level: String, message: String },
+    /// The engine is about to end.
+    Stopping,
+}
+
+/// A capture in its new state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaptureEvent {
+    pub capture: CaptureId,
+    pub source: String,
+    /// Escaped for display.
+    pub path: String,
+    /// The exact bytes, where the escaped form is not exact.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub path_b64: Option<String>,
+    pub state: CaptureState,
+    pub image: Option<ImageId>,
+    pub has_defect: Option<bool>,
+    pub verdict: Option<Outcome>,
+    pub defects: Option<u32>,
+    /// Names of plug-ins whose results are missing.
+    pub incomplete: Vec<String>,
+    /// Why it failed.
+    pub message: Option<String>,
+    /// Milliseconds in the worker.
+    pub ms: Option<f64>,
+}

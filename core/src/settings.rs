@@ -1,0 +1,173 @@
+//! Every setting as a typed value. `config/ferrule.toml` holds the defaults and a line of why for each; the `config`
+//! module lays a workspace's file over it and knows where each value came from. Nothing here reads a file.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ids::PluginId, report::Severity, worker::messages::ParameterValue};
+
+/// All settings of a workspace, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// `[[capture]]`: the sources.
+    pub sources: Vec<Source>,
+    pub capture: Capture,
+    pub pipeline: Slots,
+    /// `[plugin.<id>]`: parameters that differ from the plug-in's defaults. Checked against descriptors later.
+    pub parameters: BTreeMap<PluginId, BTreeMap<String, ParameterValue>>,
+    pub plugins: Plugins,
+    pub workers: Workers,
+    pub label: Severities,
+    pub dataset: Dataset,
+    pub screen: Screen,
+    pub log: Log,
+}
+
+/// One watched directory with its microscope's settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// Unique among sources; by default the last part of the path.
+    pub name: String,
+    /// Absolute.
+    pub path: PathBuf,
+    pub recursive: bool,
+    /// Name of a fibre type in `config/fibres` (or of a file); gives the scale.
+    pub fibre: Option<String>,
+    pub core_um: Option<f64>,
+    pub cladding_um: Option<f64>,
+    pub pixel_aspect: Option<f64>,
+    pub um_per_px: Option<f64>,
+    /// List the directory every few seconds instead of trusting the kernel's notices (network mounts).
+    pub poll: bool,
+    /// Regular expression with named groups (job, port, side …) over file names.
+    pub name_pattern: Option<String>,
+}
+
+/// `[intake]`: what counts as a capture, and when it is complete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Capture {
+    /// Lower case, without dots.
+    pub extensions: Vec<String>,
+    /// A file that stood still for so long, with no writer, is complete.
+    pub settle_ms: u64,
+    /// Shortest time between two listings of a source.
+    pub reconcile_ms: u64,
+    /// A picture that does not decode is tried again this often while it may still be changing.
+    pub decode_retries: u32,
+}
+
+/// `[pipeline]`: plug-ins by slot, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Slots {
+    pub segment: Vec<PluginId>,
+    pub detect: Vec<PluginId>,
+    pub measure: Vec<PluginId>,
+    pub grade: Vec<PluginId>,
+    pub min_confidence: f64,
+}
+
+/// `[plugins]`: which libraries are trusted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plugins {
+    pub trust: Trust,
+    /// Build hashes accepted when `trust = "pinned"`.
+    pub pinned: Vec<String>,
+    /// A library that stood still for so long is complete.
+    pub settle_ms: u64,
+    /// A plug-in is set aside after bringing workers down on so many captures in a row.
+    pub quarantine_after: u32,
+}
+
+/// Whose libraries are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trust {
+    /// Owned by the user or root, writable by nobody else.
+    Owner,
+    /// Also listed in `plugins.pinned`.
+    Pinned,
+}
+
+/// `[workers]`: how many, and what each may take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Workers {
+    /// 0 means one a core, less one, at least one.
+    pub count: usize,
+    pub memory_mb: u64,
+    /// Shortest deadline of a capture.
+    pub deadline_ms: u64,
+    /// Added for each megapixel.
+    pub deadline_ms_per_mpx: u64,
+    /// Larger pictures are refused before they are decoded.
+    pub max_megapixels: f64,
+    pub max_file_mb: u64,
+}
+
+/// `[label]`: what makes a capture `has_defect`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Severities {
+    pub min_confidence: f64,
+    pub min_severity: Severity,
+}
+
+/// `[dataset]`: what is kept on disk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// Absolute.
+    pub path: PathBuf,
+    pub images: ImageLinks,
+    pub masks: MaskFormat,
+    /// New work waits while less than this is free.
+    pub min_free_mb: u64,
+}
+
+/// How a picture comes into `dataset/images`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageLinks {
+    /// A reflink where the file system has them.
+    Copy,
+    /// Changes when the microscope rewrites its file in place.
+    Hardlink,
+    Symlink,
+}
+
+/// How masks are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MaskFormat {
+    Png,
+    Npy,
+    Both,
+    None,
+}
+
+/// `[screen]`: the workbench.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Screen {
+    pub picture: PictureProtocol,
+    pub theme: String,
+    pub mouse: bool,
+}
+
+/// How pictures reach the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PictureProtocol {
+    Auto,
+    Kitty,
+    Sixel,
+    Iterm,
+    Halfblocks,
+    /// Drawn with characters only.
+    Outline,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    pub max_mb: u64,
+}

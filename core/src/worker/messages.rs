@@ -1,0 +1,157 @@
+//! What engine and worker say to each other: postcard frames over a socket pair, each after its length (u32, little
+//! endian). Whatever a worker sends is untrusted input and is checked by the engine before it is believed.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{BuildHash, ImageId, PipelineId, PluginId},
+    report::{Failure, Inspection},
+    settings::{ImageLinks, MaskFormat, Severities},
+};
+
+/// A plug-in in a pipeline, with everything needed to load it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    pub plugin: PluginId,
+    pub version: String,
+    pub build: BuildHash,
+    /// Its private copy in the store, named by its hash.
+    pub library: PathBuf,
+    /// Only what differs from its defaults, by name.
+    pub parameters: Vec<(String, ParameterValue)>,
+}
+
+/// A parameter's value as configuration and frames carry it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ParameterValue {
+    Bool(bool),
+    Integer(i64),
+    Real(f64),
+    Text(String),
+}
+
+/// The slots with their plug-ins, and what the host itself needs to know to run them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pipeline {
+    pub id: PipelineId,
+    /// Tried in order; the first that is confident enough is taken.
+    pub segment: Vec<Stage>,
+    pub detect: Vec<Stage>,
+    pub measure: Vec<Stage>,
+    pub grade: Vec<Stage>,
+    /// A segmenter below this confidence of the cladding hands over to the next one listed.
+    pub min_confidence: f64,
+    pub label: Severities,
+}
+
+/// What the picture's source says about it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Optics {
+    pub um_per_px: Option<f64>,
+    /// Width of a pixel divided by its height.
+    pub pixel_aspect: Option<f64>,
+    /// Outer diameter of the glass, from the fibre type.
+    pub cladding_um: Option<f64>,
+    pub core_um: Option<f64>,
+}
+
+/// What a job leaves on disk, in the worker's staging folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Artefacts {
+    pub masks: MaskFormat,
+    /// How the picture itself comes into the dataset.
+    pub images: ImageLinks,
+}
+
+/// Engine to worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// Load what is new, make the instances; answered by `Ready` or `Refused`.
+    Configure(Box<Pipeline>),
+    Inspect(Box<Job>),
+}
+
+/// One capture to inspect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    pub job: u64,
+    /// Path bytes as the file system has them.
+    #[serde(with = "path_bytes")]
+    pub path: PathBuf,
+    /// What the content must hash to; `None` takes whatever is there (`ferrule inspect`).
+    pub expected: Option<ImageId>,
+    pub optics: Optics,
+    /// Plug-ins to leave out, because they brought workers down on this capture.
+    pub without: Vec<PluginId>,
+    /// Write artefacts into this folder (inside the worker's staging), else write nothing.
+    pub staging: Option<(PathBuf, Artefacts)>,
+    /// Put the mask of defects (one byte a pixel: the defect's place in the list, from 1) into the answer.
+    pub want_mask: bool,
+}
+
+/// Worker to engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// The pipeline is loaded.
+    Ready {
+        pipeline: PipelineId,
+    },
+    /// The pipeline cannot be loaded; names the plug-in and why.
+    Refused {
+        pipeline: PipelineId,
+        plugin: Option<PluginId>,
+        reason: String,
+    },
+    /// Before each plug-in call: whose turn it is, so that a crash has a name.
+    Turn {
+        job: u64,
+        plugin: PluginId,
+    },
+    Done(Box<Answer>),
+}
+
+/// The end of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    pub job: u64,
+    pub result: Result<Inspection, Failure>,
+    /// Names of the files written into the job's staging folder, in the order in which they belong to
+    /// `dataset/{masks,defects}`; plain names without separators.
+    pub artefacts: Vec<StagedFile>,
+    pub mask: Option<Vec<u8>>,
+}
+
+/// A file in staging and the dataset folder that it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedFile {
+    pub folder: ArtefactFolder,
+    pub name: String,
+}
+
+/// Folders of a dataset that workers fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ArtefactFolder {
+    Masks,
+    Defects,
+}
+
+/// Paths as bytes: serde's own form refuses names that are not UTF-8.
+mod path_bytes {
+    use std::{
+        ffi::OsString,
+        os::unix::ffi::{OsStrExt, OsStringExt},
+        path::{Path, PathBuf},
+    };
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().as_bytes().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        Vec::<u8>::deserialize(deserializer).map(|bytes| PathBuf::from(OsString::from_vec(bytes)))
+    }
+}

@@ -1,0 +1,3 @@
+//! Workers: child processes that hold plug-ins, decode captures and run the pipeline.
+
+pub mod messages;

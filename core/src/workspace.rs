@@ -1,0 +1,104 @@
+//! Where things are in a workspace. A workspace is a folder with `ferrule.toml`; nothing here touches the disk.
+
+use std::path::{Path, PathBuf};
+
+/// The file that makes a folder a workspace.
+pub const CONFIGURATION: &str = "ferrule.toml";
+
+/// A workspace's places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// The workspace at this absolute path.
+    #[must_use]
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    #[must_use]
+    pub fn configuration(&self) -> PathBuf {
+        self.root.join(CONFIGURATION)
+    }
+
+    /// The developer's plug-ins.
+    #[must_use]
+    pub fn plugins(&self) -> PathBuf {
+        self.root.join("plugins")
+    }
+
+    /// Log and plug-in store.
+    #[must_use]
+    pub fn private(&self) -> PathBuf {
+        self.root.join(".ferrule")
+    }
+
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.private().join("engine.log")
+    }
+
+    /// Content-addressed copies of plug-in libraries.
+    #[must_use]
+    pub fn plugin_store(&self) -> PathBuf {
+        self.private().join("store")
+    }
+}
+
+/// A dataset's places. `index.sqlite` and the lock lie in its root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatasetPaths {
+    root: PathBuf,
+}
+
+impl DatasetPaths {
+    /// The dataset at this absolute path.
+    #[must_use]
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.root.join("index.sqlite")
+    }
+
+    /// Held by the one engine; holds its pid, start time and socket path.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.root.join("engine.lock")
+    }
+
+    #[must_use]
+    pub fn images(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
+    #[must_use]
+    pub fn masks(&self) -> PathBuf {
+        self.root.join("masks")
+    }
+
+    #[must_use]
+    pub fn defects(&self) -> PathBuf {
+        self.root.join("defects")
+    }
+
+    /// Where workers write before the engine publishes.
+    #[must_use]
+    pub fn staging(&self) -> PathBuf {
+        self.root.join(".staging")
+    }
+}
