@@ -155,6 +155,8 @@ pub struct Defect {
     /// `id version` of the plug-in whose part leads.
     pub plugin: String,
     pub parts: Vec<Part>,
+    /// The mask as runs (y, x, length) in rising order. Stored and drawn; `ferrule inspect --json` leaves it out.
+    pub mask: Vec<[u32; 3]>,
 }
 
 /// What one detector said of a merged defect.
