@@ -2,6 +2,7 @@
 //!
 //! Nothing here names a terminal, an environment variable or a home directory: paths and values are given.
 
+pub mod host;
 pub mod ids;
 pub mod protocol;
 pub mod report;

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    host::card::DescriptorCard,
     ids::{BuildHash, ImageId, PipelineId, PluginId},
     report::{Failure, Inspection},
     settings::{ImageLinks, MaskFormat, Severities},
+    worker::sandbox::SandboxReport,
 };
 
 /// A plug-in in a pipeline, with everything needed to load it.
@@ -71,6 +73,11 @@ pub enum ToWorker {
     /// Load what is new, make the instances; answered by `Ready` or `Refused`.
     Configure(Box<Pipeline>),
     Inspect(Box<Job>),
+    /// Open this library, say what is in it, and try each plug-in on a small picture; answered by `Turn`s and `Probed`.
+    /// Only ever sent to a child that is thrown away afterwards.
+    Probe {
+        library: PathBuf,
+    },
 }
 
 /// One capture to inspect.
@@ -94,6 +101,11 @@ pub struct Job {
 /// Worker to engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FromWorker {
+    /// First of all, before any plug-in is loaded.
+    Started {
+        sandbox: SandboxReport,
+    },
+    Probed(Result<Vec<DescriptorCard>, String>),
     /// The pipeline is loaded.
     Ready {
         pipeline: PipelineId,
