@@ -3,6 +3,8 @@
 //! Nothing here names a terminal, an environment variable or a home directory: paths and values are given.
 
 pub mod host;
+pub mod client;
+pub mod engine;
 pub mod ids;
 pub mod protocol;
 pub mod report;

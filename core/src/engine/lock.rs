@@ -1,0 +1,142 @@
+//! One engine a dataset: the lock beside `index.sqlite`. It also tells clients where the socket is; they look nowhere else.
+//!
+//! The kernel's lock on the open file says whether an engine lives, never the file's text: a lock left by a killed
+//! engine heals itself.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use crate::workspace::DatasetPaths;
+
+/// What the lock file says of the engine that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    pub pid: u32,
+    /// RFC 3339, UTC.
+    pub started: String,
+    pub socket: PathBuf,
+    pub software: String,
+}
+
+/// Why the lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    #[error("an engine already runs for {dataset} (pid {pid}); `ferrule status` shows it, `ferrule stop` ends it")]
+    Held { dataset: String, pid: String },
+    #[error("{path}: {source}; the dataset must be on a disk that you can write to")]
+    Io { path: String, source: io::Error },
+}
+
+/// The lock, held until it is dropped or the process ends in any way.
+#[derive(Debug)]
+pub struct EngineLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl EngineLock {
+    /// Takes the lock of that dataset.
+    ///
+    /// # Errors
+    /// Another engine holds it, or the file cannot be made.
+    pub fn take(paths: &DatasetPaths) -> Result<Self, LockError> {
+        let path = paths.lock();
+        let trouble = |source| LockError::Io { path: path.display().to_string(), source };
+        let file = open(&path).map_err(trouble)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { file, path }),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let pid = read(&path).ok().flatten().map_or_else(|| "unknown".into(), |holder| holder.pid.to_string());
+                Err(LockError::Held { dataset: paths.root().display().to_string(), pid })
+            }
+            Err(errno) => Err(trouble(errno.into())),
+        }
+    }
+
+    /// Writes who holds it. In place, because the kernel's lock is on this very file.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn announce(&mut self, holder: &Holder) -> Result<(), LockError> {
+        let text = serde_json::to_string(holder).unwrap_or_default();
+        let mut write = || {
+            self.file.rewind()?;
+            self.file.write_all(text.as_bytes())?;
+            self.file.set_len(text.len() as u64)
+        };
+        write().map_err(|source| LockError::Io { path: self.path.display().to_string(), source })
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// The engine that holds the dataset's lock right now, as it announced itself. `None` where none runs; an engine that
+/// has not announced itself yet is `None` too.
+///
+/// # Errors
+/// The lock file exists and cannot be read.
+pub fn holder(paths: &DatasetPaths) -> io::Result<Option<Holder>> {
+    let path = paths.lock();
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        // Nobody holds it: what it says is left from an engine that is gone.
+        Ok(()) => Ok(None),
+        Err(rustix::io::Errno::WOULDBLOCK) => read(&path),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn read(path: &Path) -> io::Result<Option<Holder>> {
+    let mut text = String::new();
+    File::open(path)?.read_to_string(&mut text)?;
+    Ok(serde_json::from_str(&text).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder_of(pid: u32) -> Holder {
+        Holder {
+            pid,
+            started: "2026-01-01T00:00:00Z".into(),
+            socket: "/run/x.sock".into(),
+            software: "ferrule 0".into(),
+        }
+    }
+
+    #[test]
+    fn a_second_engine_is_refused_and_told_who_holds_the_dataset() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = DatasetPaths::at(folder.path());
+        let mut lock = EngineLock::take(&paths).unwrap();
+        lock.announce(&holder_of(4711)).unwrap();
+        let refusal = EngineLock::take(&paths).unwrap_err().to_string();
+        assert!(refusal.contains("pid 4711"), "{refusal}");
+        assert_eq!(holder(&paths).unwrap(), Some(holder_of(4711)));
+    }
+
+    #[test]
+    fn a_lock_left_behind_heals_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = DatasetPaths::at(folder.path());
+        let mut lock = EngineLock::take(&paths).unwrap();
+        lock.announce(&holder_of(4711)).unwrap();
+        drop(lock);
+        assert_eq!(holder(&paths).unwrap(), None, "its text is still there, its holder is not");
+        EngineLock::take(&paths).unwrap().announce(&holder_of(12)).unwrap();
+    }
+}

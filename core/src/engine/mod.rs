@@ -1,0 +1,3 @@
+//! The engine: the process that owns a workspace.
+
+pub mod lock;
