@@ -2,9 +2,9 @@
 //!
 //! Nothing here names a terminal, an environment variable or a home directory: paths and values are given.
 
-pub mod host;
 pub mod client;
 pub mod engine;
+pub mod host;
 pub mod ids;
 pub mod protocol;
 pub mod report;

@@ -1,6 +1,8 @@
 //! Workers: child processes that hold plug-ins, decode captures and run the pipeline.
 
 pub mod arguments;
+pub mod child;
+mod filter;
 pub mod frames;
 pub mod launch;
 pub mod messages;
