@@ -3,3 +3,4 @@
 //! The engine's process never opens a library: it reads files and asks a child. Only workers and probes load.
 
 pub mod card;
+pub mod loader;

@@ -1,0 +1,240 @@
+//! A plug-in for each slot that does everything a plug-in must not, as its parameter `fault` says; `none` behaves.
+//!
+//! `only_width` restricts the fault to pictures of that width (0: all), so that a test chooses which captures suffer.
+//! Nothing here is ever shipped: the tests load it to show that a worker contains it.
+
+use std::{fs, path::Path, process, thread, time::Duration};
+
+use ferrule_abi::{
+    BoundingBox, Defect, DefectKind, Descriptor, Detections, Detector, Ellipse, Feature, GradeInput, Grader, ImageView,
+    Measurements, Measurer, Outcome, ParameterKind, ParameterSpec, Parameters, Plugin, PluginError, RVec, Run,
+    Segmentation, SegmentationView, Segmenter, Severity, Slot, Value, Verdict, Zone, ZoneName, export_plugins,
+};
+
+/// What goes wrong. The last four make the answer a lie, or no answer, without harming the process.
+pub const FAULTS: [&str; 16] = [
+    "none",
+    "panic",
+    "segfault",
+    "abort",
+    "exit",
+    "loop",
+    "sleep",
+    "stack-overflow",
+    "memory",
+    "kill-parent",
+    "delete-capture",
+    "stderr-flood",
+    "error",
+    "lie-nan",
+    "lie-box",
+    "many-defects",
+];
+
+/// Faults of the whole process, and `error`. Those that lie are left to the slot.
+fn misbehave(fault: &str, capture: &str) -> Result<(), PluginError> {
+    match fault {
+        "error" => return Err(PluginError::new("a deliberate\nerror \x1b[31mwith colour")),
+        #[expect(clippy::panic, reason = "the fault that was asked for")]
+        "panic" => panic!("a deliberate panic"),
+        "segfault" => {
+            let nowhere = std::hint::black_box(8 as *mut u8);
+            // SAFETY: none; this is the fault that was asked for.
+            unsafe { nowhere.write_volatile(1) };
+        }
+        "abort" => process::abort(),
+        "exit" => process::exit(0),
+        "loop" => loop {
+            std::hint::spin_loop();
+        },
+        "sleep" => thread::sleep(Duration::from_secs(3600)),
+        "stack-overflow" => {
+            std::hint::black_box(deeper(1));
+        }
+        "memory" => {
+            let mut hoard = Vec::new();
+            loop {
+                // Written, so that it is really taken.
+                hoard.push(vec![1_u8; 16 << 20]);
+                std::hint::black_box(&hoard);
+            }
+        }
+        "kill-parent" => {
+            let parent = std::os::unix::process::parent_id();
+            // Without a shell: starting one is refused as well.
+            // SAFETY: a plain system call.
+            unsafe { kill(parent.cast_signed(), 9) };
+        }
+        "delete-capture" => {
+            let _ = fs::remove_file(capture);
+            let _ = fs::write(capture, "overwritten");
+            let _ = fs::rename(capture, Path::new(capture).with_extension("gone"));
+        }
+        "stderr-flood" => {
+            let line = [b'x'; 4096];
+            let mut stderr = std::io::stderr();
+            for _ in 0..4096 {
+                let _ = std::io::Write::write_all(&mut stderr, &line);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+unsafe extern "C" {
+    fn kill(pid: i32, signal: i32) -> i32;
+}
+
+#[expect(unconditional_recursion, reason = "the fault that was asked for")]
+fn deeper(depth: u64) -> u64 {
+    let here = std::hint::black_box([depth; 256]);
+    deeper(depth + 1) + here[(depth % 256) as usize]
+}
+
+struct Moods {
+    fault: String,
+    only_width: i64,
+    capture: String,
+}
+
+impl Moods {
+    fn specs() -> Vec<ParameterSpec> {
+        vec![
+            ParameterSpec::choice("fault", "none", &FAULTS, "what goes wrong"),
+            ParameterSpec::choice("when", "call", &["call", "create"], "when it goes wrong"),
+            ParameterSpec::integer("only_width", 0, 0, 100_000, "px", "only on pictures of this width; 0 means all"),
+            ParameterSpec {
+                name: "capture".into(),
+                kind: ParameterKind::Text,
+                default: Value::Text("".into()),
+                unit: "".into(),
+                help: "the file that `delete-capture` goes for".into(),
+            },
+        ]
+    }
+
+    fn create(parameters: &Parameters) -> Result<Self, PluginError> {
+        let moods = Self {
+            fault: parameters.text("fault")?.to_owned(),
+            only_width: parameters.integer("only_width")?,
+            capture: parameters.text("capture")?.to_owned(),
+        };
+        if parameters.text("when")? == "create" {
+            misbehave(&moods.fault, &moods.capture)?;
+            return Ok(Self { fault: "none".into(), ..moods });
+        }
+        Ok(moods)
+    }
+
+    /// The fault for a picture of this width, after those that need no answer have happened.
+    fn strike(&self, width: u32) -> Result<&str, PluginError> {
+        if self.only_width != 0 && self.only_width != i64::from(width) {
+            return Ok("none");
+        }
+        misbehave(&self.fault, &self.capture)?;
+        Ok(&self.fault)
+    }
+}
+
+macro_rules! misbehaving {
+    ($($plugin:ident = $id:literal in $slot:ident),+) => {$(
+        struct $plugin(Moods);
+
+        impl Plugin for $plugin {
+            fn descriptor() -> Descriptor {
+                Descriptor::new($id, "0.1.0", Slot::$slot, "misbehaves on request").with_parameters(Moods::specs())
+            }
+            fn create(parameters: &Parameters) -> Result<Self, PluginError> {
+                Moods::create(parameters).map(Self)
+            }
+        }
+    )+};
+}
+
+misbehaving!(
+    BadSegment = "misbehaving-segment" in Segment,
+    BadDetect = "misbehaving-detect" in Detect,
+    BadMeasure = "misbehaving-measure" in Measure,
+    BadGrade = "misbehaving-grade" in Grade
+);
+
+impl Segmenter for BadSegment {
+    /// A fibre in the middle of the picture.
+    fn segment(&mut self, image: &ImageView<'_>) -> Result<Segmentation, PluginError> {
+        let fault = self.0.strike(image.width)?;
+        let (w, h) = (f64::from(image.width), f64::from(image.height));
+        let zone = |name, share: f64| {
+            let radius = if fault == "lie-nan" { f64::NAN } else { w.min(h) * share };
+            let outline = Ellipse { cx: w / 2.0, cy: h / 2.0, ax: radius, by: radius, angle_deg: 0.0 };
+            Zone { name, outline, confidence: 0.9 }
+        };
+        let zones = vec![zone(ZoneName::Core, 0.05), zone(ZoneName::Cladding, 0.3), zone(ZoneName::Ferrule, 0.5)];
+        let labels = if fault == "lie-box" { RVec::from(vec![9; 7]) } else { RVec::new() };
+        Ok(Segmentation { zones: zones.into(), labels, attributes: RVec::new() })
+    }
+}
+
+impl Detector for BadDetect {
+    /// One particle of 4 x 3 pixels at (10, 12), where the picture has room for it.
+    fn detect(&mut self, image: &ImageView<'_>, _: &SegmentationView<'_>) -> Result<Detections, PluginError> {
+        let fault = self.0.strike(image.width)?;
+        let particle = |x: u32, y: u32| Defect {
+            kind: DefectKind::Particle,
+            severity: Severity::Medium,
+            confidence: if fault == "lie-nan" { f64::NAN } else { 0.8 },
+            bbox: BoundingBox { x, y, width: 4, height: 3 },
+            x: f64::from(x) + 1.5,
+            y: f64::from(y) + 1.0,
+            area_px: 12,
+            length_px: 4.0,
+            width_px: 3.0,
+            angle_deg: 0.0,
+            mask: (y..y + 3).map(|y| Run { y, x, length: 4 }).collect(),
+            attributes: RVec::new(),
+        };
+        let defects: RVec<Defect> = match fault {
+            "lie-box" => RVec::from(vec![particle(image.width + 5, 3)]),
+            "many-defects" => (0..20_000).map(|_| particle(0, 0)).collect(),
+            _ if image.width < 14 || image.height < 15 => RVec::new(),
+            _ => RVec::from(vec![particle(10, 12)]),
+        };
+        Ok(Detections { defects, attributes: RVec::new() })
+    }
+}
+
+impl Measurer for BadMeasure {
+    /// How many defects there are.
+    fn measure(
+        &mut self,
+        image: &ImageView<'_>,
+        _: &SegmentationView<'_>,
+        defects: &[Defect],
+    ) -> Result<Measurements, PluginError> {
+        let fault = self.0.strike(image.width)?;
+        let value = if fault == "lie-nan" { f64::NAN } else { defects.len() as f64 };
+        let feature =
+            |region: &str| Feature { region: region.into(), name: "defects".into(), value, unit: "count".into() };
+        let count = if fault == "many-defects" { 200_000 } else { 1 };
+        let region = if fault == "lie-box" { "nowhere" } else { "image" };
+        Ok(Measurements { features: (0..count).map(|_| feature(region)).collect(), ..Measurements::default() })
+    }
+}
+
+impl Grader for BadGrade {
+    /// Passes without defects.
+    fn grade(&mut self, input: &GradeInput<'_>) -> Result<Verdict, PluginError> {
+        let fault = self.0.strike(0)?;
+        let overall = if input.defects.is_empty() { Outcome::Pass } else { Outcome::Fail };
+        let zones = ZoneName::ALL.map(|zone| ferrule_abi::ZoneVerdict {
+            zone,
+            outcome: overall,
+            rule: "no defects".into(),
+            defects: if fault == "lie-box" { RVec::from(vec![4_000_000]) } else { RVec::new() },
+        });
+        let zones = zones.into_iter().collect();
+        Ok(Verdict { profile: "strict".into(), overall, zones, reason: "".into(), attributes: RVec::new() })
+    }
+}
+
+export_plugins!(segment: BadSegment, detect: BadDetect, measure: BadMeasure, grade: BadGrade);
