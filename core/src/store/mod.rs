@@ -1,0 +1,162 @@
+//! The dataset's database and files: one writer thread, any number of read-only readers.
+//!
+//! Only the engine (and `ferrule build`, in its place) opens a [`Store`]; clients open a [`Reader`]. A result is published
+//! in one order: its files are synced and renamed into place, then one transaction writes every row, then the receipt goes
+//! out. Whatever is killed in between is made again; nothing is ever half there. Never touches a source.
+
+mod admit;
+mod error;
+mod filesystem;
+mod finish;
+mod inspection;
+mod page;
+mod pipelines;
+mod publish;
+mod reader;
+mod recover;
+mod requeue;
+mod schema;
+mod write;
+mod writer;
+
+pub use error::StoreError;
+pub use reader::{CaptureDetail, CaptureQuery, CaptureRow, Reader, SourceRow};
+pub use write::{
+    Admission, Admitted, Content, Finish, Finished, PipelineChange, QueuedCapture, Receipt, Requeue, UnreadCapture,
+    Write,
+};
+
+use std::{
+    path::Path,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
+use rusqlite::Connection;
+
+use crate::{settings::ImageLinks, workspace::DatasetPaths};
+
+/// Writes that wait for the writer; more make [`Store::submit`] wait.
+const QUEUE: usize = 1024;
+
+/// How long one attempt waits for somebody else's transaction (a person with `sqlite3`) before it counts as trouble.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// What a store needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// How pictures come into `dataset/images`.
+    pub images: ImageLinks,
+}
+
+/// What was found when the store was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Captures that were `running` and are `queued` again.
+    pub requeued: u64,
+    /// Captures that were about to be read again.
+    pub unread: Vec<UnreadCapture>,
+    /// Files of unfinished results that were removed.
+    pub swept: u64,
+    /// The last generation in force; 0 in a new dataset.
+    pub generation: u64,
+}
+
+/// The one writer of a dataset. Dropped without [`Store::close`] it ends after the writes it holds.
+#[derive(Debug)]
+pub struct Store {
+    /// The writes' way in; and what tells the writer, by its end, that nobody waits for its next attempt.
+    input: Option<(Sender<Write>, Sender<()>)>,
+    receipts: Receiver<Receipt>,
+    writer: Option<JoinHandle<Result<(), StoreError>>>,
+}
+
+impl Store {
+    /// Opens the dataset, makes what is missing, mends what a killed engine left, and starts the thread `store-writer`.
+    ///
+    /// The caller holds the dataset's lock: a second writer would sweep what the first one is making.
+    ///
+    /// # Errors
+    /// A network file system, a newer schema, a foreign file, or a folder that cannot be written; nothing is changed then.
+    pub fn open(paths: &DatasetPaths, settings: StoreSettings) -> Result<(Self, Recovery), StoreError> {
+        let mut connection = connect(paths)?;
+        let recovery = recover::recover(&mut connection, paths)?;
+        let publisher = publish::Publisher::new(paths, settings.images)?;
+        let (writes, inbox) = bounded(QUEUE);
+        // Unbounded, because an engine that waits in `submit` reads no receipts; there is at most one a write.
+        let (outbox, receipts) = unbounded();
+        let (open, held) = bounded(0);
+        let writer = writer::Writer::new(connection, publisher, outbox, held);
+        let writer = thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run(&inbox))
+            .map_err(StoreError::Thread)?;
+        Ok((Self { input: Some((writes, open)), receipts, writer: Some(writer) }, recovery))
+    }
+
+    /// Hands a write over; waits while the writer is behind. Its receipt follows on [`Store::receipts`].
+    ///
+    /// # Errors
+    /// [`StoreError::Ended`] if the writer is gone.
+    pub fn submit(&self, write: Write) -> Result<(), StoreError> {
+        let (writes, _) = self.input.as_ref().ok_or(StoreError::Ended)?;
+        writes.send(write).map_err(|_| StoreError::Ended)
+    }
+
+    /// Like [`Store::submit`], but gives the write back rather than wait; for a thread that has to stay awake in trouble.
+    ///
+    /// # Errors
+    /// [`StoreError::Ended`] if the writer is gone.
+    pub fn try_submit(&self, write: Write) -> Result<Option<Write>, StoreError> {
+        let (writes, _) = self.input.as_ref().ok_or(StoreError::Ended)?;
+        match writes.try_send(write) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(write)) => Ok(Some(write)),
+            Err(TrySendError::Disconnected(_)) => Err(StoreError::Ended),
+        }
+    }
+
+    /// What was committed, in the order of the writes.
+    #[must_use]
+    pub fn receipts(&self) -> &Receiver<Receipt> {
+        &self.receipts
+    }
+
+    /// Stores what was handed over, and ends the writer. Receipts not yet read can be taken from a clone of the receiver.
+    ///
+    /// # Errors
+    /// [`StoreError::Unwritten`] if the disk would not take it.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.input = None;
+        match self.writer.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(_)) | None => Err(StoreError::Ended),
+        }
+    }
+}
+
+/// The writing connection: folders made, file system and schema checked, migrated.
+fn connect(paths: &DatasetPaths) -> Result<Connection, StoreError> {
+    for folder in [paths.root().to_owned(), paths.images(), paths.masks(), paths.defects(), paths.staging()] {
+        make_folder(&folder)?;
+        if folder == paths.root() {
+            filesystem::check(&folder)?;
+            schema::refuse_unknown(&paths.database())?;
+        }
+    }
+    let mut connection = Connection::open(paths.database())?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // A `done` that was told must survive a power loss.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    schema::migrate(&mut connection, &paths.database())?;
+    Ok(connection)
+}
+
+fn make_folder(path: &Path) -> Result<(), StoreError> {
+    std::fs::create_dir_all(path).map_err(|source| StoreError::Folder { path: path.to_owned(), source })
+}

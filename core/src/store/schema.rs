@@ -1,0 +1,47 @@
+//! The database's shape and how an older one is brought to it. Later versions add migrations, and never edit one.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite_migration::{M, Migrations};
+
+use super::StoreError;
+
+/// Says in the file's header that it is ours: `Ferr` in ASCII.
+const APPLICATION_ID: i64 = 0x4665_7272;
+
+/// Each brings the schema one version on; `user_version` counts those applied.
+const STEPS: &[M<'static>] = &[M::up(include_str!("schema/0001.sql")).foreign_key_check()];
+
+/// The version that this build writes.
+pub(super) const VERSION: i64 = STEPS.len() as i64;
+
+/// Refuses a database that is not ours or newer than us, without changing a byte of it. A missing or empty one is fine.
+pub(super) fn refuse_unknown(path: &Path) -> Result<(), StoreError> {
+    let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if length == 0 {
+        return Ok(());
+    }
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let foreign = |_| StoreError::Foreign { path: path.to_owned() };
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(foreign)?;
+    let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(foreign)?;
+    let table = "SELECT name FROM sqlite_schema LIMIT 1";
+    let empty = connection.query_row(table, [], |_| Ok(())).optional().map_err(foreign)?.is_none();
+    if application != APPLICATION_ID && !(empty && application == 0) {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
+    if found > VERSION {
+        return Err(StoreError::NewerSchema { path: path.to_owned(), found, known: VERSION });
+    }
+    Ok(())
+}
+
+/// Brings the database to this version, in one transaction.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    Migrations::from_slice(STEPS)
+        .to_latest(connection)
+        .map_err(|error| StoreError::Migration { path: path.to_owned(), message: error.to_string() })
+}

@@ -1,0 +1,182 @@
+//! What the engine asks the store to write, and what it hears back once that is committed.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use jiff::Timestamp;
+
+use crate::{
+    ids::{CaptureId, ImageId, PipelineId, PluginId},
+    ingest::FileKey,
+    report::{CaptureState, Failure, Inspection, Outcome},
+    settings::Source,
+    worker::messages::{Pipeline, StagedFile},
+};
+
+/// One thing to write. The writer commits many of them together.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// The configured sources; those not named any more stay, marked as not watched.
+    Sources(Vec<Source>),
+    /// Files seen complete, or not worth inspecting. Their sources must have been written before.
+    Admit(Vec<Admission>),
+    /// About to be given to workers. The receipt names those that still were `queued`.
+    Running(Vec<CaptureId>),
+    /// One answer of the pool.
+    Finish(Box<Finish>),
+    Requeue(Requeue),
+    /// A pipeline comes into force.
+    Pipeline(Box<PipelineChange>),
+}
+
+/// A file that ingest has seen, with what reading it said.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// The source's name.
+    pub source: String,
+    /// Absolute; any bytes.
+    pub path: PathBuf,
+    pub key: FileKey,
+    pub seen_at: Timestamp,
+    pub content: Content,
+    /// Named groups of the source's `name_pattern`.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What is in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    Hashed(ImageId),
+    Unreadable(Failure),
+    /// Not a capture, and why.
+    Ignored {
+        reason: String,
+    },
+}
+
+/// The end of a job.
+#[derive(Debug, Clone)]
+pub struct Finish {
+    pub capture: CaptureId,
+    pub image: ImageId,
+    pub generation: u64,
+    /// Written before, by [`Write::Pipeline`].
+    pub pipeline: PipelineId,
+    pub result: Result<Inspection, Failure>,
+    /// The job's own folder in staging; removed once its files are published.
+    pub staging: Option<PathBuf>,
+    /// Plain names in `staging`, each beginning with `<image_id>_`.
+    pub artefacts: Vec<StagedFile>,
+    /// The capture's file, of which the dataset takes its picture.
+    pub source_file: PathBuf,
+}
+
+/// Which captures go back into the queue. A re-inspected image keeps its former result until the new one is committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Requeue {
+    /// Every failed capture.
+    AllFailed,
+    /// Those of these that failed.
+    Failed(Vec<CaptureId>),
+    /// Captures given to a pool that could not take them.
+    Running(Vec<CaptureId>),
+    /// The captures that hold these images, if they are done or failed.
+    Images(Vec<ImageId>),
+    /// What is incomplete because of this plug-in.
+    IncompleteFor(PluginId),
+}
+
+/// A pipeline in force from now on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PipelineChange {
+    pub pipeline: Pipeline,
+    pub generation: u64,
+    /// For the swap log: `start`, `configuration`, `new build of detect-region`, …
+    pub reason: String,
+}
+
+/// What is committed, or why it is not. Receipts come in the order of the writes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Receipt {
+    Sources,
+    /// One for each admission, in their order.
+    Admitted(Vec<Admitted>),
+    /// These, and only these, may be given to the pool.
+    Running(Vec<CaptureId>),
+    Finished(Box<Finished>),
+    /// The answer was not wanted: the capture is not running. Nothing was written but the history of a replaced one.
+    Dropped(CaptureId),
+    /// How many went back; they are read with [`super::Reader::queued_page`].
+    Requeued {
+        queued: u64,
+        /// Files that never could be read: hash and admit them again.
+        unread: Vec<UnreadCapture>,
+    },
+    Pipeline {
+        generation: u64,
+    },
+    /// A write that can never be stored, and why. Nothing of it was.
+    Rejected {
+        message: String,
+    },
+    /// Nothing can be stored at the moment. The writer keeps everything and tries again; [`Receipt::TroubleOver`] follows.
+    Trouble {
+        message: String,
+        hint: String,
+    },
+    TroubleOver,
+}
+
+/// A capture's row after its admission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    pub capture: CaptureId,
+    pub source: String,
+    pub path: PathBuf,
+    pub image: Option<ImageId>,
+    pub state: CaptureState,
+    pub duplicate_of: Option<CaptureId>,
+    /// The earlier version of the same file, now `replaced`.
+    pub replaces: Option<CaptureId>,
+    /// Another capture with the replaced one's content, now `queued` in its place.
+    pub promoted: Option<CaptureId>,
+    /// False where this very version of the file had its row before.
+    pub new: bool,
+    /// Why it failed or was ignored.
+    pub message: Option<String>,
+}
+
+/// A capture's row after its inspection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    pub capture: CaptureId,
+    pub source: String,
+    pub path: PathBuf,
+    pub image: ImageId,
+    /// `done` or `failed`.
+    pub state: CaptureState,
+    pub has_defect: Option<bool>,
+    pub verdict: Option<Outcome>,
+    pub defects: Option<u32>,
+    /// `id version` of plug-ins whose results are missing.
+    pub incomplete: Vec<String>,
+    pub failure: Option<Failure>,
+    /// Milliseconds in the worker.
+    pub ms: Option<f64>,
+}
+
+/// A capture waiting for a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedCapture {
+    pub capture: CaptureId,
+    pub image: ImageId,
+    pub source: String,
+    pub path: PathBuf,
+}
+
+/// A capture whose file is to be read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadCapture {
+    pub source: String,
+    pub path: PathBuf,
+    pub key: FileKey,
+}

@@ -1,0 +1,222 @@
+//! The one thread that writes: takes what waits, writes it in one transaction, then tells. What the disk will not take is
+//! kept and tried again.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavior};
+
+use super::{
+    StoreError, admit, finish, pipelines,
+    publish::{Placement, Publisher},
+    requeue,
+    write::{Receipt, Write},
+};
+use crate::report::Failure;
+
+/// Writes committed together at most. What arrives during one commit makes the next batch, so a lone write never waits.
+const BATCH: usize = 256;
+
+/// Between two attempts in trouble: doubled from the first to the last.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Why a write was not stored.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The disk is full, read-only or busy: the same write may succeed later.
+    Trouble { message: String, hint: String },
+    /// This write can never be stored.
+    Refused(String),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        let message = format!("the database does not take results: {error}");
+        let hint = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => "make room on the disk that holds the dataset",
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                "another program holds a transaction on index.sqlite: end it"
+            }
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+                "make the dataset folder writable again"
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                "index.sqlite is damaged: stop the engine and run `ferrule verify`"
+            }
+            Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory | ErrorCode::FileLockingProtocolFailed) => {
+                "check the disk that holds the dataset"
+            }
+            _ => return Self::Refused(error.to_string()),
+        };
+        Self::Trouble { message, hint: hint.into() }
+    }
+}
+
+/// A write that is not committed yet.
+#[derive(Debug)]
+struct Pending {
+    write: Write,
+    /// An earlier attempt may have moved its files into place already.
+    tried: bool,
+}
+
+impl From<Write> for Pending {
+    fn from(write: Write) -> Self {
+        Self { write, tried: false }
+    }
+}
+
+/// Owns the writing connection and the dataset's folders.
+#[derive(Debug)]
+pub(super) struct Writer {
+    connection: Connection,
+    publisher: Publisher,
+    receipts: Sender<Receipt>,
+    /// Carries nothing; disconnected once the store is closed or dropped.
+    open: Receiver<()>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        publisher: Publisher,
+        receipts: Sender<Receipt>,
+        open: Receiver<()>,
+    ) -> Self {
+        Self { connection, publisher, receipts, open }
+    }
+
+    /// Writes until the sender is gone and everything is stored.
+    pub(super) fn run(mut self, writes: &Receiver<Write>) -> Result<(), StoreError> {
+        while let Ok(first) = writes.recv() {
+            let mut batch: Vec<Pending> = vec![first.into()];
+            batch.extend(writes.try_iter().take(BATCH - 1).map(Pending::from));
+            self.store(&mut batch, writes)?;
+        }
+        Ok(())
+    }
+
+    /// Commits a batch, however long the disk refuses it; gives up only when the engine is gone too.
+    fn store(&mut self, batch: &mut [Pending], writes: &Receiver<Write>) -> Result<(), StoreError> {
+        let mut pause = PATIENCE.0;
+        let (mut troubled, mut closing) = (false, false);
+        loop {
+            match self.commit(batch) {
+                Ok(receipts) => {
+                    if troubled {
+                        self.tell(Receipt::TroubleOver);
+                    }
+                    receipts.into_iter().for_each(|receipt| self.tell(receipt));
+                    return Ok(());
+                }
+                Err(Fault::Trouble { message, hint }) => {
+                    if !troubled {
+                        tracing::warn!(%message, %hint, writes = batch.len(), "nothing can be stored");
+                        self.tell(Receipt::Trouble { message: message.clone(), hint });
+                    }
+                    troubled = true;
+                    if self.open.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) && closing {
+                        return Err(StoreError::Unwritten { writes: batch.len() + writes.len(), message });
+                    }
+                    closing = self.open.try_recv() == Err(TryRecvError::Disconnected);
+                    pause = (pause * 2).min(PATIENCE.1);
+                }
+                // A commit as a whole is refused only by a deferred constraint: then one by one shows whose fault it is.
+                Err(Fault::Refused(message)) if batch.len() == 1 => {
+                    if batch.iter_mut().any(|pending| fail(&mut pending.write, &message)) {
+                        continue;
+                    }
+                    self.tell(Receipt::Rejected { message });
+                    return Ok(());
+                }
+                Err(Fault::Refused(_)) => {
+                    for one in batch.chunks_mut(1) {
+                        self.store(one, writes)?;
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// One transaction: all of the batch, or nothing of it. Files are in place before it is committed.
+    fn commit(&mut self, batch: &mut [Pending]) -> Result<Vec<Receipt>, Fault> {
+        let mut transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut receipts = Vec::with_capacity(batch.len());
+        let mut placements = Vec::new();
+        for pending in batch.iter_mut() {
+            let (receipt, placement) = apply(&mut transaction, &self.publisher, pending)?;
+            receipts.push(receipt);
+            placements.extend(placement);
+        }
+        self.publisher.place(&placements)?;
+        transaction.commit()?;
+        self.publisher.tidy(&placements);
+        Ok(receipts)
+    }
+
+    /// The engine may be gone already; then nobody needs to know.
+    fn tell(&self, receipt: Receipt) {
+        let _ = self.receipts.send(receipt);
+    }
+}
+
+/// Writes one thing, or finds that it never can be: that costs only this one.
+fn apply(
+    transaction: &mut Transaction<'_>,
+    publisher: &Publisher,
+    pending: &mut Pending,
+) -> Result<(Receipt, Option<Placement>), Fault> {
+    let again = std::mem::replace(&mut pending.tried, true);
+    let savepoint = transaction.savepoint()?;
+    match apply_in(&savepoint, publisher, &pending.write, again) {
+        Ok(applied) => {
+            savepoint.commit()?;
+            return Ok(applied);
+        }
+        Err(Fault::Refused(message)) => {
+            tracing::error!(%message, "a write was refused");
+            if !fail(&mut pending.write, &message) {
+                return Ok((Receipt::Rejected { message }, None));
+            }
+        }
+        Err(trouble @ Fault::Trouble { .. }) => return Err(trouble),
+    }
+    drop(savepoint);
+    let savepoint = transaction.savepoint()?;
+    match apply_in(&savepoint, publisher, &pending.write, again) {
+        Ok(applied) => savepoint.commit().map(|()| applied).map_err(Fault::from),
+        Err(Fault::Refused(message)) => Ok((Receipt::Rejected { message }, None)),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// Turns a result that cannot be stored into a failure, which can: an answer that breaks a rule of the schema is its
+/// capture's end. False for every other write.
+fn fail(write: &mut Write, message: &str) -> bool {
+    match write {
+        Write::Finish(finish) if finish.result.is_ok() => {
+            let message = format!("the result cannot be stored: {message}");
+            finish.result = Err(Failure { stage: "store".into(), plugin: None, message, transient: false });
+            true
+        }
+        _ => false,
+    }
+}
+
+fn apply_in(
+    savepoint: &Savepoint<'_>,
+    publisher: &Publisher,
+    write: &Write,
+    again: bool,
+) -> Result<(Receipt, Option<Placement>), Fault> {
+    let receipt = match write {
+        Write::Finish(finish) => return finish::finish(savepoint, publisher, finish, again),
+        Write::Sources(sources) => pipelines::sources(savepoint, sources)?,
+        Write::Pipeline(change) => pipelines::change(savepoint, change)?,
+        Write::Admit(admissions) => admit::admit_all(savepoint, admissions)?,
+        Write::Running(captures) => requeue::running(savepoint, captures)?,
+        Write::Requeue(which) => requeue::requeue(savepoint, which)?,
+    };
+    Ok((receipt, None))
+}
