@@ -1,0 +1,73 @@
+//! Sizes and shape of the zones, in pixels and in micrometres.
+//!
+//! Lengths in pixels are counted along y; where pixels are not square, x is brought to the same unit first.
+
+use ferrule_abi::{Ellipse, Feature, ImageView, SegmentationView, ZoneName};
+
+use crate::feature;
+
+/// What is known of the picture's scale.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// Micrometres a pixel along y: the microscope's setting, else from the cladding's diameter; `None` without both.
+    pub um_per_px: Option<f64>,
+    /// Width of a pixel divided by its height; 1 where unknown.
+    pub aspect: f64,
+}
+
+impl Scale {
+    pub fn of(image: &ImageView<'_>, segmentation: &SegmentationView<'_>, cladding_um: f64) -> Self {
+        let aspect = image.pixel_aspect.into_option().filter(|a| a.is_finite() && *a > 0.0);
+        let known = image.um_per_px.into_option().filter(|s| s.is_finite() && *s > 0.0);
+        let from_cladding = || {
+            let outline = segmentation.zone(ZoneName::Cladding)?.outline;
+            outline.is_sound().then(|| match aspect {
+                Some(aspect) => cladding_um / (2.0 * squared(&outline, aspect).mean_radius()),
+                // The fibre is round: what it measures along y is its diameter, whatever the pixels' width.
+                None => cladding_um / (2.0 * outline.by),
+            })
+        };
+        Self { um_per_px: known.or_else(from_cladding), aspect: aspect.unwrap_or(1.0) }
+    }
+}
+
+/// The outline on square pixels. Only its size and ratio are used, so the small turn of its axes is left out.
+fn squared(outline: &Ellipse, aspect: f64) -> Ellipse {
+    Ellipse { cx: outline.cx * aspect, ax: outline.ax * aspect, ..*outline }
+}
+
+/// `radius_px`, `radius_um`, `ellipticity` (1 - short / long axis) of core and cladding; of the image `um_per_px` and the
+/// core's `concentricity_px`, `concentricity_um`: the distance between the two centres (IEC 60793-1-20's error).
+pub fn features(segmentation: &SegmentationView<'_>, scale: &Scale) -> Vec<Feature> {
+    let mut list = Vec::new();
+    if let Some(um_per_px) = scale.um_per_px {
+        list.push(feature("image", "um_per_px", um_per_px, "um"));
+    }
+    let zone = |name| {
+        let outline = segmentation.zone(name)?.outline;
+        outline.is_sound().then(|| squared(&outline, scale.aspect))
+    };
+    let (core, cladding) = (zone(ZoneName::Core), zone(ZoneName::Cladding));
+    let ferrule = zone(ZoneName::Ferrule);
+    for (name, outline) in [(ZoneName::Core, core), (ZoneName::Cladding, cladding), (ZoneName::Ferrule, ferrule)] {
+        let Some(outline) = outline else { continue };
+        let radius = outline.mean_radius();
+        list.push(feature(name.as_str(), "radius_px", radius, "px"));
+        if let Some(um_per_px) = scale.um_per_px {
+            list.push(feature(name.as_str(), "radius_um", radius * um_per_px, "um"));
+        }
+        if name != ZoneName::Ferrule {
+            let ellipticity = 1.0 - outline.ax.min(outline.by) / outline.ax.max(outline.by);
+            list.push(feature(name.as_str(), "ellipticity", ellipticity, "ratio"));
+        }
+    }
+    if let (Some(core), Some(cladding)) = (core, cladding) {
+        let offset = (core.cx - cladding.cx).hypot(core.cy - cladding.cy);
+        list.push(feature("core", "concentricity_px", offset, "px"));
+        if let Some(um_per_px) = scale.um_per_px {
+            list.push(feature("core", "concentricity_um", offset * um_per_px, "um"));
+        }
+        list.push(feature("core", "radius_share", core.mean_radius() / cladding.mean_radius(), "ratio"));
+    }
+    list
+}

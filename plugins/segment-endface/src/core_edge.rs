@@ -1,0 +1,251 @@
+//! The core: the step between two plateaus inside the cladding, of either sign, or nothing.
+//!
+//! Thin rings (a line that rises and falls again) are not steps, and a step that does not stand out from its own
+//! uncertainty and from the other bends of the profile is not claimed: a wrong core is worse than none.
+
+use ferrule_vision::{
+    ellipse::Ellipse,
+    outline_fit::{EdgePoint, Freedom, OutlineFitter},
+    plane::Gray,
+    polar::{PolarGrid, PolarPatch},
+};
+
+use crate::slopes::{Slopes, parabola_peak, quantile};
+
+/// The core that was found.
+#[derive(Debug, Clone, Copy)]
+pub struct Core {
+    pub outline: Ellipse,
+    /// Gray levels from the cladding up to the core; negative for a dark core.
+    pub contrast: f64,
+    pub confidence: f64,
+}
+
+/// What is asked of a core.
+#[derive(Debug, Clone, Copy)]
+pub struct CoreRules {
+    /// Least contrast in gray levels.
+    pub least_contrast: f64,
+    /// Expected radius relative to the cladding's, where the fibre's type is known.
+    pub expected: Option<f64>,
+}
+
+const RAYS: usize = 360;
+const SECTORS: usize = 24;
+const STEP_PX: f64 = 0.5;
+/// Radii searched, relative to the cladding's. 9 um in 125 um is 0.072.
+const SMALLEST: f64 = 0.035;
+const LARGEST: f64 = 0.93;
+/// Half width of the edge itself, in pixels: between the plateaus.
+const EDGE_PX: f64 = 2.0;
+
+/// A candidate edge in the mean profile.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    column: usize,
+    /// Gray levels from inside to outside.
+    step: f64,
+    /// Standard error of the step over the sectors.
+    error: f64,
+    agreement: f64,
+}
+
+/// Searches; keeps its buffers.
+#[derive(Debug, Default)]
+pub struct CoreFinder {
+    patch: PolarPatch,
+    slopes: Slopes,
+    /// Sector means: `SECTORS` rows of `steps`, and their prefix sums with one more column.
+    sectors: Vec<f32>,
+    sums: Vec<f64>,
+    profile: Vec<f64>,
+    slope: Vec<f64>,
+    candidates: Vec<Candidate>,
+    points: Vec<EdgePoint>,
+    strengths: Vec<f32>,
+    fitter: OutlineFitter,
+}
+
+impl CoreFinder {
+    /// The core inside this cladding, or `None` where none can be told.
+    pub fn find(&mut self, picture: Gray<'_>, cladding: &Ellipse, rules: &CoreRules) -> Option<Core> {
+        let radius = cladding.mean_radius();
+        let grid = PolarGrid::between(0.0, 0.97, STEP_PX, cladding, RAYS);
+        self.patch.resample(picture, cladding, grid);
+        self.average(grid.steps);
+        self.list_candidates(&grid, radius, rules);
+        let chosen = self.choose(rules)?;
+        self.refine(cladding, &grid, &chosen)
+    }
+
+    /// Sector means, their prefix sums, and the median profile over the sectors with its slope.
+    fn average(&mut self, steps: usize) {
+        let per_sector = RAYS / SECTORS;
+        self.sectors.clear();
+        self.sectors.resize(SECTORS * steps, 0.0);
+        self.sums.clear();
+        for (sector, out) in self.sectors.chunks_exact_mut(steps).enumerate() {
+            for ray in sector * per_sector..(sector + 1) * per_sector {
+                out.iter_mut().zip(self.patch.ray(ray)).for_each(|(o, s)| *o += s / per_sector as f32);
+            }
+            let mut sum = 0.0;
+            self.sums.push(0.0);
+            self.sums.extend(out.iter().map(|&v| {
+                sum += f64::from(v);
+                sum
+            }));
+        }
+        self.profile.clear();
+        for j in 0..steps {
+            let mut column = [0.0f32; SECTORS];
+            (0..SECTORS).for_each(|sector| column[sector] = self.sectors[sector * steps + j]);
+            column.sort_unstable_by(f32::total_cmp);
+            // Mean of the middle half: dirt in some sectors does not move it, and it is smoother than the median.
+            let middle = &column[SECTORS / 4..SECTORS - SECTORS / 4];
+            self.profile.push(f64::from(middle.iter().sum::<f32>()) / middle.len() as f64);
+        }
+        // A derivative of a Gaussian of 1.2 px.
+        let sigma = 1.2 / STEP_PX;
+        let half = (3.0 * sigma) as isize;
+        let weight = |i: isize| i as f64 * (-0.5 * (i as f64 / sigma).powi(2)).exp();
+        let ramp: f64 = (-half..=half).map(|i| i as f64 * weight(i)).sum();
+        self.slope.clear();
+        self.slope.extend((0..steps as isize).map(|j| {
+            let at = |i: isize| self.profile[(j + i).clamp(0, steps as isize - 1) as usize];
+            (-half..=half).map(|i| weight(i) * at(i)).sum::<f64>() / ramp
+        }));
+    }
+
+    fn list_candidates(&mut self, grid: &PolarGrid, radius: f64, rules: &CoreRules) {
+        let px = |pixels: f64| pixels / STEP_PX;
+        let (low, high) = match rules.expected {
+            Some(ratio) => (0.75 * ratio, 1.25 * ratio),
+            None => (SMALLEST, LARGEST),
+        };
+        let edge = px(EDGE_PX) as usize;
+        self.candidates.clear();
+        for j in 2..grid.steps.saturating_sub(2) {
+            let s = grid.radius(j as f64);
+            let g = self.slope[j].abs();
+            let peak = g >= self.slope[j - 1].abs() && g > self.slope[j + 1].abs();
+            if s < low.max(3.0 / radius) || s > high.min(LARGEST) || !peak {
+                continue;
+            }
+            // Plateaus: wide against a thin ring, but not beyond the centre or the cladding's own edge.
+            let wide = px((0.09 * radius).max(4.0)) as usize;
+            let inner = wide.min(j.saturating_sub(edge)).max(1);
+            let room = (px(0.965 * radius) as usize).saturating_sub(j + edge);
+            let outer = wide.min(room).max(1);
+            if self.is_thin_ring(j, px((0.12 * radius).max(6.0)) as usize) {
+                continue;
+            }
+            self.candidates.extend(self.step_at(j, edge, inner, outer, grid.steps));
+        }
+    }
+
+    /// The step over the sectors: both plateaus and a nearer pair must agree, so that a slope is not taken for a step.
+    fn step_at(&self, j: usize, edge: usize, inner: usize, outer: usize, steps: usize) -> Option<Candidate> {
+        if j < edge + inner || j + edge + outer >= steps {
+            return None;
+        }
+        let near = (3.0 / STEP_PX) as usize;
+        let mut values = [0.0f64; SECTORS];
+        for (sector, value) in values.iter_mut().enumerate() {
+            let sums = &self.sums[sector * (steps + 1)..(sector + 1) * (steps + 1)];
+            let mean = |from: usize, to: usize| (sums[to] - sums[from]) / (to - from) as f64;
+            let wide = mean(j + edge + 1, j + edge + 1 + outer) - mean(j - edge - inner, j - edge);
+            let close = mean(j + edge + 1, j + edge + 1 + near.min(outer)) - mean(j - edge - near.min(inner), j - edge);
+            *value = if wide * close <= 0.0 {
+                0.0
+            } else if wide.abs() < close.abs() {
+                wide
+            } else {
+                close
+            };
+        }
+        values.sort_unstable_by(f64::total_cmp);
+        let middle = &values[SECTORS / 4..SECTORS - SECTORS / 4];
+        let step = middle.iter().sum::<f64>() / middle.len() as f64;
+        // Quartile distance to standard deviation, then to the mean's standard error.
+        let error = (values[SECTORS * 3 / 4] - values[SECTORS / 4]) / 1.349 / (SECTORS as f64).sqrt();
+        let agreeing = values.iter().filter(|&&v| v * step > 0.0 && v.abs() > 0.25 * step.abs()).count();
+        Some(Candidate { column: j, step, error, agreement: agreeing as f64 / SECTORS as f64 })
+    }
+
+    /// A flank whose counterpart of similar strength lies near.
+    fn is_thin_ring(&self, j: usize, reach: usize) -> bool {
+        let here = self.slope[j];
+        let near = &self.slope[j.saturating_sub(reach)..(j + reach + 1).min(self.slope.len())];
+        near.iter().any(|&other| other * here < 0.0 && other.abs() > 0.6 * here.abs())
+    }
+
+    /// The strongest step, or an inner one that is nearly as strong.
+    fn choose(&self, rules: &CoreRules) -> Option<Candidate> {
+        let credible =
+            |c: &&Candidate| c.step.abs() >= rules.least_contrast && c.step.abs() > 4.0 * c.error && c.agreement >= 0.7;
+        let strength = |c: &Candidate| c.step.abs() * c.agreement;
+        let top = self.candidates.iter().filter(credible).map(strength).fold(0.0, f64::max);
+        self.candidates.iter().filter(credible).find(|c| strength(c) >= 0.5 * top).copied()
+    }
+
+    /// The outline through the edge of each ray, rays averaged the more the fainter the edge is.
+    fn refine(&mut self, cladding: &Ellipse, grid: &PolarGrid, chosen: &Candidate) -> Option<Core> {
+        let contrast = chosen.step.abs();
+        let sign = chosen.step.signum() as f32;
+        let (spread, sigma, freedom) = if contrast > 12.0 {
+            (2, 1.3, Freedom::Shape)
+        } else if contrast > 5.0 {
+            (7, 1.8, Freedom::Place)
+        } else {
+            (15, 2.0, Freedom::Place)
+        };
+        self.slopes.take(&self.patch, sigma / STEP_PX, spread);
+        let start = cladding.scaled(grid.radius(chosen.column as f64));
+        let mut outline = start;
+        let mut spread_px = 0.0;
+        let mut share = 0.0;
+        for reach_px in [7.0, 4.0] {
+            let reach = reach_px / STEP_PX;
+            self.points.clear();
+            self.strengths.clear();
+            for ray in 0..RAYS {
+                let (dx, dy) = cladding.offset_at(std::f64::consts::TAU * ray as f64 / RAYS as f64);
+                // Where this ray meets the outline found so far: the outline is nearly concentric.
+                let s = grid.radius(chosen.column as f64);
+                let ratio = outline.radius_at(cladding.cx + dx * s, cladding.cy + dy * s).max(1e-3);
+                let middle = chosen.column as f64 / ratio;
+                let slopes = self.slopes.ray(ray);
+                let from = ((middle - reach).max(1.0)) as usize;
+                let to = ((middle + reach) as usize).min(slopes.len().saturating_sub(2));
+                let best = (from..=to).max_by(|&a, &b| (slopes[a] * sign).total_cmp(&(slopes[b] * sign)));
+                let Some(j) = best else { continue };
+                let peak = slopes[j] * sign >= slopes[j - 1] * sign && slopes[j] * sign >= slopes[j + 1] * sign;
+                if !peak || slopes[j] * sign <= 0.0 {
+                    continue;
+                }
+                let s = grid.radius(j as f64 + parabola_peak(slopes[j - 1], slopes[j], slopes[j + 1]));
+                self.points.push(EdgePoint { x: cladding.cx + dx * s, y: cladding.cy + dy * s, weight: 1.0 });
+                self.strengths.push(slopes[j] * sign);
+            }
+            let mut sorted = std::mem::take(&mut self.strengths);
+            let usual = quantile(&mut sorted, 0.5);
+            self.strengths = sorted;
+            if usual <= 0.0 {
+                return None;
+            }
+            let fit = self.fitter.fit(&self.points, &outline, freedom, 0.3)?;
+            outline = fit.outline;
+            spread_px = fit.spread_px;
+            share = fit.inlier_share * self.points.len() as f64 / RAYS as f64;
+        }
+        let aspect = (outline.ax / outline.by) / (cladding.ax / cladding.by);
+        let size = outline.mean_radius() / start.mean_radius();
+        if !(0.85..1.18).contains(&aspect) || !(0.75..1.33).contains(&size) {
+            return None;
+        }
+        let clarity = 1.0 - (-contrast / 4.0).exp();
+        let tightness = (-(spread_px - 0.3).max(0.0) / 3.0).exp();
+        let confidence = (clarity * tightness * chosen.agreement * share.min(1.0).sqrt()).clamp(0.0, 1.0);
+        Some(Core { outline, contrast: -chosen.step, confidence })
+    }
+}
