@@ -5,6 +5,7 @@
 pub mod client;
 pub mod engine;
 pub mod host;
+pub mod config;
 pub mod ids;
 pub mod ingest;
 pub mod names;

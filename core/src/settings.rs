@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ids::PluginId, report::Severity, worker::messages::ParameterValue};
+use crate::{
+    ids::{BuildHash, PluginId},
+    report::Severity,
+    worker::messages::ParameterValue,
+};
 
 /// All settings of a workspace, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,7 +76,7 @@ pub struct Slots {
 pub struct Plugins {
     pub trust: Trust,
     /// Build hashes accepted when `trust = "pinned"`.
-    pub pinned: Vec<String>,
+    pub pinned: Vec<BuildHash>,
     /// A library that stood still for so long is complete.
     pub settle_ms: u64,
     /// A plug-in is set aside after bringing workers down on so many captures in a row.

@@ -1,1 +1,50 @@
-fn main() {}
+//! Developer commands: `cargo xtask <command>`. Starts cargo and the built binary; links nothing of ours.
+
+mod build;
+mod checks;
+mod demo;
+mod house;
+mod install;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Developer commands", disable_help_subcommand = true)]
+enum CommandLine {
+    /// Build the binary and its plug-ins into target/release (or target/debug)
+    Build {
+        /// Without optimisation across crates, as the tests use it
+        #[arg(long)]
+        debug: bool,
+    },
+    /// Run every check and every test
+    Test(checks::Checks),
+    /// Build all, make a workspace with a simulated microscope, and open the workbench on it
+    Demo(demo::Demo),
+    /// Put binary and plug-ins below a prefix: bin/ and lib/ferrule/plugins/
+    Install {
+        #[arg(long)]
+        prefix: PathBuf,
+    },
+    /// Pack target/dist/ferrule-<version>-<machine>.tar.gz, which runs without Rust
+    Dist,
+}
+
+fn main() -> ExitCode {
+    let result = match CommandLine::parse() {
+        CommandLine::Build { debug } => build::build(build::Profile::of(debug)).map(|built| built.tell()),
+        CommandLine::Test(checks) => checks.run(),
+        CommandLine::Demo(demo) => demo.run(),
+        CommandLine::Install { prefix } => install::install(&prefix),
+        CommandLine::Dist => install::dist(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            house::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The sections, key by key. A key exists by being read here, and its kind says what it takes.
+
+use std::collections::BTreeMap;
+
+use toml::de::DeValue;
+
+use super::{
+    kind::{BUILD, EXTENSION, Flag, Kind, LINE, List, Number, PATH, PLUGIN, Parameter, Whole, Word, Wrong, describe},
+    sheet::{Section, Sheet},
+    sources,
+};
+use crate::{
+    ids::PluginId,
+    report::Severity,
+    settings::{
+        Capture, Dataset, ImageLinks, Log, MaskFormat, PictureProtocol, Plugins, Screen, Settings, Severities, Slots,
+        Trust, Workers,
+    },
+    worker::messages::ParameterValue,
+};
+
+const ONE_HOUR_MS: u32 = 3_600_000;
+
+/// `None` only where the shipped text lacks a key; mistakes are in the sheet.
+pub(super) fn read(sheet: &mut Sheet<'_>) -> Option<Settings> {
+    let sources = sources::read(sheet);
+    let capture = sheet.section("intake", intake);
+    let pipeline = sheet.section("pipeline", pipeline);
+    let parameters = parameters(sheet);
+    let plugins = sheet.section("plugins", plugins);
+    let workers = sheet.section("workers", workers);
+    let label = sheet.section("label", label);
+    let dataset = sheet.section("dataset", dataset);
+    let screen = sheet.section("screen", screen);
+    let log = sheet.section("log", log);
+    let settings = Settings {
+        sources: sources.iter().map(|found| found.source.clone()).collect(),
+        capture: capture?,
+        pipeline: pipeline?,
+        parameters,
+        plugins: plugins?,
+        workers: workers?,
+        label: label?,
+        dataset: dataset?,
+        screen: screen?,
+        log: log?,
+    };
+    sources::refuse_captures_in_dataset(sheet, &sources, &settings.dataset.path);
+    Some(settings)
+}
+
+fn intake(section: &mut Section<'_, '_>) -> Option<Capture> {
+    Some(Capture {
+        extensions: section.take("extensions", &List(EXTENSION))?,
+        settle_ms: section.take("settle_ms", &Whole(10, ONE_HOUR_MS))?.into(),
+        reconcile_ms: section.take("reconcile_ms", &Whole(100, ONE_HOUR_MS))?.into(),
+        decode_retries: section.take("decode_retries", &Whole(0, 100))?,
+    })
+}
+
+fn pipeline(section: &mut Section<'_, '_>) -> Option<Slots> {
+    Some(Slots {
+        segment: section.take("segment", &List(PLUGIN))?,
+        detect: section.take("detect", &List(PLUGIN))?,
+        measure: section.take("measure", &List(PLUGIN))?,
+        grade: section.take("grade", &List(PLUGIN))?,
+        min_confidence: section.take("min_confidence", &Number(0.0, 1.0))?,
+    })
+}
+
+fn plugins(section: &mut Section<'_, '_>) -> Option<Plugins> {
+    Some(Plugins {
+        trust: section.take("trust", &Word(&[("owner", Trust::Owner), ("pinned", Trust::Pinned)]))?,
+        pinned: section.take("pinned", &List(BUILD))?,
+        settle_ms: section.take("settle_ms", &Whole(10, ONE_HOUR_MS))?.into(),
+        quarantine_after: section.take("quarantine_after", &Whole(1, 1000))?,
+    })
+}
+
+fn workers(section: &mut Section<'_, '_>) -> Option<Workers> {
+    Some(Workers {
+        count: section.take("count", &Whole(0, 256))? as usize,
+        memory_mb: section.take("memory_mb", &Whole(64, 1_048_576))?.into(),
+        deadline_ms: section.take("deadline_ms", &Whole(100, ONE_HOUR_MS))?.into(),
+        deadline_ms_per_mpx: section.take("deadline_ms_per_mpx", &Whole(0, ONE_HOUR_MS))?.into(),
+        max_megapixels: section.take("max_megapixels", &Number(0.01, 10_000.0))?,
+        max_file_mb: section.take("max_file_mb", &Whole(1, 65_536))?.into(),
+    })
+}
+
+fn label(section: &mut Section<'_, '_>) -> Option<Severities> {
+    const SEVERITIES: Word<Severity> = Word(&[
+        (Severity::Negligible.as_str(), Severity::Negligible),
+        (Severity::Low.as_str(), Severity::Low),
+        (Severity::Medium.as_str(), Severity::Medium),
+        (Severity::High.as_str(), Severity::High),
+        (Severity::Critical.as_str(), Severity::Critical),
+    ]);
+    Some(Severities {
+        min_confidence: section.take("min_confidence", &Number(0.0, 1.0))?,
+        min_severity: section.take("min_severity", &SEVERITIES)?,
+    })
+}
+
+fn dataset(section: &mut Section<'_, '_>) -> Option<Dataset> {
+    const LINKS: Word<ImageLinks> =
+        Word(&[("copy", ImageLinks::Copy), ("hardlink", ImageLinks::Hardlink), ("symlink", ImageLinks::Symlink)]);
+    const MASKS: Word<MaskFormat> = Word(&[
+        ("png", MaskFormat::Png),
+        ("npy", MaskFormat::Npy),
+        ("both", MaskFormat::Both),
+        ("none", MaskFormat::None),
+    ]);
+    let path = section.take("path", &PATH)?;
+    Some(Dataset {
+        path: section.sheet.root.join(path),
+        images: section.take("images", &LINKS)?,
+        masks: section.take("masks", &MASKS)?,
+        min_free_mb: section.take("min_free_mb", &Whole(0, u32::MAX))?.into(),
+    })
+}
+
+fn screen(section: &mut Section<'_, '_>) -> Option<Screen> {
+    const PICTURES: Word<PictureProtocol> = Word(&[
+        ("auto", PictureProtocol::Auto),
+        ("kitty", PictureProtocol::Kitty),
+        ("sixel", PictureProtocol::Sixel),
+        ("iterm", PictureProtocol::Iterm),
+        ("halfblocks", PictureProtocol::Halfblocks),
+        ("outline", PictureProtocol::Outline),
+    ]);
+    Some(Screen {
+        picture: section.take("picture", &PICTURES)?,
+        theme: section.take("theme", &LINE)?,
+        mouse: section.take("mouse", &Flag)?,
+    })
+}
+
+fn log(section: &mut Section<'_, '_>) -> Option<Log> {
+    const LEVELS: Word<&str> =
+        Word(&[("error", "error"), ("warn", "warn"), ("info", "info"), ("debug", "debug"), ("trace", "trace")]);
+    Some(Log {
+        level: section.take("level", &LEVELS)?.to_owned(),
+        max_mb: section.take("max_mb", &Whole(1, 10_000))?.into(),
+    })
+}
+
+/// `[plugin.<id>]`: here any name goes; plug-ins know their own parameters, and they are not known yet.
+fn parameters(sheet: &mut Sheet<'_>) -> BTreeMap<PluginId, BTreeMap<String, ParameterValue>> {
+    let mut parameters = BTreeMap::new();
+    let Some(value) = sheet.layers[0].table.get("plugin") else { return parameters };
+    let DeValue::Table(plugins) = value.get_ref() else {
+        sheet.wrong(0, &value.span(), "plugin", "a table for each plug-in, [plugin.<id>]", &describe(value.get_ref()));
+        return parameters;
+    };
+    for (id, table) in plugins {
+        let key = format!("plugin.{}", id.get_ref());
+        let Ok(plugin) = id.get_ref().parse::<PluginId>() else {
+            sheet.wrong(0, &id.span(), &key, &PLUGIN.expected(), &format!("{:?}", id.get_ref()));
+            continue;
+        };
+        let DeValue::Table(table) = table.get_ref() else {
+            sheet.wrong(0, &table.span(), &key, &format!("a table, [{key}]"), &describe(table.get_ref()));
+            continue;
+        };
+        let given: &mut BTreeMap<_, _> = parameters.entry(plugin).or_default();
+        for (name, value) in table {
+            let key = format!("{key}.{}", name.get_ref());
+            match Parameter.read(value) {
+                Ok(read) => {
+                    sheet.show(0, &value.span(), key);
+                    given.insert(name.get_ref().to_string(), read);
+                }
+                Err(Wrong { expected, found, span }) => sheet.wrong(0, &span, &key, &expected, &found),
+            }
+        }
+    }
+    parameters
+}

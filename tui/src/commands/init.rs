@@ -1,0 +1,118 @@
+//! `ferrule init [DIR]`: makes a workspace. Whatever is already there stays as it is, so that it can be run again.
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use ferrule_core::{config::SHIPPED, workspace::Workspace};
+
+use crate::{environment, failure::Failure, output::Output};
+
+/// Make a workspace
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Its folder, made where it is missing
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+}
+
+impl Init {
+    pub fn run(self) -> Result<(), Failure> {
+        let root = environment::absolute(&self.dir).map_err(|error| refused(&self.dir, &error))?;
+        let workspace = Workspace::at(&root);
+        let mut output = Output::new();
+        make_folder(&root)?;
+        for (folder, purpose) in [
+            (root.join("captures"), "point the microscope here, or name its folder in ferrule.toml"),
+            (workspace.plugins(), "plug-ins of your own; used before those that ship"),
+        ] {
+            let made = if make_folder(&folder)? { "made" } else { "kept" };
+            output.line(&format!("{made}  {}  ({purpose})", folder.display()))?;
+        }
+        let file = workspace.configuration();
+        // A new file only: what a person wrote is never written over.
+        let made = match fs::OpenOptions::new().write(true).create_new(true).open(&file) {
+            Ok(mut to) => {
+                io::Write::write_all(&mut to, template().as_bytes()).map_err(|error| refused(&file, &error))?;
+                "made"
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => "kept",
+            Err(error) => return Err(refused(&file, &error)),
+        };
+        output.line(&format!("{made}  {}  (every setting, commented out)", file.display()))?;
+        output.flush()
+    }
+}
+
+/// Makes a folder that only its owner writes, whatever the umask: plug-ins are not taken from any other.
+fn make_folder(path: &Path) -> Result<bool, Failure> {
+    if path.is_dir() {
+        return Ok(false);
+    }
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent).map_err(|error| refused(parent, &error))?;
+    fs::DirBuilder::new().mode(0o755).create(path).map_err(|error| refused(path, &error))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(|error| refused(path, &error))?;
+    Ok(true)
+}
+
+fn refused(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::wrong(format!("{}: {error}", path.display()));
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => failure.hint("choose a folder that you may write to, or ask its owner"),
+        io::ErrorKind::ReadOnlyFilesystem => failure.hint("choose a folder on a file system that is not read-only"),
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            failure.hint("a file of that name is in the way: choose another folder")
+        }
+        io::ErrorKind::StorageFull => failure.hint("the disk is full: free some space and run it again"),
+        _ => failure.hint("choose another folder"),
+    }
+}
+
+/// The shipped file with every value commented out (`#key`) below its reason (`# why`), except the one source.
+fn template() -> String {
+    let mut text = String::from(
+        "# Settings of this Ferrule workspace. Take away the # before a key to change it; a running engine takes it up.\n",
+    );
+    for line in SHIPPED.lines().skip_while(|line| !line.is_empty()) {
+        let value = line.starts_with(|first: char| first.is_ascii_lowercase());
+        if value && !line.starts_with("path = \"captures\"") {
+            text.push('#');
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use ferrule_core::config::Configuration;
+
+    use super::*;
+
+    #[test]
+    fn the_template_says_nothing_but_the_default_source() {
+        let root = Path::new("/lab/bench");
+        let written = Configuration::of(&template(), Path::new("ferrule.toml"), root).unwrap();
+        assert_eq!(written.settings, Configuration::shipped(root).unwrap().settings);
+        let own: Vec<_> = written.values.iter().filter(|shown| shown.origin.to_string() != "default").collect();
+        assert_eq!(own.len(), 1, "{own:?}");
+        assert_eq!(own[0].key, "capture[1].path");
+    }
+
+    #[test]
+    fn every_commented_key_can_be_taken_as_it_stands() {
+        let all = template()
+            .lines()
+            .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned() + "\n")
+            .collect::<String>();
+        let root = Path::new("/lab/bench");
+        let written = Configuration::of(&all, Path::new("ferrule.toml"), root).unwrap();
+        assert_eq!(written.settings, Configuration::shipped(root).unwrap().settings);
+        assert!(written.values.iter().all(|shown| shown.origin.to_string() != "default"));
+    }
+}

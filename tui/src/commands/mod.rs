@@ -1,0 +1,44 @@
+//! The command line: one file a command. A command reads arguments, calls core, and writes to [`crate::output`].
+
+mod completions;
+mod config;
+mod init;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::{environment::Environment, failure::Failure};
+
+/// Inspects photographs of fibre-optic connector end faces.
+#[derive(Debug, Parser)]
+#[command(name = "ferrule", version, disable_help_subcommand = true, arg_required_else_help = true)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Init),
+    Config(config::Config),
+    Completions(completions::Completions),
+}
+
+impl CommandLine {
+    pub fn run(self, _environment: &Environment) -> Result<(), Failure> {
+        match self.command {
+            Command::Init(command) => command.run(),
+            Command::Config(command) => command.run(),
+            Command::Completions(command) => command.run(&mut Self::command()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+}

@@ -1,0 +1,46 @@
+//! Which workspace a command means: the one given, else the nearest parent with `ferrule.toml`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ferrule_core::{
+    config::Configuration,
+    workspace::{CONFIGURATION, Workspace},
+};
+
+use crate::{environment, failure::Failure};
+
+/// The `[WORKSPACE]` that most commands take.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Place {
+    /// The workspace's folder [default: the nearest parent with ferrule.toml]
+    #[arg(value_name = "WORKSPACE")]
+    workspace: Option<PathBuf>,
+}
+
+impl Place {
+    pub fn find(&self) -> Result<Workspace, Failure> {
+        let start = self.workspace.clone().unwrap_or_else(|| PathBuf::from("."));
+        let start =
+            environment::absolute(&start).map_err(|error| Failure::wrong(format!("{}: {error}", start.display())))?;
+        let candidates = if self.workspace.is_some() { 1 } else { usize::MAX };
+        let found = start.ancestors().take(candidates).find(|folder| folder.join(CONFIGURATION).is_file());
+        match found {
+            Some(folder) => Ok(Workspace::at(folder)),
+            None if self.workspace.is_some() => {
+                Err(Failure::wrong(format!("{} is no workspace: it has no {CONFIGURATION}", start.display()))
+                    .hint(format!("make it one: ferrule init {}", start.display())))
+            }
+            None => {
+                Err(Failure::wrong(format!("neither this folder nor a parent is a workspace (has a {CONFIGURATION})"))
+                    .hint("make this folder one: ferrule init"))
+            }
+        }
+    }
+
+    pub fn configured(&self) -> Result<(Workspace, Configuration), Failure> {
+        let workspace = self.find()?;
+        let configuration = Configuration::load(&workspace)?;
+        Ok((workspace, configuration))
+    }
+}

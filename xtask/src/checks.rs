@@ -1,0 +1,84 @@
+//! `cargo xtask test`: format, lints, documentation, licences, doc tests, then every test with the runner's summary last.
+//!
+//! Everything is compiled with the dev profile: the end-to-end tests use the binary and the plug-ins built here, and a
+//! second, release build would double the time on a small machine.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::{
+    build::{Profile, build},
+    house::{cargo, has_cargo, run, say},
+};
+
+#[derive(Debug, Args)]
+pub struct Checks {
+    /// Only the tests, without format, lints, documentation and licences
+    #[arg(long)]
+    only_tests: bool,
+    /// Handed to the test runner, like a part of a test's name
+    #[arg(last = true)]
+    runner: Vec<String>,
+}
+
+impl Checks {
+    pub fn run(&self) -> Result<()> {
+        let mut failed = Vec::new();
+        if !self.only_tests {
+            let documentation = || {
+                let mut command = cargo(["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"]);
+                command.env("RUSTDOCFLAGS", "-D warnings");
+                command
+            };
+            let mut steps: Vec<(&str, Command)> = vec![
+                ("format", cargo(["fmt", "--all", "--check"])),
+                (
+                    "lints",
+                    cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]),
+                ),
+                ("documentation", documentation()),
+            ];
+            if has_cargo("deny") {
+                // The advisory database is no registry and needs a network; these three do not.
+                steps.push(("licences", cargo(["deny", "--offline", "--log-level", "error", "check", "bans", "licenses", "sources"])));
+            } else {
+                say("== licences: SKIPPED, cargo-deny is not installed (cargo install cargo-deny --locked)");
+            }
+            for (name, mut command) in steps {
+                say(&format!("== {name}"));
+                if let Err(error) = run(&mut command) {
+                    say(&format!("== {name} FAILED: {error:#}"));
+                    failed.push(name);
+                }
+            }
+        }
+
+        say("== build");
+        build(Profile::Debug)?.tell();
+        if !self.only_tests {
+            say("== examples in the documentation");
+            if run(&mut cargo(["test", "--workspace", "--doc", "--quiet"])).is_err() {
+                failed.push("examples");
+            }
+        }
+        say("== tests");
+        // Last, so that its summary is what the developer sees.
+        let tests = run(&mut self.runner());
+        if !failed.is_empty() {
+            bail!("failed: {}{}", failed.join(", "), if tests.is_err() { ", tests" } else { "" });
+        }
+        tests
+    }
+
+    fn runner(&self) -> Command {
+        let mut command = if has_cargo("nextest") {
+            cargo(["nextest", "run", "--workspace", "--no-fail-fast"])
+        } else {
+            cargo(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"])
+        };
+        command.args(&self.runner);
+        command
+    }
+}

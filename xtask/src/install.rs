@@ -1,0 +1,65 @@
+//! `cargo xtask install` and `cargo xtask dist`: the layout below a prefix, and the same as a tarball.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    build::{Built, Profile, build, make_folder, replace},
+    house::{run, say},
+};
+
+/// Builds, then fills `prefix/bin` and `prefix/lib/ferrule/plugins`.
+pub fn install(prefix: &Path) -> Result<()> {
+    let built = build(Profile::Release)?;
+    let binary = fill(&built, prefix)?;
+    say(&format!("installed {} and {} plug-ins", binary.display(), built.plugins.len()));
+    Ok(())
+}
+
+fn fill(built: &Built, prefix: &Path) -> Result<PathBuf> {
+    let plugins = prefix.join("lib/ferrule/plugins");
+    // Each level by itself: a plug-in's whole path must be writable by nobody else.
+    for folder in ["", "bin", "lib", "lib/ferrule", "lib/ferrule/plugins", "share", "share/doc", "share/doc/ferrule"] {
+        let folder = prefix.join(folder);
+        if !folder.is_dir() {
+            make_folder(&folder)?;
+        }
+    }
+    let binary = prefix.join("bin/ferrule");
+    replace(&built.binary, &binary, 0o755)?;
+    for plugin in &built.plugins {
+        let name = plugin.file_name().context("a plug-in without a name")?;
+        replace(plugin, &plugins.join(name), 0o755)?;
+    }
+    for document in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+        replace(&built.house.root.join(document), &prefix.join("share/doc/ferrule").join(document), 0o644)?;
+    }
+    Ok(binary)
+}
+
+/// Builds, then packs the installed layout in one folder.
+pub fn dist() -> Result<()> {
+    let built = build(Profile::Release)?;
+    let name = format!("ferrule-{}-{}-{}", built.house.version, std::env::consts::ARCH, std::env::consts::OS);
+    let folder = built.house.target.join("dist");
+    let content = folder.join(&name);
+    if content.exists() {
+        fs::remove_dir_all(&content)?;
+    }
+    fill(&built, &content)?;
+    let archive = folder.join(format!("{name}.tar.gz"));
+    // No owner of this machine goes along, and the same content gives the same order.
+    run(Command::new("tar")
+        .args(["--create", "--gzip", "--owner=0", "--group=0", "--numeric-owner", "--sort=name", "--file"])
+        .arg(&archive)
+        .arg("--directory")
+        .arg(&folder)
+        .arg(&name))?;
+    say(&format!("packed {}", archive.display()));
+    Ok(())
+}
