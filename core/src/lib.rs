@@ -3,9 +3,9 @@
 //! Nothing here names a terminal, an environment variable or a home directory: paths and values are given.
 
 pub mod client;
+pub mod config;
 pub mod engine;
 pub mod host;
-pub mod config;
 pub mod ids;
 pub mod ingest;
 pub mod names;

@@ -66,11 +66,6 @@ impl Environment {
     }
 }
 
-/// This binary, as it is started again for the engine and for workers.
-pub fn executable() -> io::Result<PathBuf> {
-    env::current_exe()
-}
-
 /// The path as seen from the current directory, links left as they are.
 pub fn absolute(path: &Path) -> io::Result<PathBuf> {
     // `.` alone would otherwise stay a trailing part of every message.

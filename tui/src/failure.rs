@@ -15,8 +15,6 @@ pub enum Kind {
     Failed,
     /// Wrong usage or configuration.
     Wrong,
-    /// The engine could not be reached.
-    Unreachable,
     /// Whoever read the output has gone: nothing is wrong, and nobody is there to be told.
     NobodyReads,
 }
@@ -55,7 +53,6 @@ impl Failure {
             Kind::NobodyReads => 0,
             Kind::Failed => 1,
             Kind::Wrong => 2,
-            Kind::Unreachable => 3,
         }
     }
 

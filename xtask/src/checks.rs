@@ -34,15 +34,15 @@ impl Checks {
             };
             let mut steps: Vec<(&str, Command)> = vec![
                 ("format", cargo(["fmt", "--all", "--check"])),
-                (
-                    "lints",
-                    cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]),
-                ),
+                ("lints", cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])),
                 ("documentation", documentation()),
             ];
             if has_cargo("deny") {
                 // The advisory database is no registry and needs a network; these three do not.
-                steps.push(("licences", cargo(["deny", "--offline", "--log-level", "error", "check", "bans", "licenses", "sources"])));
+                steps.push((
+                    "licences",
+                    cargo(["deny", "--offline", "--log-level", "error", "check", "bans", "licenses", "sources"]),
+                ));
             } else {
                 say("== licences: SKIPPED, cargo-deny is not installed (cargo install cargo-deny --locked)");
             }

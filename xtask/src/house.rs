@@ -36,22 +36,30 @@ impl House {
         let inside = root.join("plugins");
         let mut plugins: Vec<String> = packages
             .iter()
-            .filter(|package| package["manifest_path"].as_str().is_some_and(|path| Path::new(path).starts_with(&inside)))
+            .filter(|package| {
+                package["manifest_path"].as_str().is_some_and(|path| Path::new(path).starts_with(&inside))
+            })
             .filter(|package| builds_library(package))
             .filter_map(|package| package["name"].as_str().map(str::to_owned))
             .collect();
         plugins.sort();
-        let version = packages.iter().find(|package| package["name"] == "ferrule").and_then(|it| it["version"].as_str());
-        Ok(Self { target: path("target_directory")?, version: version.context("no package ferrule")?.to_owned(), root, plugins })
+        let version =
+            packages.iter().find(|package| package["name"] == "ferrule").and_then(|it| it["version"].as_str());
+        Ok(Self {
+            target: path("target_directory")?,
+            version: version.context("no package ferrule")?.to_owned(),
+            root,
+            plugins,
+        })
     }
 }
 
 /// A plug-in has a `cdylib`; the interface and the kernels beside it have not.
 fn builds_library(package: &Json) -> bool {
     let targets = package["targets"].as_array().map(Vec::as_slice).unwrap_or_default();
-    targets.iter().any(|target| {
-        target["crate_types"].as_array().is_some_and(|types| types.iter().any(|kind| kind == "cdylib"))
-    })
+    targets
+        .iter()
+        .any(|target| target["crate_types"].as_array().is_some_and(|types| types.iter().any(|kind| kind == "cdylib")))
 }
 
 /// The cargo that runs us.

@@ -72,14 +72,16 @@ fn refused(path: &Path, error: &io::Error) -> Failure {
     }
 }
 
-/// The shipped file with every value commented out (`#key`) below its reason (`# why`), except the one source.
+/// The shipped file with every section and value commented out (`#key`) below its reason (`# why`), except the one
+/// source. Sections too, so that a block pasted at the end is not a second one of its name.
 fn template() -> String {
     let mut text = String::from(
-        "# Settings of this Ferrule workspace. Take away the # before a key to change it; a running engine takes it up.\n",
+        "# Settings of this Ferrule workspace. To change one, take away the # before it and before its [section];\n\
+         # a running engine takes it up.\n",
     );
     for line in SHIPPED.lines().skip_while(|line| !line.is_empty()) {
-        let value = line.starts_with(|first: char| first.is_ascii_lowercase());
-        if value && !line.starts_with("path = \"captures\"") {
+        let says = line.starts_with(|first: char| first.is_ascii_lowercase() || first == '[');
+        if says && !["[[capture]]", "path = \"captures\""].contains(&line) {
             text.push('#');
         }
         text.push_str(line);
