@@ -4,3 +4,4 @@
 
 pub mod card;
 pub mod loader;
+pub mod probe;

@@ -1,0 +1,116 @@
+//! A pipeline ready to work: libraries loaded, instances made. Held by a worker for its whole life.
+
+use std::collections::HashMap;
+
+use ferrule_abi as abi;
+
+use crate::{
+    host::{
+        card::{DescriptorCard, Pixels},
+        loader::{Instance, Library, LoadError},
+    },
+    ids::{BuildHash, PluginId},
+    worker::messages::{Pipeline, Stage},
+};
+
+/// Told before each call into a plug-in whose turn it is, so that a crash has a name.
+pub type Turn<'a> = dyn FnMut(&PluginId) + 'a;
+
+/// One plug-in of a pipeline, ready to be called.
+pub struct Tool {
+    pub plugin: PluginId,
+    /// `id version`, as results name it.
+    pub name: String,
+    pub accepts: Vec<Pixels>,
+    pub instance: Box<dyn Instance>,
+}
+
+/// All plug-ins of a pipeline, by slot, in order.
+pub struct Tools {
+    pub pipeline: Pipeline,
+    pub segment: Vec<Tool>,
+    pub detect: Vec<Tool>,
+    pub measure: Vec<Tool>,
+    pub grade: Vec<Tool>,
+}
+
+impl Tools {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Tool> {
+        self.segment.iter().chain(&self.detect).chain(&self.measure).chain(&self.grade)
+    }
+}
+
+/// Libraries by build. They stay loaded until the process ends.
+#[derive(Default)]
+pub struct Libraries(HashMap<BuildHash, Library>);
+
+/// A pipeline that cannot be put to work.
+#[derive(Debug, thiserror::Error)]
+#[error("{plugin}: {reason}")]
+pub struct Refused {
+    pub plugin: PluginId,
+    pub reason: String,
+    /// What belongs into the log and nowhere else.
+    pub dump: Option<String>,
+}
+
+impl Libraries {
+    /// Loads what is new and makes an instance of every stage.
+    ///
+    /// # Errors
+    /// The first plug-in that cannot be had, and why.
+    pub fn equip(&mut self, pipeline: &Pipeline, turn: &mut Turn<'_>) -> Result<Tools, Refused> {
+        let mut slot = |stages: &[Stage]| stages.iter().map(|stage| self.tool(stage, turn)).collect::<Result<_, _>>();
+        Ok(Tools {
+            segment: slot(&pipeline.segment)?,
+            detect: slot(&pipeline.detect)?,
+            measure: slot(&pipeline.measure)?,
+            grade: slot(&pipeline.grade)?,
+            pipeline: pipeline.clone(),
+        })
+    }
+
+    fn tool(&mut self, stage: &Stage, turn: &mut Turn<'_>) -> Result<Tool, Refused> {
+        let refuse = |reason: String| Refused { plugin: stage.plugin.clone(), reason, dump: None };
+        // Constructors of a library run in `dlopen`; those of the plug-in in `create`.
+        turn(&stage.plugin);
+        if !self.0.contains_key(&stage.build) {
+            let library = open(stage)?;
+            self.0.insert(stage.build.clone(), library);
+        }
+        let library = self.0.get(&stage.build).ok_or_else(|| refuse("its library is not loaded".into()))?;
+        let card = library.card(&stage.plugin).ok_or_else(|| refuse("its library does not offer it".into()))?;
+        if card.version != stage.version {
+            let found = &card.version;
+            return Err(refuse(format!("its library offers version {found}, version {} was asked for", stage.version)));
+        }
+        let parameters: Vec<abi::Parameter> = stage
+            .parameters
+            .iter()
+            .map(|(name, value)| abi::Parameter { name: name.as_str().into(), value: value.into() })
+            .collect();
+        let instance = library.create(&stage.plugin, &parameters).map_err(refuse)?;
+        let DescriptorCard { id, accepts, .. } = card;
+        Ok(Tool { plugin: id.clone(), name: card.name(), accepts: accepts.clone(), instance })
+    }
+}
+
+/// Opens a stage's library, after a look at whether it still is what its name says: a mapped file that is short of its
+/// end brings the process down without a word.
+fn open(stage: &Stage) -> Result<Library, Refused> {
+    let refuse = |reason: String, dump| Refused { plugin: stage.plugin.clone(), reason, dump };
+    let path = stage.library.display();
+    let bytes = std::fs::read(&stage.library)
+        .map_err(|error| refuse(format!("its copy {path} cannot be read: {error}"), None))?;
+    if BuildHash::of(&bytes) != stage.build {
+        let reason = format!("its copy {path} is damaged; delete it, and it is made again");
+        return Err(refuse(reason, None));
+    }
+    drop(bytes);
+    Library::load(&stage.library).map_err(|error| {
+        let reason = format!("its library {error}");
+        let dump = if let LoadError::Layout { dump, .. } = error { Some(dump) } else { None };
+        refuse(reason, dump)
+    })
+}
