@@ -1,0 +1,98 @@
+//! What `detect-region` says of drawn captures.
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+mod drawn;
+
+use detect_region::DetectRegion;
+use drawn::{CLADDING, CORE, Drawn, around, detector, look};
+use ferrule_abi::{Defect, DefectKind, Parameter, Value};
+
+fn seen(drawn: &Drawn) -> Vec<Defect> {
+    drawn.seen_by(&mut detector::<DetectRegion>(&[]).unwrap())
+}
+
+fn at(defects: &[Defect], (x, y): (f64, f64)) -> Vec<&Defect> {
+    defects.iter().filter(|d| (d.x - x).hypot(d.y - y) < 5.0).collect()
+}
+
+#[test]
+fn a_clean_picture_has_no_defects() {
+    let mut region = detector::<DetectRegion>(&[]).unwrap();
+    for seed in 0..12 {
+        for noise in [0.3, 1.2, 3.0] {
+            let found = Drawn::clean(seed, noise).barred().seen_by(&mut region);
+            assert!(found.is_empty(), "seed {seed}, noise {noise}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn every_planted_spot_is_found_once_with_its_kind_and_nothing_else() {
+    let places = [(60.0, 60.0), (430.0, 90.0), (90.0, 380.0), around(CORE * 0.5, 30.0), around(64.0, 200.0)];
+    let mut drawn = Drawn::clean(3, 1.2);
+    for (i, place) in places.iter().enumerate() {
+        drawn = drawn.spot(*place, if i % 2 == 0 { -25.0 } else { 25.0 }, 4.0);
+    }
+    let found = seen(&drawn);
+    assert_eq!(found.len(), places.len(), "{found:?}");
+    for (i, place) in places.iter().enumerate() {
+        let wanted = if i % 2 == 0 { DefectKind::Pit } else { DefectKind::Particle };
+        assert!(
+            matches!(at(&found, *place)[..], [d] if d.kind == wanted && d.confidence > 0.6),
+            "{place:?}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn the_closer_to_the_core_the_more_severe() {
+    let spot = |place| seen(&Drawn::clean(5, 1.2).spot(place, -14.0, 3.0))[0].severity;
+    let (ferrule, cladding, core) = (spot((60.0, 60.0)), spot(around(64.0, 10.0)), spot(around(10.0, 0.0)));
+    assert!(ferrule < cladding && cladding < core, "{ferrule:?} {cladding:?} {core:?}");
+}
+
+#[test]
+fn a_broken_rim_is_a_chip_and_a_sound_one_is_nothing() {
+    let place = around(CLADDING - 2.0, 130.0);
+    let found = seen(&Drawn::clean(9, 1.2).patch(place, (5.0, 4.0), 60.0));
+    assert!(
+        matches!(&found[..], [d] if d.kind == DefectKind::Chip && (d.x - place.0).hypot(d.y - place.1) < 4.0),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_smear_is_one_residue() {
+    let found = seen(&Drawn::clean(4, 1.2).patch((420.0, 340.0), (22.0, 13.0), -9.0));
+    assert!(matches!(&found[..], [d] if d.kind == DefectKind::Residue), "{found:?}");
+    let area = std::f64::consts::PI * 22.0 * 13.0;
+    assert!((f64::from(found[0].area_px) / area - 1.0).abs() < 0.3, "{} of {area}", found[0].area_px);
+}
+
+#[test]
+fn a_picture_without_zones_has_no_defects() {
+    let drawn = Drawn::clean(1, 1.0).spot((60.0, 60.0), -90.0, 6.0);
+    let nothing = vec![0; drawn::WIDTH * drawn::HEIGHT];
+    let found = look(&mut detector::<DetectRegion>(&[]).unwrap(), &drawn.pixels(), &[], &nothing);
+    assert!(found.defects.is_empty());
+}
+
+#[test]
+fn one_detector_gives_the_same_answer_again_and_after_other_pictures() {
+    let (dirty, clean) = (Drawn::clean(2, 1.2).spot((60.0, 60.0), -25.0, 4.0), Drawn::clean(8, 2.0));
+    let mut region = detector::<DetectRegion>(&[]).unwrap();
+    let first = dirty.seen_by(&mut region);
+    clean.seen_by(&mut region);
+    assert_eq!(dirty.seen_by(&mut region), first);
+}
+
+#[test]
+fn thresholds_in_the_wrong_order_are_refused() {
+    let given = [
+        Parameter { name: "high".into(), value: Value::Real(3.0) },
+        Parameter { name: "low".into(), value: Value::Real(4.0) },
+    ];
+    let error = detector::<DetectRegion>(&given).unwrap_err();
+    assert_eq!(error.to_string(), "`low` must be below `high`");
+}

@@ -1,0 +1,92 @@
+//! Thresholds against a noise map: where a response stands out, and by how much.
+//!
+//! Two thresholds make a hysteresis: the lower one draws the mask, its components count if one of their pixels passes
+//! the higher one. Called by the detectors with planes in the units of [`crate::flatten`].
+
+use crate::{flatten::NOISE_UNIT, shape::Run};
+
+/// Fixed-point steps a standard deviation.
+const STEPS: f32 = 256.0;
+
+/// Sets `mask` to 1 where the response's magnitude exceeds both `sigmas` times the noise and `floor` (response units).
+pub fn exceeding(response: &[i16], noise: &[i16], sigmas: f32, floor: f32, mask: &mut Vec<u8>) {
+    let factor = (sigmas * STEPS / f32::from(NOISE_UNIT)).round() as i32;
+    let floor = (floor * STEPS) as i32;
+    mask.clear();
+    mask.extend(response.iter().zip(noise).map(|(r, n)| {
+        let limit = (i32::from(*n) * factor).max(floor);
+        u8::from((i32::from(*r) * STEPS as i32).abs() > limit)
+    }));
+}
+
+/// The response in units of its noise: `unit` a standard deviation, cut at ±`cut` of them.
+pub fn normalised(response: &[i16], noise: &[i16], unit: i16, cut: f32, values: &mut Vec<i16>) {
+    let limit = f32::from(unit) * cut;
+    let scale = f32::from(unit) * f32::from(NOISE_UNIT);
+    values.clear();
+    values.extend(response.iter().zip(noise).map(|(r, n)| {
+        let value = f32::from(*r) * scale / f32::from(*n);
+        value.clamp(-limit, limit) as i16
+    }));
+}
+
+/// How a component stands out.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Strength {
+    /// Largest magnitude in standard deviations of the noise there.
+    pub peak_sigma: f32,
+    /// Largest magnitude in response units.
+    pub peak: f32,
+    /// Sums of the responses above and below zero, in response units; the second one is not positive.
+    pub bright: f32,
+    pub dark: f32,
+}
+
+/// Strength of the pixels in some runs.
+#[must_use]
+pub fn strength(runs: &[Run], response: &[i16], noise: &[i16], width: usize) -> Strength {
+    let mut found = Strength::default();
+    for run in runs {
+        let span = run.y as usize * width + run.x as usize..run.y as usize * width + run.end() as usize;
+        for (r, n) in response[span.clone()].iter().zip(&noise[span]) {
+            let (value, magnitude) = (f32::from(*r), f32::from(r.saturating_abs()));
+            found.peak_sigma = found.peak_sigma.max(magnitude * f32::from(NOISE_UNIT) / f32::from((*n).max(1)));
+            found.peak = found.peak.max(magnitude);
+            found.bright += value.max(0.0);
+            found.dark += value.min(0.0);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flatten::UNUSABLE;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_mask_is_the_comparison(
+            pixels in proptest::collection::vec((-2047..=2047i16, 8..4000i16), 1..200), sigmas in 1.0..9.0f32, floor in 0.0..300.0f32,
+        ) {
+            let (response, noise): (Vec<i16>, Vec<i16>) = pixels.into_iter().unzip();
+            let mut mask = Vec::new();
+            exceeding(&response, &noise, sigmas, floor, &mut mask);
+            for ((r, n), m) in response.iter().zip(&noise).zip(&mask) {
+                let (magnitude, limit) = (f32::from(r.abs()), (sigmas * f32::from(*n) / 8.0).max(floor));
+                // Fixed point: nothing is said of values at the limit.
+                if (magnitude - limit).abs() > 0.02 * limit + 0.1 {
+                    prop_assert_eq!(*m == 1, magnitude > limit);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_stands_out_where_nothing_can_be_told() {
+        let mut mask = Vec::new();
+        exceeding(&[2047, -2047], &[UNUSABLE, UNUSABLE], 1.0, 0.0, &mut mask);
+        assert_eq!(mask, [0, 0]);
+    }
+}
