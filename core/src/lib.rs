@@ -14,6 +14,7 @@ pub mod engine;
 pub mod host;
 pub mod ids;
 pub mod pipeline;
+pub mod pool;
 pub mod protocol;
 pub mod report;
 pub mod settings;
