@@ -4,15 +4,12 @@
 
 pub mod client;
 pub mod config;
+pub mod decode;
 pub mod engine;
 pub mod host;
 pub mod ids;
 pub mod ingest;
 pub mod names;
-pub mod decode;
-pub mod engine;
-pub mod host;
-pub mod ids;
 pub mod pipeline;
 pub mod pool;
 pub mod protocol;
