@@ -2,6 +2,17 @@
 //!
 //! The engine's process never opens a library: it reads files and asks a child. Only workers and probes load.
 
+pub mod assemble;
 pub mod card;
+pub mod catalogue;
+pub mod elf;
 pub mod loader;
 pub mod probe;
+pub mod search;
+pub mod store;
+pub mod trust;
+
+pub use assemble::{AssemblyError, assemble};
+pub use catalogue::{Available, Catalogue, Policy, Refusal};
+pub use search::{Origin, SearchPaths};
+pub use store::LibraryStore;
