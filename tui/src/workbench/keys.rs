@@ -1,0 +1,228 @@
+//! Keys and what they do. Each screen has one list of [`Binding`]s; what a key does, the bottom line and the help are all
+//! read from the lists in force, so they cannot disagree.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use super::screens::ScreenName;
+
+/// Everything that a key can do. Its words are in [`super::text::action`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Go(ScreenName),
+    NextScreen,
+    PreviousScreen,
+    Help,
+    Quit,
+    Suspend,
+    Repaint,
+    StartEngine,
+    Pause,
+    Rescan,
+
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+    Open,
+    Back,
+
+    FilterState,
+    FilterLabel,
+    Search,
+    ClearFilter,
+    Retry,
+    RetryAll,
+    Reinspect,
+
+    NextCapture,
+    PreviousCapture,
+    Zoom,
+    Layers,
+
+    Release,
+    Level,
+    Follow,
+
+    SearchAccept,
+    SearchCancel,
+
+    LeaveRunning,
+    StopEngine,
+    Cancel,
+}
+
+/// A key with its modifiers, shift aside where the character already tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    code: KeyCode,
+    modifiers: KeyModifiers,
+}
+
+impl Key {
+    pub const fn plain(code: KeyCode) -> Self {
+        Self { code, modifiers: KeyModifiers::NONE }
+    }
+
+    pub const fn char(character: char) -> Self {
+        Self::plain(KeyCode::Char(character))
+    }
+
+    pub const fn ctrl(character: char) -> Self {
+        Self { code: KeyCode::Char(character), modifiers: KeyModifiers::CONTROL }
+    }
+
+    /// The key that was pressed; `None` for a release.
+    pub fn pressed(event: KeyEvent) -> Option<Self> {
+        if event.kind == KeyEventKind::Release {
+            return None;
+        }
+        let mut modifiers = event.modifiers;
+        if matches!(event.code, KeyCode::Char(_) | KeyCode::BackTab) {
+            modifiers.remove(KeyModifiers::SHIFT);
+        }
+        Some(Self { code: event.code, modifiers })
+    }
+
+    pub fn code(self) -> KeyCode {
+        self.code
+    }
+
+    /// The character that this key types, if it types one.
+    pub fn typed(self) -> Option<char> {
+        match self.code {
+            KeyCode::Char(character) if self.modifiers.is_empty() => Some(character),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.modifiers.contains(KeyModifiers::CONTROL) {
+            f.write_str("Ctrl-")?;
+        }
+        match self.code {
+            KeyCode::Char(' ') => f.write_str("Space"),
+            KeyCode::Char(character) if self.modifiers.contains(KeyModifiers::CONTROL) => {
+                write!(f, "{}", character.to_ascii_uppercase())
+            }
+            KeyCode::Char(character) => write!(f, "{character}"),
+            KeyCode::Up => f.write_str("Up"),
+            KeyCode::Down => f.write_str("Down"),
+            KeyCode::Left => f.write_str("Left"),
+            KeyCode::Right => f.write_str("Right"),
+            KeyCode::PageUp => f.write_str("PgUp"),
+            KeyCode::PageDown => f.write_str("PgDn"),
+            KeyCode::Home => f.write_str("Home"),
+            KeyCode::End => f.write_str("End"),
+            KeyCode::Enter => f.write_str("Enter"),
+            KeyCode::Esc => f.write_str("Esc"),
+            KeyCode::Tab => f.write_str("Tab"),
+            KeyCode::BackTab => f.write_str("Shift-Tab"),
+            KeyCode::Backspace => f.write_str("Backspace"),
+            KeyCode::F(number) => write!(f, "F{number}"),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+/// One line of a screen's list of keys.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    /// The first is the one shown in the bottom line.
+    pub keys: &'static [Key],
+    pub action: Action,
+    /// Shown in the bottom line, which has room for a few.
+    pub in_bar: bool,
+}
+
+/// Shown in the bottom line and in the help.
+pub const fn shown(keys: &'static [Key], action: Action) -> Binding {
+    Binding { keys, action, in_bar: true }
+}
+
+/// Shown in the help only.
+pub const fn hidden(keys: &'static [Key], action: Action) -> Binding {
+    Binding { keys, action, in_bar: false }
+}
+
+/// A titled list of keys.
+#[derive(Debug, Clone, Copy)]
+pub struct Bindings {
+    pub title: &'static str,
+    pub list: &'static [Binding],
+}
+
+/// What this key does: the first list that knows it decides.
+pub fn action(layers: &[Bindings], key: Key) -> Option<Action> {
+    layers.iter().flat_map(|layer| layer.list).find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
+}
+
+pub const UP: &[Key] = &[Key::plain(KeyCode::Up), Key::char('k')];
+pub const DOWN: &[Key] = &[Key::plain(KeyCode::Down), Key::char('j')];
+pub const PAGE_UP: &[Key] = &[Key::plain(KeyCode::PageUp), Key::ctrl('b')];
+pub const PAGE_DOWN: &[Key] = &[Key::plain(KeyCode::PageDown), Key::ctrl('f'), Key::char(' ')];
+pub const FIRST: &[Key] = &[Key::plain(KeyCode::Home), Key::char('g')];
+pub const LAST: &[Key] = &[Key::plain(KeyCode::End), Key::char('G')];
+pub const ENTER: &[Key] = &[Key::plain(KeyCode::Enter)];
+pub const BACK: &[Key] = &[Key::plain(KeyCode::Esc), Key::plain(KeyCode::Backspace)];
+
+/// Keys that work on every screen.
+pub const GLOBAL: Bindings = Bindings {
+    title: super::text::EVERYWHERE,
+    list: &[
+        shown(&[Key::char('?'), Key::plain(KeyCode::F(1))], Action::Help),
+        shown(&[Key::char('q'), Key::ctrl('c')], Action::Quit),
+        hidden(&[Key::char('1')], Action::Go(ScreenName::Live)),
+        hidden(&[Key::char('2')], Action::Go(ScreenName::Captures)),
+        hidden(&[Key::char('3')], Action::Go(ScreenName::Plugins)),
+        hidden(&[Key::char('4')], Action::Go(ScreenName::Log)),
+        hidden(&[Key::plain(KeyCode::Tab)], Action::NextScreen),
+        hidden(&[Key::plain(KeyCode::BackTab)], Action::PreviousScreen),
+        hidden(&[Key::char('P')], Action::Pause),
+        hidden(&[Key::char('S')], Action::Rescan),
+        hidden(&[Key::char('E')], Action::StartEngine),
+        hidden(&[Key::ctrl('l')], Action::Repaint),
+        hidden(&[Key::ctrl('z')], Action::Suspend),
+    ],
+};
+
+/// Keys of the help.
+pub const HELP: Bindings = Bindings {
+    title: super::text::HELP_TITLE,
+    list: &[
+        shown(&[Key::plain(KeyCode::Esc), Key::char('?'), Key::char('q'), Key::plain(KeyCode::Enter)], Action::Back),
+        shown(UP, Action::Up),
+        shown(DOWN, Action::Down),
+        hidden(PAGE_UP, Action::PageUp),
+        hidden(PAGE_DOWN, Action::PageDown),
+        hidden(&[Key::ctrl('c')], Action::Quit),
+        hidden(&[Key::ctrl('z')], Action::Suspend),
+    ],
+};
+
+/// Keys of the question on leaving.
+pub const QUIT: Bindings = Bindings {
+    title: super::text::QUIT_TITLE,
+    list: &[
+        shown(
+            &[Key::char('l'), Key::char('q'), Key::plain(KeyCode::Enter), Key::ctrl('c')],
+            Action::LeaveRunning,
+        ),
+        shown(&[Key::char('s')], Action::StopEngine),
+        shown(&[Key::plain(KeyCode::Esc), Key::char('c'), Key::char('n')], Action::Cancel),
+        hidden(&[Key::ctrl('z')], Action::Suspend),
+    ],
+};
+
+/// Keys while a search is typed; every other key goes into the text.
+pub const SEARCH: Bindings = Bindings {
+    title: super::text::SEARCH_TITLE,
+    list: &[
+        shown(ENTER, Action::SearchAccept),
+        shown(&[Key::plain(KeyCode::Esc), Key::ctrl('c')], Action::SearchCancel),
+        hidden(&[Key::ctrl('z')], Action::Suspend),
+    ],
+};

@@ -1,0 +1,97 @@
+//! Where things are on a screen of a given size. Pure: drawing and the wish for a picture of the right size both ask here.
+
+use ratatui::layout::{Constraint, Layout, Rect, Size};
+
+/// Below this nothing is readable.
+pub const SMALLEST: (u16, u16) = (60, 16);
+
+/// The parts of every screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    pub header: Rect,
+    pub body: Rect,
+    pub keys: Rect,
+}
+
+/// `None` where the terminal is too small.
+pub fn parts(size: Size) -> Option<Parts> {
+    if size.width < SMALLEST.0 || size.height < SMALLEST.1 {
+        return None;
+    }
+    let area = Rect::new(0, 0, size.width, size.height);
+    let [header, body, keys] =
+        Layout::vertical([Constraint::Length(1), Constraint::Min(1), Constraint::Length(1)]).areas(area);
+    Some(Parts { header, body, keys })
+}
+
+/// The four panes of the Live screen, each with a title line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveParts {
+    pub picture: Rect,
+    pub facts: Rect,
+    pub recent: Rect,
+    pub engine: Rect,
+}
+
+pub fn live(body: Rect) -> LiveParts {
+    // The engine's figures take eight lines and a title; a large screen gives the rest to the picture.
+    let below = if body.height < 20 { 7 } else { (body.height / 4).clamp(9, 16) };
+    let [above, below] = Layout::vertical([Constraint::Min(1), Constraint::Length(below)]).areas(body);
+    let left = picture_width(above);
+    let split = |area| Layout::horizontal([Constraint::Length(left), Constraint::Min(1)]).areas(area);
+    let ([picture, facts], [recent, engine]) = (split(above), split(below));
+    LiveParts { picture, facts, recent, engine }
+}
+
+/// The panes of one capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DetailParts {
+    pub picture: Rect,
+    pub facts: Rect,
+}
+
+pub fn detail(body: Rect) -> DetailParts {
+    let [picture, facts] =
+        Layout::horizontal([Constraint::Length(picture_width(body)), Constraint::Min(1)]).areas(body);
+    DetailParts { picture, facts }
+}
+
+/// Room for a 4:3 picture of the area's height, cells being about twice as high as wide, within bounds that leave
+/// the figures beside it readable.
+fn picture_width(area: Rect) -> u16 {
+    let wish = u32::from(area.height.saturating_sub(1)) * 8 / 3;
+    let (least, most) = (area.width * 45 / 100, area.width.saturating_sub(42).max(area.width * 45 / 100));
+    (wish as u16).clamp(least, most)
+}
+
+/// A pane without its title line, and without the column that keeps it off its neighbour.
+pub fn inner(pane: Rect) -> Rect {
+    Rect { y: pane.y + 1, height: pane.height.saturating_sub(1), width: pane.width.saturating_sub(1), ..pane }
+}
+
+/// A box in the middle of the area, no larger than it.
+pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panes_stay_inside_any_terminal_and_never_overlap() {
+        for width in (SMALLEST.0..320).step_by(7) {
+            for height in SMALLEST.1..110 {
+                let parts = parts(Size::new(width, height)).expect("large enough");
+                let live = live(parts.body);
+                let panes = [live.picture, live.facts, live.recent, live.engine];
+                for (index, pane) in panes.iter().enumerate() {
+                    assert!(parts.body.union(*pane) == parts.body && pane.width > 8 && pane.height > 1, "{pane:?}");
+                    assert!(panes[index + 1..].iter().all(|other| !pane.intersects(*other)), "{width}x{height}");
+                }
+                assert!(live.facts.width >= 33, "{width}x{height}: {live:?}");
+            }
+        }
+    }
+}

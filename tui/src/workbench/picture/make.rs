@@ -1,0 +1,211 @@
+//! Makes one picture: decode, crop, scale, draw zones and defects over it, encode for the terminal.
+//!
+//! Runs on the picture thread alone. Keeps the last decoded capture, so that a new size or another view of it is quick.
+
+use std::path::{Path, PathBuf};
+
+use ferrule_core::ids::CaptureId;
+use image::{DynamicImage, ImageReader, Limits, RgbImage, imageops::FilterType};
+use ratatui::layout::Size;
+use ratatui_image::protocol::{Protocol, iterm2::Iterm2, kitty::Kitty, sixel::Sixel};
+
+use super::{
+    Graphics, Means, Picture, PictureRequest, View,
+    canvas::{Canvas, Cover, Crop},
+    cells::{CellPicture, shade},
+    digits, outline,
+};
+use crate::workbench::{
+    plain,
+    rows::Detail,
+    text,
+    theme::{severity_rgb, zone_rgb},
+};
+
+/// Decoded pixels beyond this are not worth the memory in a client.
+const MOST_BYTES: u64 = 512 << 20;
+
+/// Numbers are written beside so many defects; more would hide the picture.
+const MOST_LABELS: usize = 99;
+
+/// Kitty knows pictures by number; ours replaces its predecessor.
+const KITTY_ID: u32 = 0x00FE_7701;
+
+/// Sending more pixels over a remote line than this along x shows no more of a defect, only costs time.
+const REMOTE_WIDTH: u32 = 640;
+
+/// Makes pictures for one terminal.
+pub struct Studio {
+    graphics: Graphics,
+    decoded: Option<(CaptureId, DynamicImage)>,
+}
+
+impl Studio {
+    pub fn new(graphics: Graphics) -> Self {
+        Self { graphics, decoded: None }
+    }
+
+    pub fn graphics(&self) -> Graphics {
+        self.graphics
+    }
+
+    /// The picture asked for. The error is one line for a person.
+    pub fn make(&mut self, request: &PictureRequest) -> Result<Picture, String> {
+        let capture = request.key.capture;
+        if self.decoded.as_ref().is_none_or(|(known, _)| *known != capture) {
+            self.decoded = None;
+            self.decoded = Some((capture, decode(&request.detail.pictures)?));
+        }
+        let Some((_, decoded)) = &self.decoded else { return Err(text::NO_PICTURE.into()) };
+        render(decoded, &request.detail, request.key.view, request.key.layers, request.key.room, self.graphics)
+    }
+}
+
+/// The first of these files that can be read.
+fn decode(files: &[PathBuf]) -> Result<DynamicImage, String> {
+    let mut trouble = text::NO_PICTURE.to_owned();
+    for file in files {
+        match decode_file(file) {
+            Ok(decoded) => return Ok(decoded),
+            Err(error) => trouble = plain::clean(&format!("{}: {error}", file.display())),
+        }
+    }
+    Err(trouble)
+}
+
+fn decode_file(file: &Path) -> Result<DynamicImage, image::ImageError> {
+    let mut reader = ImageReader::open(file)?.with_guessed_format()?;
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MOST_BYTES);
+    reader.limits(limits);
+    reader.decode()
+}
+
+/// One decoded capture as this terminal can show it in that room.
+pub fn render(
+    decoded: &DynamicImage,
+    detail: &Detail,
+    view: View,
+    layers: bool,
+    room: Size,
+    graphics: Graphics,
+) -> Result<Picture, String> {
+    let whole = Crop { x: 0, y: 0, width: decoded.width(), height: decoded.height() };
+    let cladding = detail.inspection.as_ref().and_then(|inspection| inspection.zones.cladding.as_ref());
+    let crop = match (view, cladding) {
+        (View::Fibre, Some(cladding)) => Crop::around(cladding, whole.width, whole.height).unwrap_or(whole),
+        _ => whole,
+    };
+    let size = fit(crop, room, graphics.font);
+    let (width, height) = (u32::from(size.width), u32::from(size.height));
+    let (width, height) = match graphics.means {
+        Means::Outline => (width, height),
+        Means::Halfblocks => (width, height * 2),
+        Means::Kitty | Means::Sixel | Means::Iterm => {
+            let (width, height) = (width * u32::from(graphics.font.0), height * u32::from(graphics.font.1));
+            // Sixel shows pixel for pixel; the others let the terminal enlarge the picture.
+            if graphics.remote && graphics.means == Means::Kitty && width > REMOTE_WIDTH {
+                (REMOTE_WIDTH, (height * REMOTE_WIDTH).div_ceil(width))
+            } else {
+                (width, height)
+            }
+        }
+    };
+    if graphics.means == Means::Outline {
+        return Ok(Picture::Cells(outline::draw(&Canvas::new(RgbImage::new(width, height), crop), detail, layers)));
+    }
+    let part = decoded.crop_imm(crop.x, crop.y, crop.width, crop.height);
+    let mut canvas = Canvas::new(part.resize_exact(width, height, FilterType::Triangle).to_rgb8(), crop);
+    if layers {
+        draw_zones(&mut canvas, detail);
+    }
+    if graphics.means == Means::Halfblocks {
+        return Ok(Picture::Cells(halfblocks(canvas, detail, layers, graphics)));
+    }
+    if layers {
+        ring_defects(&mut canvas, detail);
+    }
+    encode(DynamicImage::ImageRgb8(canvas.pixels), size, graphics)
+}
+
+/// The cells that a crop takes in that room, keeping its shape on a font of that size.
+fn fit(crop: Crop, room: Size, (font_width, font_height): (u16, u16)) -> Size {
+    let (font_width, font_height) = (f64::from(font_width.max(1)), f64::from(font_height.max(1)));
+    let (width, height) = (f64::from(crop.width.max(1)), f64::from(crop.height.max(1)));
+    let scale = (f64::from(room.width) * font_width / width).min(f64::from(room.height) * font_height / height);
+    let cells = |length: f64, font: f64, most: u16| ((length * scale / font).round() as u16).clamp(1, most.max(1));
+    Size::new(cells(width, font_width, room.width), cells(height, font_height, room.height))
+}
+
+fn draw_zones(canvas: &mut Canvas, detail: &Detail) {
+    let Some(inspection) = &detail.inspection else { return };
+    for (zone, outline) in inspection.zones.iter() {
+        for (x, y) in canvas.ellipse(outline) {
+            canvas.dot(x, y, zone_rgb(zone));
+        }
+    }
+}
+
+/// What each defect covers, with its place in the list, from 1.
+pub fn covers<'a>(canvas: &'a Canvas, detail: &'a Detail) -> impl Iterator<Item = (usize, Cover)> + 'a {
+    let defects = detail.inspection.iter().flat_map(|inspection| &inspection.defects).enumerate();
+    defects.take(MOST_LABELS).map(|(index, defect)| {
+        (index + 1, canvas.cover(defect, detail.masks.get(index).map_or(&[], Vec::as_slice)))
+    })
+}
+
+/// Half blocks are coarse: a defect's own pixels take its colour, and its number is written in the cell beside them.
+fn halfblocks(mut canvas: Canvas, detail: &Detail, layers: bool, graphics: Graphics) -> CellPicture {
+    let Some(inspection) = detail.inspection.as_ref().filter(|_| layers) else {
+        return CellPicture::halfblocks(&canvas.pixels, graphics.colours);
+    };
+    let covers: Vec<_> = covers(&canvas, detail).collect();
+    let colour = |number: usize| severity_rgb(inspection.defects[number - 1].severity);
+    for (number, cover) in covers.iter().rev() {
+        for (x, y) in cover.pixels() {
+            canvas.dot(f64::from(x), f64::from(y), colour(*number));
+        }
+    }
+    let mut picture = CellPicture::halfblocks(&canvas.pixels, graphics.colours);
+    for (number, cover) in covers.iter().rev() {
+        if let Some((x, y)) = cover.corner() {
+            let label = number.to_string();
+            let column = (x as u16).saturating_sub(label.len() as u16);
+            picture.label(&label, column, (y / 2) as u16, Some(shade(colour(*number), (0, 0), graphics.colours)));
+        }
+    }
+    picture
+}
+
+/// Pixels are fine: a ring around each defect leaves the defect itself to be seen.
+fn ring_defects(canvas: &mut Canvas, detail: &Detail) {
+    let Some(inspection) = &detail.inspection else { return };
+    let covers: Vec<_> = covers(canvas, detail).collect();
+    for (number, cover) in covers.iter().rev() {
+        let colour = severity_rgb(inspection.defects[number - 1].severity);
+        for (x, y) in cover.ring(2) {
+            canvas.dot(f64::from(x), f64::from(y), colour);
+        }
+        let Some((left, top)) = cover.corner() else { continue };
+        const ZOOM: u32 = 2;
+        let (left, top) = (f64::from(left) - 4.0, (f64::from(top) - f64::from(6 * ZOOM + 2)).max(0.0));
+        for (x, y, ink) in digits::pixels(*number) {
+            for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+                let colour = if ink { colour } else { [0, 0, 0] };
+                canvas.dot(left + f64::from(x * ZOOM + dx), top + f64::from(y * ZOOM + dy), colour);
+            }
+        }
+    }
+}
+
+fn encode(pixels: DynamicImage, size: Size, graphics: Graphics) -> Result<Picture, String> {
+    let protocol = match graphics.means {
+        Means::Kitty => {
+            Kitty::new(pixels, size, KITTY_ID, graphics.multiplexer, graphics.remote).map(Protocol::Kitty)
+        }
+        Means::Sixel => Sixel::new(pixels, size, graphics.multiplexer).map(Protocol::Sixel),
+        Means::Iterm => Iterm2::new(pixels, size, graphics.multiplexer).map(Protocol::ITerm2),
+        Means::Halfblocks | Means::Outline => return Err(text::NO_PICTURE.into()),
+    };
+    protocol.map(|protocol| Picture::Pixels(Box::new(protocol))).map_err(|error| plain::clean(&error.to_string()))
+}

@@ -1,0 +1,310 @@
+//! Live: the capture just inspected with its picture and figures, the last captures, and the engine at a glance.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use ferrule_core::{
+    ids::CaptureId,
+    protocol::{CaptureEvent, Status},
+    report::CaptureState,
+};
+use jiff::Timestamp;
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::Paragraph,
+};
+
+use super::{Look, middle, pane, picture};
+use crate::workbench::{
+    figures,
+    keys::{self, Action, Binding, Bindings, Key, hidden, shown},
+    layout,
+    picture::PictureKey,
+    plain::{self, fit},
+    rows::{Detail, Label, Row},
+    text,
+    theme::Theme,
+};
+
+/// The last captures that are kept for the list.
+pub const RECENT: usize = 50;
+
+pub const KEYS: Bindings = Bindings {
+    title: text::screen(super::ScreenName::Live),
+    list: LIST,
+};
+
+const LIST: &[Binding] = &[
+    shown(&[Key::char('2')], Action::Go(super::ScreenName::Captures)),
+    shown(keys::UP, Action::Up),
+    shown(keys::DOWN, Action::Down),
+    shown(keys::ENTER, Action::Open),
+    shown(&[Key::char('z')], Action::Zoom),
+    hidden(&[Key::char('o')], Action::Layers),
+    hidden(keys::FIRST, Action::First),
+    hidden(keys::BACK, Action::First),
+];
+
+/// What the Live screen holds.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// Newest result first.
+    recent: VecDeque<Row>,
+    /// The capture that the person chose; otherwise the newest result is shown.
+    chosen: Option<CaptureId>,
+    detail: Option<Arc<Detail>>,
+    /// The detail that was asked for.
+    asked: Option<CaptureId>,
+}
+
+impl Live {
+    /// The captures that the list begins with when the engine is found.
+    pub fn fill(&mut self, rows: Vec<Row>) {
+        self.recent = rows.into_iter().filter(|row| row.state.is_result()).take(RECENT).collect();
+    }
+
+    /// A capture changed; a result goes to the top of the list.
+    pub fn heard(&mut self, event: &CaptureEvent, now: Timestamp) {
+        self.recent.retain(|row| row.capture != event.capture);
+        if event.state.is_result() {
+            self.recent.push_front(row_of(event, now));
+            self.recent.truncate(RECENT);
+        }
+        // A new pass over the shown capture has a new result to read.
+        if self.asked == Some(event.capture) && event.state == CaptureState::Done {
+            self.asked = None;
+        }
+    }
+
+    /// The capture whose picture and figures are shown.
+    pub fn shown(&self) -> Option<CaptureId> {
+        self.chosen.or_else(|| self.recent.front().map(|row| row.capture))
+    }
+
+    /// The capture whose detail is to be read now, and whether a person waits for it.
+    pub fn wanted(&mut self) -> Option<(CaptureId, bool)> {
+        let shown = self.shown()?;
+        if self.asked == Some(shown) {
+            return None;
+        }
+        self.asked = Some(shown);
+        Some((shown, self.chosen.is_some() || self.detail.is_none()))
+    }
+
+    pub fn take(&mut self, detail: Option<Arc<Detail>>) {
+        if let Some(detail) = detail {
+            self.detail = Some(detail);
+        }
+    }
+
+    /// Reads everything again: the engine was away.
+    pub fn forget(&mut self) {
+        self.asked = None;
+    }
+
+    pub fn detail(&self) -> Option<&Arc<Detail>> {
+        self.detail.as_ref()
+    }
+
+    /// Chooses a capture from the list.
+    pub fn step(&mut self, by: isize) {
+        let at = self.shown().and_then(|shown| self.recent.iter().position(|row| row.capture == shown)).unwrap_or(0);
+        let to = at.saturating_add_signed(by).min(self.recent.len().saturating_sub(1));
+        self.chosen = self.recent.get(to).map(|row| row.capture);
+    }
+
+    /// Back to the newest, and stays there.
+    pub fn follow(&mut self) {
+        self.chosen = None;
+    }
+
+    pub fn draw(&self, frame: &mut Frame, body: Rect, look: &Look, status: Option<&Status>, wanted: Option<PictureKey>) {
+        let parts = layout::live(body);
+        self.draw_capture(frame, &parts, look, wanted);
+        self.draw_recent(frame, parts.recent, look);
+        draw_engine(frame, parts.engine, look, status);
+    }
+
+    fn draw_capture(&self, frame: &mut Frame, parts: &layout::LiveParts, look: &Look, wanted: Option<PictureKey>) {
+        let theme = look.theme;
+        let name = self.detail.as_ref().map_or(text::LIVE_PICTURE, |detail| detail.row.name.as_str());
+        let aside = if self.chosen.is_some() { "chosen (Home: newest)" } else { "" };
+        pane(frame, parts.picture, look, name, aside, theme.warn());
+        let time = self.detail.as_ref().map_or_else(String::new, |detail| figures::time(&detail.row, look.zone));
+        pane(frame, parts.facts, look, text::LIVE_FACTS, &time, theme.dim());
+        let Some(detail) = &self.detail else {
+            middle(frame, layout::inner(parts.picture), text::NO_CAPTURES_YET, theme.dim());
+            return;
+        };
+        picture(frame, parts.picture, look, wanted);
+        let area = layout::inner(parts.facts);
+        let lines = figures::lines(detail, theme, usize::from(area.width));
+        let more = lines.len().saturating_sub(usize::from(area.height));
+        let mut lines: Vec<_> = lines.into_iter().take(usize::from(area.height)).collect();
+        if more > 0 && !lines.is_empty() {
+            let last = lines.len() - 1;
+            lines[last] = Line::styled(format!("{} {} more lines: Enter", theme.signs.ellipsis, more + 1), theme.dim());
+        }
+        frame.render_widget(Paragraph::new(lines), area);
+    }
+
+    fn draw_recent(&self, frame: &mut Frame, area: Rect, look: &Look) {
+        let theme = look.theme;
+        pane(frame, area, look, text::LIVE_RECENT, "", theme.dim());
+        let inner = layout::inner(area);
+        let (height, width) = (usize::from(inner.height), usize::from(inner.width));
+        let shown = self.shown();
+        let at = self.recent.iter().position(|row| Some(row.capture) == shown).unwrap_or(0);
+        let top = (at + 1).saturating_sub(height);
+        let lines: Vec<Line> = self
+            .recent
+            .iter()
+            .skip(top)
+            .take(height)
+            .map(|row| recent_line(row, Some(row.capture) == shown, width, look))
+            .collect();
+        frame.render_widget(Paragraph::new(lines), inner);
+    }
+}
+
+fn recent_line(row: &Row, selected: bool, width: usize, look: &Look) -> Line<'static> {
+    let theme = look.theme;
+    let (style, sign, word) = if row.state == CaptureState::Done {
+        let (style, sign) = theme.label(row.has_defect);
+        let word = match (Label::of(row.has_defect), row.defects) {
+            (Label::Defect, Some(count)) => format!("{count} found"),
+            (label, _) => figures::label(label).to_owned(),
+        };
+        (style, sign, word)
+    } else {
+        (theme.state(row.state), theme.signs.fail, row.state.as_str().to_owned())
+    };
+    let mark = if selected { theme.signs.cursor } else { " " };
+    let rest = width.saturating_sub(8 + 3 + 11);
+    let mut line = Line::from(vec![
+        Span::raw(format!("{mark}{} ", figures::time(row, look.zone))),
+        Span::styled(format!("{sign} {}", fit(&word, 9, theme.signs.ellipsis)), style),
+        Span::raw(plain::fit(&row.name, rest, theme.signs.ellipsis)),
+    ]);
+    if selected {
+        line = line.patch_style(ratatui::style::Style::new().add_modifier(ratatui::style::Modifier::BOLD));
+    }
+    line
+}
+
+fn draw_engine(frame: &mut Frame, area: Rect, look: &Look, status: Option<&Status>) {
+    let theme = look.theme;
+    let inner = layout::inner(area);
+    let Some(status) = status else {
+        pane(frame, area, look, text::LIVE_ENGINE, "", theme.dim());
+        middle(frame, inner, text::NO_STATUS, theme.dim());
+        return;
+    };
+    let generation = format!("pipeline generation {}", status.generation);
+    pane(frame, area, look, text::LIVE_ENGINE, &generation, theme.dim());
+    let (left, right) = (counts(status, theme), rates(status, theme));
+    let troubles: Vec<String> = status
+        .problems
+        .iter()
+        .cloned()
+        .chain(status.plugins.iter().filter(|plugin| plugin.quarantined).map(|plugin| {
+            format!("{} is in quarantine: {}", plugin.id, plugin.problem.as_deref().unwrap_or("see Plug-ins"))
+        }))
+        .collect();
+    let half = usize::from(inner.width) / 2;
+    let height = usize::from(inner.height);
+    let room = if troubles.is_empty() { height } else { height.saturating_sub(1) };
+    let mut lines: Vec<Line> = (0..left.len().max(right.len()).min(room))
+        .map(|index| {
+            let mut spans = figure(left.get(index), half.saturating_sub(2), theme);
+            spans.push(Span::raw("  "));
+            spans.extend(figure(right.get(index), usize::from(inner.width) - half, theme));
+            Line::from(spans)
+        })
+        .collect();
+    for trouble in &troubles {
+        for part in figures::wrap(&format!("{} {trouble}", theme.signs.warn), usize::from(inner.width)) {
+            lines.push(Line::styled(part, theme.warn()));
+        }
+    }
+    if lines.len() > height {
+        lines.truncate(height);
+        if let (Some(last), true) = (lines.last_mut(), troubles.len() > 1) {
+            let text = format!("{} {} problems: {}", theme.signs.warn, troubles.len(), troubles[0]);
+            *last = Line::styled(plain::cut(&text, usize::from(inner.width), theme.signs.ellipsis), theme.warn());
+        }
+    }
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+type Figure = (&'static str, String, ratatui::style::Style);
+
+/// Captures by state; what was seen is their sum.
+fn counts(status: &Status, theme: &Theme) -> Vec<Figure> {
+    let mut figures = vec![("seen", text::number(status.counts.seen), theme.text())];
+    for state in [
+        CaptureState::Done,
+        CaptureState::Queued,
+        CaptureState::Running,
+        CaptureState::Failed,
+        CaptureState::Settling,
+        CaptureState::Duplicate,
+        CaptureState::Ignored,
+        CaptureState::Replaced,
+    ] {
+        let count = status.counts.of(state);
+        let style = if count == 0 { theme.dim() } else { theme.state(state) };
+        figures.push((state.as_str(), text::number(count), style));
+    }
+    figures
+}
+
+fn rates(status: &Status, theme: &Theme) -> Vec<Figure> {
+    let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
+    let busy = status.workers.iter().filter(|worker| worker.busy).count();
+    let memory: u64 = status.workers.iter().map(|worker| worker.memory_mb).sum();
+    vec![
+        ("rate", format!("{:.1}/s", status.per_second), theme.text()),
+        ("p50", ms(status.p50_ms), theme.text()),
+        ("p95", ms(status.p95_ms), theme.text()),
+        ("workers", status.workers.len().to_string(), theme.text()),
+        ("busy", busy.to_string(), theme.text()),
+        ("memory", format!("{memory} MB"), theme.text()),
+        ("sources", status.sources.len().to_string(), theme.text()),
+        ("engine", format!("pid {}", status.pid), theme.dim()),
+    ]
+}
+
+fn figure(figure: Option<&Figure>, width: usize, theme: &Theme) -> Vec<Span<'static>> {
+    let Some((name, value, style)) = figure else { return vec![Span::raw(" ".repeat(width))] };
+    let left = width.saturating_sub(value.len() + 1).max(1);
+    vec![Span::styled(fit(name, left, theme.signs.ellipsis), theme.dim()), Span::styled(format!(" {value}"), *style)]
+}
+
+/// A list row from an event: the row that the database would give.
+pub fn row_of(event: &CaptureEvent, now: Timestamp) -> Row {
+    Row {
+        capture: event.capture,
+        image: event.image,
+        state: event.state,
+        seen_at: Some(now),
+        source: event.source.clone(),
+        name: plain::file_name(&event.path),
+        has_defect: event.has_defect,
+        defects: event.defects,
+        verdict: event.verdict,
+        incomplete: !event.incomplete.is_empty(),
+    }
+}
+
+/// Which states end a capture's way with something to show.
+trait IsResult {
+    fn is_result(self) -> bool;
+}
+
+impl IsResult for CaptureState {
+    fn is_result(self) -> bool {
+        matches!(self, Self::Done | Self::Failed)
+    }
+}

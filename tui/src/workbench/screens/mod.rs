@@ -1,0 +1,112 @@
+//! The screens: what each holds, its keys, how it is drawn. A screen changes only through its own methods and never draws
+//! while it changes.
+
+pub mod captures;
+pub mod detail;
+pub mod live;
+pub mod log;
+pub mod plugins;
+pub mod window;
+
+use jiff::tz::TimeZone;
+use ratatui::{
+    Frame,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+    widgets::Paragraph,
+};
+
+use super::{
+    layout,
+    picture::{Picture, PictureKey},
+    plain::cut,
+    text,
+    theme::Theme,
+};
+
+/// The screens by name, in the order of their keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScreenName {
+    Live,
+    Captures,
+    Plugins,
+    Log,
+}
+
+impl ScreenName {
+    pub const ALL: [Self; 4] = [Self::Live, Self::Captures, Self::Plugins, Self::Log];
+
+    pub fn next(self) -> Self {
+        self.moved(1)
+    }
+
+    pub fn previous(self) -> Self {
+        self.moved(Self::ALL.len() - 1)
+    }
+
+    fn moved(self, by: usize) -> Self {
+        let place = Self::ALL.iter().position(|name| *name == self).unwrap_or(0);
+        Self::ALL[(place + by) % Self::ALL.len()]
+    }
+}
+
+/// What every screen needs to draw.
+pub struct Look<'a> {
+    pub theme: &'a Theme,
+    pub zone: &'a TimeZone,
+    pub picture: &'a Shown,
+    /// A dialog lies over the screen: pixels would cover it, so pictures make way.
+    pub covered: bool,
+}
+
+/// The picture in hand.
+#[derive(Debug, Default)]
+pub struct Shown {
+    pub key: Option<PictureKey>,
+    pub picture: Option<Result<Picture, String>>,
+}
+
+/// Draws a pane's title line; what is right of the title comes last.
+pub fn pane(frame: &mut Frame, area: Rect, look: &Look, title: &str, aside: &str, aside_style: Style) {
+    let theme = look.theme;
+    let rule = theme.signs.borders.horizontal_top;
+    let width = usize::from(area.width).saturating_sub(1);
+    let title = format!("{rule}{rule} {} ", cut(title, width.saturating_sub(8), theme.signs.ellipsis));
+    let taken = Span::raw(title.as_str()).width();
+    let aside = cut(aside, width.saturating_sub(taken + 5), theme.signs.ellipsis);
+    let aside_width = if aside.is_empty() { 0 } else { Span::raw(aside.as_str()).width() + 3 };
+    let filler = width.saturating_sub(taken + aside_width);
+    let mut spans = vec![Span::styled(title, theme.title()), Span::styled(rule.repeat(filler), theme.border())];
+    if !aside.is_empty() {
+        spans.push(Span::styled(format!(" {aside} "), aside_style));
+        spans.push(Span::styled(rule, theme.border()));
+    }
+    frame.render_widget(Line::from(spans), Rect { height: area.height.min(1), ..area });
+}
+
+/// Draws the picture, or why there is none.
+pub fn picture(frame: &mut Frame, pane: Rect, look: &Look, wanted: Option<PictureKey>) {
+    let area = layout::inner(pane);
+    let shown = look.picture;
+    let message = match (&shown.picture, wanted) {
+        (_, None) => return,
+        (Some(Ok(picture)), Some(_)) => {
+            if !(look.covered && picture.is_pixels()) {
+                picture.draw(area, frame.buffer_mut());
+            }
+            return;
+        }
+        (Some(Err(message)), Some(_)) => message.as_str(),
+        (None, Some(_)) => text::LOADING_PICTURE,
+    };
+    middle(frame, area, message, look.theme.dim());
+}
+
+/// A short text in the middle of an area.
+pub fn middle(frame: &mut Frame, area: Rect, message: &str, style: Style) {
+    let lines = super::figures::wrap(message, usize::from(area.width).saturating_sub(2));
+    let place = layout::centred(area, area.width, lines.len() as u16);
+    let lines: Vec<Line> = lines.into_iter().map(|line| Line::styled(line, style).centered()).collect();
+    frame.render_widget(Paragraph::new(lines), place);
+}
