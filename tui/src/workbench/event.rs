@@ -35,6 +35,8 @@ pub enum FromEngine {
     },
     /// Not connected, and why. Another attempt follows by itself.
     Gone(String),
+    /// The engine could not be started, and why.
+    NotStarted(String),
 }
 
 /// Signals that the workbench handles itself.

@@ -28,14 +28,6 @@ pub struct Row {
     pub incomplete: bool,
 }
 
-/// One stretch of a defect's mask in a row of pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MaskRun {
-    pub x: u32,
-    pub y: u32,
-    pub length: u32,
-}
-
 /// One capture with everything known of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detail {
@@ -44,8 +36,6 @@ pub struct Detail {
     /// Why it failed or was ignored, or which capture it duplicates.
     pub message: Option<String>,
     pub inspection: Option<Inspection>,
-    /// Mask runs, defect by defect in the inspection's order; empty where none are stored.
-    pub masks: Vec<Vec<MaskRun>>,
     /// Files that hold the picture, the dataset's own copy first.
     pub pictures: Vec<PathBuf>,
 }

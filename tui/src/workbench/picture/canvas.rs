@@ -4,8 +4,6 @@
 use ferrule_core::report::{Defect, Outline};
 use image::{Rgb, RgbImage};
 
-use crate::workbench::rows::MaskRun;
-
 /// The part of a capture that is shown, in its own pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Crop {
@@ -90,14 +88,14 @@ impl Canvas {
     }
 
     /// Which shown pixels a defect covers: its mask, or its box's rim where no mask is stored.
-    pub fn cover(&self, defect: &Defect, mask: &[MaskRun]) -> Cover {
+    pub fn cover(&self, defect: &Defect) -> Cover {
         let mut cover = Cover::new(self.pixels.width(), self.pixels.height());
-        for run in mask {
-            let (from, y) = self.place(f64::from(run.x), f64::from(run.y));
-            let (to, _) = self.place(f64::from(run.x.saturating_add(run.length.saturating_sub(1))), f64::from(run.y));
-            cover.row(from, to, y);
+        for [y, x, length] in &defect.mask {
+            let (from, row) = self.place(f64::from(*x), f64::from(*y));
+            let (to, _) = self.place(f64::from(x.saturating_add(length.saturating_sub(1))), f64::from(*y));
+            cover.row(from, to, row);
         }
-        if mask.is_empty() {
+        if defect.mask.is_empty() {
             let [x, y, width, height] = defect.bbox.map(f64::from);
             let (left, top) = self.place(x - 1.0, y - 1.0);
             let (right, bottom) = self.place(x + width, y + height);

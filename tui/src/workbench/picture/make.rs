@@ -149,9 +149,7 @@ fn draw_zones(canvas: &mut Canvas, detail: &Detail) {
 /// What each defect covers, with its place in the list, from 1.
 pub fn covers<'a>(canvas: &'a Canvas, detail: &'a Detail) -> impl Iterator<Item = (usize, Cover)> + 'a {
     let defects = detail.inspection.iter().flat_map(|inspection| &inspection.defects).enumerate();
-    defects.take(MOST_LABELS).map(|(index, defect)| {
-        (index + 1, canvas.cover(defect, detail.masks.get(index).map_or(&[], Vec::as_slice)))
-    })
+    defects.take(MOST_LABELS).map(|(index, defect)| (index + 1, canvas.cover(defect)))
 }
 
 /// Half blocks are coarse: a defect's own pixels take its colour, and its number is written in the cell beside them.

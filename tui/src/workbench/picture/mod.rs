@@ -46,6 +46,13 @@ pub struct PictureKey {
     pub epoch: u32,
 }
 
+impl PictureKey {
+    /// Fits the same place on the screen, whichever capture and layers it shows.
+    pub fn fits(self, other: Self) -> bool {
+        Self { capture: other.capture, ..self } == other
+    }
+}
+
 /// A picture to make.
 #[derive(Debug, Clone)]
 pub struct PictureRequest {
@@ -59,6 +66,8 @@ pub struct PictureRequest {
 #[derive(Debug)]
 pub struct PictureAnswer {
     pub key: PictureKey,
+    /// The capture that it shows.
+    pub detail: Arc<Detail>,
     pub result: Result<Picture, String>,
 }
 

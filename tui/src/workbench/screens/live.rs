@@ -53,7 +53,10 @@ pub struct Live {
     recent: VecDeque<Row>,
     /// The capture that the person chose; otherwise the newest result is shown.
     chosen: Option<CaptureId>,
+    /// What is on the screen.
     detail: Option<Arc<Detail>>,
+    /// What takes its place once its picture is made, so that picture and figures always belong together.
+    coming: Option<Arc<Detail>>,
     /// The detail that was asked for.
     asked: Option<CaptureId>,
 }
@@ -92,10 +95,23 @@ impl Live {
         Some((shown, self.chosen.is_some() || self.detail.is_none()))
     }
 
+    /// A detail was read; the first is shown at once.
     pub fn take(&mut self, detail: Option<Arc<Detail>>) {
-        if let Some(detail) = detail {
-            self.detail = Some(detail);
+        let Some(detail) = detail else { return };
+        if self.detail.is_none() {
+            self.detail = Some(Arc::clone(&detail));
         }
+        self.coming = Some(detail);
+    }
+
+    /// Its picture is made.
+    pub fn show(&mut self, detail: Arc<Detail>) {
+        self.detail = Some(detail);
+    }
+
+    /// What a picture is to be made of.
+    pub fn coming(&self) -> Option<&Arc<Detail>> {
+        self.coming.as_ref()
     }
 
     /// Reads everything again: the engine was away.
@@ -112,6 +128,11 @@ impl Live {
         let at = self.shown().and_then(|shown| self.recent.iter().position(|row| row.capture == shown)).unwrap_or(0);
         let to = at.saturating_add_signed(by).min(self.recent.len().saturating_sub(1));
         self.chosen = self.recent.get(to).map(|row| row.capture);
+    }
+
+    /// Whether a person chose what is shown.
+    pub fn is_chosen(&self) -> bool {
+        self.chosen.is_some()
     }
 
     /// Back to the newest, and stays there.

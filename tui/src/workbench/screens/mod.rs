@@ -89,16 +89,18 @@ pub fn pane(frame: &mut Frame, area: Rect, look: &Look, title: &str, aside: &str
 pub fn picture(frame: &mut Frame, pane: Rect, look: &Look, wanted: Option<PictureKey>) {
     let area = layout::inner(pane);
     let shown = look.picture;
-    let message = match (&shown.picture, wanted) {
-        (_, None) => return,
-        (Some(Ok(picture)), Some(_)) => {
+    let Some(wanted) = wanted else { return };
+    // Until another view of the same capture is made, the one in hand stays.
+    let in_hand = shown.key.is_some_and(|key| key.capture == wanted.capture && key.room == wanted.room);
+    let message = match shown.picture.as_ref().filter(|_| in_hand) {
+        Some(Ok(picture)) => {
             if !(look.covered && picture.is_pixels()) {
                 picture.draw(area, frame.buffer_mut());
             }
             return;
         }
-        (Some(Err(message)), Some(_)) => message.as_str(),
-        (None, Some(_)) => text::LOADING_PICTURE,
+        Some(Err(message)) => message.as_str(),
+        None => text::LOADING_PICTURE,
     };
     middle(frame, area, message, look.theme.dim());
 }

@@ -1,0 +1,168 @@
+//! What surrounds every screen: the title line, the bottom line of keys, the help, the question on leaving, and the
+//! screen for a terminal that is too small.
+
+use ratatui::{
+    Frame,
+    layout::{Rect, Size},
+    style::Style,
+    text::{Line, Span},
+    widgets::{Block, Clear, Paragraph},
+};
+
+use super::{
+    figures,
+    keys::Bindings,
+    layout,
+    plain::{cut, fit},
+    screens::ScreenName,
+    text,
+    theme::Theme,
+};
+
+/// The title line: program, workspace, screens, the engine's state.
+pub fn header(frame: &mut Frame, area: Rect, theme: &Theme, workspace: &str, on: ScreenName, engine: (&str, Style)) {
+    let (engine, engine_style) = engine;
+    let mut tabs = Vec::new();
+    for (index, name) in ScreenName::ALL.into_iter().enumerate() {
+        let style = if name == on { theme.selected() } else { theme.text() };
+        tabs.push(Span::styled(format!(" {} {} ", index + 1, text::screen(name)), style));
+    }
+    let width = usize::from(area.width);
+    let tabs_width: usize = tabs.iter().map(Span::width).sum();
+    let engine = format!("{} {engine} ", theme.signs.dot);
+    let room = width.saturating_sub(tabs_width + Span::raw(engine.as_str()).width() + 2);
+    let title = cut(&format!(" {} {} {workspace}", text::PROGRAM, theme.signs.dot), room, theme.signs.ellipsis);
+    let mut spans = vec![Span::styled(fit(&title, room, theme.signs.ellipsis), theme.title()), Span::raw("  ")];
+    spans.extend(tabs);
+    spans.push(Span::styled(engine, engine_style));
+    frame.render_widget(Line::from(spans), area);
+}
+
+/// The bottom line: a notice, or as many keys as fit.
+pub fn bar(frame: &mut Frame, area: Rect, theme: &Theme, layers: &[Bindings], notice: Option<(&str, Style)>) {
+    let width = usize::from(area.width);
+    if let Some((notice, style)) = notice {
+        frame.render_widget(Line::styled(cut(&format!(" {notice}"), width, theme.signs.ellipsis), style), area);
+        return;
+    }
+    let mut spans = vec![Span::raw(" ")];
+    let mut taken = 1;
+    // Help and quit are in the last list: they keep their place, the rest is shown as far as there is room.
+    let entry = |binding: &super::keys::Binding| {
+        let key = binding.keys.first().map(ToString::to_string).unwrap_or_default();
+        (key, text::action(binding.action).0)
+    };
+    let width_of = |(key, word): &(String, &str)| key.chars().count() + word.len() + 3;
+    let (last, first) = layers.split_last().map_or((&[][..], &[][..]), |(last, first)| (last.list, first));
+    let always: Vec<_> = last.iter().filter(|binding| binding.in_bar).map(entry).collect();
+    let reserve: usize = always.iter().map(width_of).sum();
+    let screen = first.iter().flat_map(|layer| layer.list).filter(|binding| binding.in_bar).map(entry);
+    let mut chosen = Vec::new();
+    for item in screen {
+        if taken + width_of(&item) + reserve > width {
+            break;
+        }
+        taken += width_of(&item);
+        chosen.push(item);
+    }
+    for (key, word) in chosen.into_iter().chain(always) {
+        spans.push(Span::styled(key, theme.key()));
+        spans.push(Span::raw(format!(" {word}  ")));
+    }
+    frame.render_widget(Line::from(spans), area);
+}
+
+/// The bottom line while a search is typed.
+pub fn search(frame: &mut Frame, area: Rect, theme: &Theme, typed: &str, cursor: usize) {
+    let width = usize::from(area.width);
+    let keys = "Enter search  Esc cancel ";
+    let room = width.saturating_sub(keys.len() + 4).max(8);
+    // The end of a long text is what is being typed.
+    let skip = cursor.saturating_sub(room - 1);
+    let shown: String = typed.chars().skip(skip).take(room).collect();
+    let line = Line::from(vec![
+        Span::styled(" /", theme.key()),
+        Span::raw(fit(&shown, room, theme.signs.ellipsis)),
+        Span::styled(format!("  {keys}"), theme.dim()),
+    ]);
+    frame.render_widget(line, area);
+    frame.set_cursor_position((area.x + 2 + (cursor - skip).min(room) as u16, area.y));
+}
+
+/// The help: every key in force, list by list. Returns nothing; `top` is the first line shown.
+pub fn help(frame: &mut Frame, body: Rect, theme: &Theme, layers: &[Bindings], top: usize) {
+    let lines = help_lines(layers, theme);
+    let area = layout::centred(body, 74, lines.len() as u16 + 2);
+    let inner = dialog(frame, area, theme, text::HELP_TITLE);
+    let height = usize::from(inner.height);
+    let top = top.min(lines.len().saturating_sub(height));
+    frame.render_widget(Paragraph::new(lines.into_iter().skip(top).take(height).collect::<Vec<_>>()), inner);
+}
+
+/// How many lines the help can be scrolled by.
+pub fn help_room(body: Rect, theme: &Theme, layers: &[Bindings]) -> usize {
+    let lines = help_lines(layers, theme).len();
+    lines.saturating_sub(usize::from(layout::centred(body, 74, lines as u16 + 2).height.saturating_sub(2)))
+}
+
+fn help_lines(layers: &[Bindings], theme: &Theme) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    for layer in layers {
+        if !lines.is_empty() {
+            lines.push(Line::raw(""));
+        }
+        lines.push(Line::styled(layer.title, theme.title()));
+        for binding in layer.list {
+            let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
+            lines.push(Line::from(vec![
+                Span::styled(format!("  {} ", fit(&keys.join(" "), 18, theme.signs.ellipsis)), theme.key()),
+                Span::raw(text::action(binding.action).1),
+            ]));
+        }
+    }
+    lines
+}
+
+/// The question on leaving.
+pub fn quit(frame: &mut Frame, body: Rect, theme: &Theme, keys: Bindings, at_logout: Option<&str>, stopping: bool) {
+    let width = 70.min(body.width);
+    let room = usize::from(width.saturating_sub(4));
+    let mut lines = Vec::new();
+    let question = if stopping { text::QUIT_STOPPING } else { text::QUIT_QUESTION };
+    lines.extend(figures::wrap(question, room).into_iter().map(Line::raw));
+    if let Some(warning) = at_logout.filter(|_| !stopping) {
+        lines.push(Line::raw(""));
+        let warning = figures::wrap(&format!("{} {warning}", theme.signs.warn), room);
+        lines.extend(warning.into_iter().map(|part| Line::styled(part, theme.warn())));
+    }
+    lines.push(Line::raw(""));
+    for binding in keys.list.iter().filter(|binding| binding.in_bar) {
+        let key = binding.keys.first().map(ToString::to_string).unwrap_or_default();
+        lines.push(Line::from(vec![
+            Span::styled(format!("{key:>5}  "), theme.key()),
+            Span::raw(text::action(binding.action).1),
+        ]));
+    }
+    let area = layout::centred(body, width, lines.len() as u16 + 2);
+    let inner = dialog(frame, area, theme, text::QUIT_TITLE);
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// A box over the screen; returns the room inside.
+fn dialog(frame: &mut Frame, area: Rect, theme: &Theme, title: &str) -> Rect {
+    frame.render_widget(Clear, area);
+    let block = Block::bordered()
+        .border_set(theme.signs.borders)
+        .border_style(theme.border())
+        .title(Span::styled(format!(" {title} "), theme.title()));
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }
+}
+
+/// Shown instead of everything where there is no room.
+pub fn too_small(frame: &mut Frame, size: Size) {
+    let lines = text::too_small(size.width, size.height, layout::SMALLEST);
+    let area = layout::centred(frame.area(), size.width, lines.len() as u16);
+    frame.render_widget(Paragraph::new(lines.into_iter().map(Line::raw).collect::<Vec<_>>()).centered(), area);
+}

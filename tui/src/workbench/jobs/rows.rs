@@ -1,0 +1,97 @@
+//! Reads the database for the screen: the latest question of its kind wins.
+
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::Sender;
+
+use super::{
+    Job,
+    slot::{Replaceable, Slot},
+};
+use crate::workbench::{
+    event::Event,
+    rows::{DetailFor, Filter, Place, Rows, RowsAnswer, RowsRequest},
+};
+
+/// Between answers that nobody waits for: a list that changes more often cannot be read.
+const PACE: Duration = Duration::from_millis(250);
+
+/// Opens the database; again after a failure, when the next question comes.
+pub type OpenRows = Box<dyn FnMut() -> Result<Box<dyn Rows>, String> + Send>;
+
+impl Replaceable for RowsRequest {
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Page { .. } => 0,
+            Self::Recent { .. } => 1,
+            Self::Detail { asker: DetailFor::Live, .. } => 2,
+            Self::Detail { asker: DetailFor::Browse, .. } => 3,
+        }
+    }
+
+    fn urgent(&self) -> bool {
+        match self {
+            Self::Page { urgent, .. } | Self::Detail { urgent, .. } => *urgent,
+            Self::Recent { .. } => true,
+        }
+    }
+}
+
+/// The thread and the way to it.
+pub struct RowsJob {
+    slot: Arc<Slot<RowsRequest>>,
+    job: Job,
+}
+
+impl RowsJob {
+    pub fn start(mut open: OpenRows, events: Sender<Event>) -> io::Result<Self> {
+        let slot = Arc::new(Slot::default());
+        let work = Arc::clone(&slot);
+        let job = Job::start("rows", move || {
+            let mut rows: Option<Box<dyn Rows>> = None;
+            let mut next = Instant::now();
+            while let Some(request) = work.take(next) {
+                let answer = match &mut rows {
+                    Some(rows) => answer(rows.as_mut(), &request),
+                    None => open().and_then(|opened| answer(rows.insert(opened).as_mut(), &request)),
+                };
+                let answer = answer.unwrap_or_else(|message| {
+                    rows = None;
+                    RowsAnswer::Failed(message)
+                });
+                if events.send(Event::Rows(answer)).is_err() {
+                    return;
+                }
+                next = Instant::now() + PACE;
+            }
+        })?;
+        Ok(Self { slot, job })
+    }
+
+    pub fn ask(&self, request: RowsRequest) {
+        self.slot.put(request);
+    }
+
+    pub fn join(self, patience: Duration) {
+        self.slot.close();
+        self.job.join(patience);
+    }
+}
+
+fn answer(rows: &mut dyn Rows, request: &RowsRequest) -> Result<RowsAnswer, String> {
+    Ok(match request {
+        RowsRequest::Page { ticket, filter, place, limit, .. } => {
+            RowsAnswer::Page { ticket: *ticket, place: *place, page: rows.page(filter, *place, *limit)? }
+        }
+        RowsRequest::Recent { limit } => {
+            RowsAnswer::Recent(rows.page(&Filter::default(), Place::First, *limit)?.rows)
+        }
+        RowsRequest::Detail { asker, capture, .. } => {
+            RowsAnswer::Detail { asker: *asker, capture: *capture, detail: rows.detail(*capture)?.map(Arc::new) }
+        }
+    })
+}

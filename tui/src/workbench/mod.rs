@@ -1,0 +1,182 @@
+//! The workbench: the screen that shows what the engine does and takes a person's commands.
+//!
+//! One loop owns all state ([`app::App`]) and the terminal; everything that waits or works is a thread that sends
+//! [`event::Event`]s. It never opens a plug-in, never writes the database, and the engine does not notice when it ends.
+//! Called by the binary once an engine runs.
+
+mod app;
+mod chrome;
+mod event;
+mod figures;
+mod jobs;
+mod keys;
+mod layout;
+mod picture;
+mod plain;
+mod rows;
+mod screens;
+mod settings;
+mod terminal;
+mod text;
+mod theme;
+
+use std::{
+    io::IsTerminal,
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use jiff::Timestamp;
+
+pub use self::{
+    event::Exit,
+    settings::{TerminalFacts, WorkbenchSettings},
+};
+use self::{
+    app::{App, Setup},
+    event::{Command, Effects, Event},
+    jobs::{
+        engine::{EngineJob, ToEngine},
+        input::Input,
+        pictures::PictureJob,
+        rows::{OpenRows, RowsJob},
+        signals::SignalJob,
+    },
+    terminal::Screen,
+    theme::Theme,
+};
+
+/// Events that wait for the loop; a sender beyond that waits.
+const BACKLOG: usize = 1024;
+
+/// The shortest time between two draws.
+const LOCAL_FRAME: Duration = Duration::from_millis(33);
+const REMOTE_FRAME: Duration = Duration::from_millis(100);
+
+/// How long the threads may take to end when a person leaves.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Shows the workbench until the person leaves or the terminal is lost.
+///
+/// # Errors
+/// There is no terminal, it cannot show anything, or it cannot be set up.
+pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
+    if settings.terminal.dumb {
+        bail!(text::DUMB);
+    }
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        bail!(text::NO_TERMINAL);
+    }
+    terminal::tell_panics(settings.log.clone());
+    let mut screen = Screen::take(settings.screen.mouse).context("the terminal cannot be set up")?;
+    let stdin = std::io::stdin();
+    let graphics =
+        picture::probe::graphics(settings.screen.picture, &settings.terminal, stdin.as_fd(), &mut std::io::stdout());
+    let (events, incoming) = bounded(BACKLOG);
+    let open = open_rows(&settings);
+    let threads = Threads {
+        input: Input::start(&stdin, events.clone())?,
+        signals: SignalJob::start(events.clone())?,
+        engine: EngineJob::start(settings.dataset, settings.start_engine, events.clone())?,
+        rows: RowsJob::start(open, events.clone())?,
+        pictures: PictureJob::start(graphics, events)?,
+    };
+    let mut app = App::new(Setup {
+        workspace: plain::clean(&settings.workspace),
+        theme: Theme::new(settings.terminal.colours, settings.terminal.utf8),
+        zone: settings.time_zone,
+        at_logout: settings.at_logout,
+        size: screen.size().context("the terminal does not tell its size")?,
+        now: Timestamp::now,
+    });
+    let frame = if settings.terminal.remote { REMOTE_FRAME } else { LOCAL_FRAME };
+    let exit = turn(&mut app, &mut screen, &threads, &incoming, frame);
+    screen.give_back();
+    // Whoever waits to send an event wakes up and ends.
+    drop(incoming);
+    if exit != Exit::TerminalLost {
+        threads.join();
+    }
+    Ok(exit)
+}
+
+/// The threads beside the loop.
+struct Threads {
+    input: Input,
+    signals: SignalJob,
+    engine: EngineJob,
+    rows: RowsJob,
+    pictures: PictureJob,
+}
+
+impl Threads {
+    fn join(self) {
+        self.input.join(PATIENCE);
+        self.engine.join(PATIENCE);
+        self.rows.join(PATIENCE);
+        self.pictures.join(PATIENCE);
+        self.signals.join(PATIENCE);
+    }
+}
+
+/// Turns events into state, state into frames, and wishes into work, until one of them ends it.
+fn turn(app: &mut App, screen: &mut Screen, threads: &Threads, events: &Receiver<Event>, frame: Duration) -> Exit {
+    let mut effects = Effects::redraw();
+    let mut next_draw = Instant::now();
+    loop {
+        for command in std::mem::take(&mut effects.commands) {
+            if let Some(exit) = obey(command, screen, threads) {
+                return exit;
+            }
+        }
+        if effects.redraw && Instant::now() >= next_draw {
+            if screen.draw(app, effects.repaint).is_err() {
+                return Exit::TerminalLost;
+            }
+            effects = Effects::none();
+            next_draw = Instant::now() + frame;
+        }
+        // Without a draw that is due there is nothing to wake up for but an event.
+        let event = if effects.redraw { events.recv_deadline(next_draw) } else { events.recv().map_err(Into::into) };
+        match event {
+            Ok(event) => effects.merge(app.update(event)),
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return Exit::TerminalLost,
+        }
+        for event in events.try_iter().take(BACKLOG) {
+            effects.merge(app.update(event));
+        }
+    }
+}
+
+/// Does one thing that an update asked for.
+fn obey(command: Command, screen: &mut Screen, threads: &Threads) -> Option<Exit> {
+    match command {
+        Command::Ask(request) => threads.engine.send(ToEngine::Ask(request)),
+        Command::StartEngine => threads.engine.send(ToEngine::Start),
+        Command::Rows(request) => threads.rows.ask(request),
+        Command::Picture(request) => threads.pictures.ask(request),
+        Command::Suspend => suspend(screen),
+        Command::Resume => {
+            if screen.resume().is_err() {
+                return Some(Exit::TerminalLost);
+            }
+        }
+        Command::Quit(exit) => return Some(exit),
+    }
+    None
+}
+
+/// Gives the terminal back and stops, with whatever shares the terminal; the shell's `fg` sends CONT, which arrives as an
+/// event. Without a shell above us nobody could.
+fn suspend(screen: &mut Screen) {
+    if rustix::process::getsid(None).is_ok_and(|session| session == rustix::process::getpid()) {
+        return;
+    }
+    screen.give_back();
+    if rustix::process::kill_current_process_group(rustix::process::Signal::STOP).is_err() {
+        let _ = screen.resume();
+    }
+}

@@ -1,0 +1,117 @@
+//! The terminal taken and given back: raw mode, the other screen, the panic hook, and one draw as one synchronised update.
+
+use std::{
+    io::{self, BufWriter, Stdout, Write},
+    panic,
+    path::PathBuf,
+    thread,
+};
+
+use crossterm::{
+    cursor::Show,
+    event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture},
+    execute, queue,
+    terminal::{
+        BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+        enable_raw_mode,
+    },
+};
+use ratatui::{Terminal, backend::CrosstermBackend, layout::Size};
+
+use super::app::App;
+
+/// Room for a whole frame with a picture in half blocks, so that a draw is few writes.
+const BUFFER: usize = 64 << 10;
+
+/// The terminal, ours until dropped.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    mouse: bool,
+    taken: bool,
+}
+
+impl Screen {
+    /// Takes the terminal.
+    pub fn take(mouse: bool) -> io::Result<Self> {
+        let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(BUFFER, io::stdout())))?;
+        let mut screen = Self { terminal, mouse, taken: false };
+        screen.resume()?;
+        Ok(screen)
+    }
+
+    /// Takes the terminal again after it was given back, or after a stop during which a shell may have changed it.
+    pub fn resume(&mut self) -> io::Result<()> {
+        // crossterm remembers that raw mode was on and would not set it again.
+        if self.taken {
+            disable_raw_mode()?;
+        }
+        enable_raw_mode()?;
+        self.taken = true;
+        execute!(self.terminal.backend_mut(), EnterAlternateScreen, EnableBracketedPaste)?;
+        if self.mouse {
+            execute!(self.terminal.backend_mut(), EnableMouseCapture)?;
+        }
+        self.terminal.clear()
+    }
+
+    /// Gives the terminal back as it was.
+    pub fn give_back(&mut self) {
+        if std::mem::take(&mut self.taken) {
+            restore();
+        }
+    }
+
+    pub fn size(&self) -> io::Result<Size> {
+        self.terminal.size()
+    }
+
+    /// Draws what changed, as one synchronised update; `repaint` writes every cell.
+    pub fn draw(&mut self, app: &App, repaint: bool) -> io::Result<()> {
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        let drawn = if repaint { self.terminal.clear() } else { Ok(()) }
+            .and_then(|()| self.terminal.draw(|frame| app.draw(frame)).map(|_| ()));
+        // Ended whatever happened: a terminal that waits for the end shows nothing.
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        drawn
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+/// Puts the terminal back; used where nothing else may be relied on any more. Failures leave nothing to be done.
+fn restore() {
+    let _ = execute!(
+        io::stdout(),
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        Show
+    );
+    let _ = disable_raw_mode();
+}
+
+/// On a panic of this thread the terminal is restored first, then the person is told that the engine goes on and where the
+/// log is. Panics of other threads only reach the log: they cost a picture or a page, and the screen stays.
+pub fn tell_panics(log: Option<PathBuf>) {
+    let ours = thread::current().id();
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |what| {
+        if thread::current().id() != ours {
+            tracing::error!(thread = thread::current().name(), panic = %what, "a thread of the workbench failed");
+            return;
+        }
+        restore();
+        let mut out = io::stderr().lock();
+        let _ = writeln!(out, "ferrule: the interface failed; the engine goes on. `ferrule` opens it again.");
+        if let Some(log) = &log {
+            let _ = writeln!(out, "ferrule: the log is {}", log.display());
+        }
+        drop(out);
+        before(what);
+    }));
+}
