@@ -623,8 +623,7 @@ impl App {
             return None;
         }
         // A new capture on Live may wait for the line to be free; what a person asked for may not.
-        let urgent =
-            self.open.is_some() || self.live.is_chosen() || self.asked.is_none_or(|asked| !asked.fits(key));
+        let urgent = self.open.is_some() || self.live.is_chosen() || self.asked.is_none_or(|asked| !asked.fits(key));
         self.asked = Some(key);
         self.asked_of = Some(Arc::clone(&detail));
         Some(PictureRequest { key, detail, urgent })
@@ -635,8 +634,7 @@ impl App {
         let size = Size::new(frame.area().width, frame.area().height);
         let Some(parts) = layout::parts(size) else { return chrome::too_small(frame, size) };
         let theme = &self.setup.theme;
-        let look =
-            Look { theme, zone: &self.setup.zone, picture: &self.shown, covered: self.dialog.is_some() };
+        let look = Look { theme, zone: &self.setup.zone, picture: &self.shown, covered: self.dialog.is_some() };
         chrome::header(frame, parts.header, theme, &self.setup.workspace, self.screen, self.engine_word());
         let detail = self.open.as_ref().map_or_else(|| self.live.detail(), Open::detail);
         let wanted = detail.and_then(|detail| self.picture_key(detail.row.capture));
@@ -661,9 +659,10 @@ impl App {
         if let Some((typed, cursor)) = self.captures.search_line().filter(|_| self.dialog.is_none()) {
             return chrome::search(frame, parts.keys, theme, &typed, cursor);
         }
-        let notice = self.notice.as_ref().map(|notice| {
-            (notice.text.as_str(), if notice.bad { theme.warn() } else { theme.good() })
-        });
+        let notice = self
+            .notice
+            .as_ref()
+            .map(|notice| (notice.text.as_str(), if notice.bad { theme.warn() } else { theme.good() }));
         chrome::bar(frame, parts.keys, theme, &self.keys(), notice);
     }
 

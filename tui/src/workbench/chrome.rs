@@ -92,7 +92,7 @@ pub fn search(frame: &mut Frame, area: Rect, theme: &Theme, typed: &str, cursor:
 /// The help: every key in force, list by list. Returns nothing; `top` is the first line shown.
 pub fn help(frame: &mut Frame, body: Rect, theme: &Theme, layers: &[Bindings], top: usize) {
     let lines = help_lines(layers, theme);
-    let area = layout::centred(body, 74, lines.len() as u16 + 2);
+    let area = layout::centred(body, 76, lines.len() as u16 + 2);
     let inner = dialog(frame, area, theme, text::HELP_TITLE);
     let height = usize::from(inner.height);
     let top = top.min(lines.len().saturating_sub(height));
@@ -102,7 +102,7 @@ pub fn help(frame: &mut Frame, body: Rect, theme: &Theme, layers: &[Bindings], t
 /// How many lines the help can be scrolled by.
 pub fn help_room(body: Rect, theme: &Theme, layers: &[Bindings]) -> usize {
     let lines = help_lines(layers, theme).len();
-    lines.saturating_sub(usize::from(layout::centred(body, 74, lines as u16 + 2).height.saturating_sub(2)))
+    lines.saturating_sub(usize::from(layout::centred(body, 76, lines as u16 + 2).height.saturating_sub(2)))
 }
 
 fn help_lines(layers: &[Bindings], theme: &Theme) -> Vec<Line<'static>> {

@@ -114,7 +114,7 @@ fn zones(inspection: &Inspection, theme: &Theme, width: usize) -> Vec<Line<'stat
         let size = inspection.um_per_px.map_or_else(String::new, |scale| {
             format!("{} {:.1} {}", theme.signs.diameter, 2.0 * radius * scale, theme.signs.micro)
         });
-        let text = format!("r {radius:>6.1} px  {size:<11}  sure {:>3.0} %", outline.confidence * 100.0);
+        let text = format!("r {radius:>6.1} px {size:>11} {:>4.0} %", outline.confidence * 100.0);
         Line::from(vec![
             Span::styled(fit(zone.as_str(), 9, theme.signs.ellipsis), theme.zone(zone)),
             Span::raw(cut(&text, width.saturating_sub(9), theme.signs.ellipsis)),

@@ -194,8 +194,8 @@ pub const HELP: Bindings = Bindings {
     title: super::text::HELP_TITLE,
     list: &[
         shown(&[Key::plain(KeyCode::Esc), Key::char('?'), Key::char('q'), Key::plain(KeyCode::Enter)], Action::Back),
-        shown(UP, Action::Up),
-        shown(DOWN, Action::Down),
+        hidden(UP, Action::Up),
+        hidden(DOWN, Action::Down),
         hidden(PAGE_UP, Action::PageUp),
         hidden(PAGE_DOWN, Action::PageDown),
         hidden(&[Key::ctrl('c')], Action::Quit),
@@ -207,10 +207,7 @@ pub const HELP: Bindings = Bindings {
 pub const QUIT: Bindings = Bindings {
     title: super::text::QUIT_TITLE,
     list: &[
-        shown(
-            &[Key::char('l'), Key::char('q'), Key::plain(KeyCode::Enter), Key::ctrl('c')],
-            Action::LeaveRunning,
-        ),
+        shown(&[Key::char('l'), Key::char('q'), Key::plain(KeyCode::Enter), Key::ctrl('c')], Action::LeaveRunning),
         shown(&[Key::char('s')], Action::StopEngine),
         shown(&[Key::plain(KeyCode::Esc), Key::char('c'), Key::char('n')], Action::Cancel),
         hidden(&[Key::ctrl('z')], Action::Suspend),

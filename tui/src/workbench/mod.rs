@@ -1,7 +1,7 @@
 //! The workbench: the screen that shows what the engine does and takes a person's commands.
 //!
-//! One loop owns all state ([`app::App`]) and the terminal; everything that waits or works is a thread that sends
-//! [`event::Event`]s. It never opens a plug-in, never writes the database, and the engine does not notice when it ends.
+//! One loop owns all state (`App`) and the terminal; everything that waits or works is a thread that sends
+//! `Event`s. It never opens a plug-in, never writes the database, and the engine does not notice when it ends.
 //! Called by the binary once an engine runs.
 
 mod app;
@@ -13,12 +13,17 @@ mod keys;
 mod layout;
 mod picture;
 mod plain;
+mod portrait;
+mod reader;
 mod rows;
 mod screens;
 mod settings;
 mod terminal;
 mod text;
 mod theme;
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     io::IsTerminal,
@@ -30,10 +35,6 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use jiff::Timestamp;
 
-pub use self::{
-    event::Exit,
-    settings::{TerminalFacts, WorkbenchSettings},
-};
 use self::{
     app::{App, Setup},
     event::{Command, Effects, Event},
@@ -44,8 +45,16 @@ use self::{
         rows::{OpenRows, RowsJob},
         signals::SignalJob,
     },
+    reader::DatasetRows,
+    rows::Rows,
     terminal::Screen,
     theme::Theme,
+};
+pub use self::{
+    event::Exit,
+    portrait::portrait,
+    settings::{TerminalFacts, WorkbenchSettings},
+    theme::Colours,
 };
 
 /// Events that wait for the loop; a sender beyond that waits.
@@ -100,6 +109,12 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
         threads.join();
     }
     Ok(exit)
+}
+
+/// Opens the dataset's database when the first question comes, and again after a failure.
+fn open_rows(settings: &WorkbenchSettings) -> OpenRows {
+    let paths = settings.dataset.clone();
+    Box::new(move || DatasetRows::open(&paths).map(|rows| Box::new(rows) as Box<dyn Rows>))
 }
 
 /// The threads beside the loop.

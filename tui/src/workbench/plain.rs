@@ -32,7 +32,9 @@ pub fn clean(text: &str) -> String {
             character if character.is_control() && u32::from(character) < 0x100 => {
                 out.push_str(&format!("\\x{:02X}", u32::from(character)));
             }
-            character if is_invisible(character) || marks > MOST_MARKS => out.push_str(&format!("\\u{{{:X}}}", u32::from(character))),
+            character if is_invisible(character) || marks > MOST_MARKS => {
+                out.push_str(&format!("\\u{{{:X}}}", u32::from(character)))
+            }
             character => out.push(character),
         }
     }

@@ -53,12 +53,6 @@ impl Filter {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
-
-    /// Whether this row belongs into the list, as far as the row itself can say.
-    pub fn admits(&self, row: &Row) -> bool {
-        self.state.is_none_or(|state| state == row.state)
-            && self.label.is_none_or(|label| label == Label::of(row.has_defect))
-    }
 }
 
 /// What a capture was labelled.
@@ -111,10 +105,22 @@ pub enum DetailFor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowsRequest {
     /// A page of the Captures list; `ticket` tells answers to an older filter apart.
-    Page { ticket: u64, filter: Filter, place: Place, limit: usize, urgent: bool },
+    Page {
+        ticket: u64,
+        filter: Filter,
+        place: Place,
+        limit: usize,
+        urgent: bool,
+    },
     /// The newest captures, for the Live screen.
-    Recent { limit: usize },
-    Detail { asker: DetailFor, capture: CaptureId, urgent: bool },
+    Recent {
+        limit: usize,
+    },
+    Detail {
+        asker: DetailFor,
+        capture: CaptureId,
+        urgent: bool,
+    },
 }
 
 /// The database's answer.

@@ -60,7 +60,8 @@ enum Waited {
 fn wait(terminal: BorrowedFd<'_>, stopped: BorrowedFd<'_>, wanted: PollFlags) -> Waited {
     const GONE: PollFlags = PollFlags::HUP.union(PollFlags::ERR).union(PollFlags::NVAL);
     loop {
-        let mut watched = [PollFd::from_borrowed_fd(terminal, wanted), PollFd::from_borrowed_fd(stopped, PollFlags::IN)];
+        let mut watched =
+            [PollFd::from_borrowed_fd(terminal, wanted), PollFd::from_borrowed_fd(stopped, PollFlags::IN)];
         match poll(&mut watched, None) {
             Err(rustix::io::Errno::INTR) => continue,
             Err(_) => return Waited::Gone,

@@ -87,9 +87,7 @@ fn answer(rows: &mut dyn Rows, request: &RowsRequest) -> Result<RowsAnswer, Stri
         RowsRequest::Page { ticket, filter, place, limit, .. } => {
             RowsAnswer::Page { ticket: *ticket, place: *place, page: rows.page(filter, *place, *limit)? }
         }
-        RowsRequest::Recent { limit } => {
-            RowsAnswer::Recent(rows.page(&Filter::default(), Place::First, *limit)?.rows)
-        }
+        RowsRequest::Recent { limit } => RowsAnswer::Recent(rows.page(&Filter::default(), Place::First, *limit)?.rows),
         RowsRequest::Detail { asker, capture, .. } => {
             RowsAnswer::Detail { asker: *asker, capture: *capture, detail: rows.detail(*capture)?.map(Arc::new) }
         }

@@ -23,7 +23,8 @@ impl Crop {
             let high = (centre + reach).clamp(low, f64::from(end));
             (low as u32, ((high - low) as u32).max(1))
         };
-        let ((x, crop_width), (y, crop_height)) = (side(cladding.cx, reach_x, width), side(cladding.cy, reach_y, height));
+        let ((x, crop_width), (y, crop_height)) =
+            (side(cladding.cx, reach_x, width), side(cladding.cy, reach_y, height));
         let crop = Self { x, y, width: crop_width, height: crop_height };
         let worth = f64::from(crop_width) < 0.9 * f64::from(width) || f64::from(crop_height) < 0.9 * f64::from(height);
         (worth && crop_width >= 8 && crop_height >= 8).then_some(crop)

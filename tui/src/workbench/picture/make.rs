@@ -45,10 +45,6 @@ impl Studio {
         Self { graphics, decoded: None }
     }
 
-    pub fn graphics(&self) -> Graphics {
-        self.graphics
-    }
-
     /// The picture asked for. The error is one line for a person.
     pub fn make(&mut self, request: &PictureRequest) -> Result<Picture, String> {
         let capture = request.key.capture;
@@ -198,9 +194,7 @@ fn ring_defects(canvas: &mut Canvas, detail: &Detail) {
 
 fn encode(pixels: DynamicImage, size: Size, graphics: Graphics) -> Result<Picture, String> {
     let protocol = match graphics.means {
-        Means::Kitty => {
-            Kitty::new(pixels, size, KITTY_ID, graphics.multiplexer, graphics.remote).map(Protocol::Kitty)
-        }
+        Means::Kitty => Kitty::new(pixels, size, KITTY_ID, graphics.multiplexer, graphics.remote).map(Protocol::Kitty),
         Means::Sixel => Sixel::new(pixels, size, graphics.multiplexer).map(Protocol::Sixel),
         Means::Iterm => Iterm2::new(pixels, size, graphics.multiplexer).map(Protocol::ITerm2),
         Means::Halfblocks | Means::Outline => return Err(text::NO_PICTURE.into()),

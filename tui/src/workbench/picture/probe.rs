@@ -31,7 +31,12 @@ struct Answers {
 }
 
 /// How to show pictures here. `terminal` is in raw mode and nobody else reads it.
-pub fn graphics(wish: PictureProtocol, facts: &TerminalFacts, terminal: BorrowedFd<'_>, out: &mut impl Write) -> Graphics {
+pub fn graphics(
+    wish: PictureProtocol,
+    facts: &TerminalFacts,
+    terminal: BorrowedFd<'_>,
+    out: &mut impl Write,
+) -> Graphics {
     let characters = facts.colours == Colours::None || !facts.utf8;
     let ask = match wish {
         PictureProtocol::Auto => !facts.multiplexer && !characters,

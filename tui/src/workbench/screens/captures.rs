@@ -15,7 +15,6 @@ use super::{Look, middle, pane, window::Window};
 use crate::workbench::{
     figures,
     keys::{self, Action, Binding, Bindings, Key, hidden, shown},
-    layout,
     plain::{self, fit},
     rows::{Filter, Label, Place, Row, RowsRequest},
     text,
@@ -56,10 +55,6 @@ pub struct Captures {
 impl Captures {
     pub fn new() -> Self {
         Self { window: Window::new(), filter: Filter::default(), ticket: 0, search: None, fresh: true }
-    }
-
-    pub fn filter(&self) -> &Filter {
-        &self.filter
     }
 
     pub fn is_searching(&self) -> bool {
@@ -277,9 +272,9 @@ impl Columns {
         };
         let (verdict_style, verdict_sign) = row.verdict.map_or((theme.dim(), ""), |verdict| theme.outcome(verdict));
         let verdict = row.verdict.map_or_else(String::new, |verdict| format!("{verdict_sign} {verdict}"));
-        let defects = row.defects.map_or_else(String::new, |count| {
-            format!("{count}{}", if row.incomplete { theme.signs.warn } else { "" })
-        });
+        let defects = row
+            .defects
+            .map_or_else(String::new, |count| format!("{count}{}", if row.incomplete { theme.signs.warn } else { "" }));
         let mut spans = Vec::with_capacity(8);
         if self.id > 0 {
             spans.push(Span::styled(format!("{:>width$} ", row.capture.0, width = self.id), theme.dim()));

@@ -88,9 +88,10 @@ impl Open {
 
     pub fn draw(&self, frame: &mut Frame, body: Rect, look: &Look, wanted: Option<PictureKey>, view: &str) {
         let (parts, theme) = (layout::detail(body), look.theme);
-        let title = self.detail.as_ref().map_or_else(|| format!("#{}", self.capture), |detail| {
-            format!("#{} {}", detail.row.capture, detail.row.name)
-        });
+        let title = self.detail.as_ref().map_or_else(
+            || format!("#{}", self.capture),
+            |detail| format!("#{} {}", detail.row.capture, detail.row.name),
+        );
         pane(frame, parts.picture, look, &title, view, theme.dim());
         let Some(detail) = &self.detail else {
             let message = if self.gone { "This capture is no longer in the database." } else { text::LOADING };

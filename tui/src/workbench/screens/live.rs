@@ -30,18 +30,15 @@ use crate::workbench::{
 /// The last captures that are kept for the list.
 pub const RECENT: usize = 50;
 
-pub const KEYS: Bindings = Bindings {
-    title: text::screen(super::ScreenName::Live),
-    list: LIST,
-};
+pub const KEYS: Bindings = Bindings { title: text::screen(super::ScreenName::Live), list: LIST };
 
 const LIST: &[Binding] = &[
     shown(&[Key::char('2')], Action::Go(super::ScreenName::Captures)),
-    shown(keys::UP, Action::Up),
-    shown(keys::DOWN, Action::Down),
+    hidden(keys::UP, Action::Up),
+    hidden(keys::DOWN, Action::Down),
     shown(keys::ENTER, Action::Open),
     shown(&[Key::char('z')], Action::Zoom),
-    hidden(&[Key::char('o')], Action::Layers),
+    shown(&[Key::char('o')], Action::Layers),
     hidden(keys::FIRST, Action::First),
     hidden(keys::BACK, Action::First),
 ];
@@ -64,13 +61,13 @@ pub struct Live {
 impl Live {
     /// The captures that the list begins with when the engine is found.
     pub fn fill(&mut self, rows: Vec<Row>) {
-        self.recent = rows.into_iter().filter(|row| row.state.is_result()).take(RECENT).collect();
+        self.recent = rows.into_iter().filter(|row| is_result(row.state)).take(RECENT).collect();
     }
 
     /// A capture changed; a result goes to the top of the list.
     pub fn heard(&mut self, event: &CaptureEvent, now: Timestamp) {
         self.recent.retain(|row| row.capture != event.capture);
-        if event.state.is_result() {
+        if is_result(event.state) {
             self.recent.push_front(row_of(event, now));
             self.recent.truncate(RECENT);
         }
@@ -140,7 +137,14 @@ impl Live {
         self.chosen = None;
     }
 
-    pub fn draw(&self, frame: &mut Frame, body: Rect, look: &Look, status: Option<&Status>, wanted: Option<PictureKey>) {
+    pub fn draw(
+        &self,
+        frame: &mut Frame,
+        body: Rect,
+        look: &Look,
+        status: Option<&Status>,
+        wanted: Option<PictureKey>,
+    ) {
         let parts = layout::live(body);
         self.draw_capture(frame, &parts, look, wanted);
         self.draw_recent(frame, parts.recent, look);
@@ -251,8 +255,9 @@ fn draw_engine(frame: &mut Frame, area: Rect, look: &Look, status: Option<&Statu
     }
     if lines.len() > height {
         lines.truncate(height);
-        if let (Some(last), true) = (lines.last_mut(), troubles.len() > 1) {
-            let text = format!("{} {} problems: {}", theme.signs.warn, troubles.len(), troubles[0]);
+        if let (Some(last), Some(first)) = (lines.last_mut(), troubles.first()) {
+            let count = if troubles.len() > 1 { format!("{} problems: ", troubles.len()) } else { String::new() };
+            let text = format!("{} {count}{first}", theme.signs.warn);
             *last = Line::styled(plain::cut(&text, usize::from(inner.width), theme.signs.ellipsis), theme.warn());
         }
     }
@@ -319,13 +324,7 @@ pub fn row_of(event: &CaptureEvent, now: Timestamp) -> Row {
     }
 }
 
-/// Which states end a capture's way with something to show.
-trait IsResult {
-    fn is_result(self) -> bool;
-}
-
-impl IsResult for CaptureState {
-    fn is_result(self) -> bool {
-        matches!(self, Self::Done | Self::Failed)
-    }
+/// Whether a capture's way has ended with something to show.
+fn is_result(state: CaptureState) -> bool {
+    matches!(state, CaptureState::Done | CaptureState::Failed)
 }

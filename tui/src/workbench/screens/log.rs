@@ -19,8 +19,8 @@ use crate::workbench::{
 pub const KEYS: Bindings = Bindings { title: text::screen(super::ScreenName::Log), list: LIST };
 
 const LIST: &[Binding] = &[
-    shown(keys::UP, Action::Up),
-    shown(keys::DOWN, Action::Down),
+    hidden(keys::UP, Action::Up),
+    hidden(keys::DOWN, Action::Down),
     shown(&[Key::char('v')], Action::Level),
     shown(&[Key::char('f'), Key::plain(crossterm::event::KeyCode::End), Key::char('G')], Action::Follow),
     hidden(keys::PAGE_UP, Action::PageUp),

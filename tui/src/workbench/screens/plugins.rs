@@ -22,8 +22,8 @@ use crate::workbench::{
 pub const KEYS: Bindings = Bindings { title: text::screen(super::ScreenName::Plugins), list: LIST };
 
 const LIST: &[Binding] = &[
-    shown(keys::UP, Action::Up),
-    shown(keys::DOWN, Action::Down),
+    hidden(keys::UP, Action::Up),
+    hidden(keys::DOWN, Action::Down),
     shown(&[Key::char('u')], Action::Release),
     hidden(keys::FIRST, Action::First),
     hidden(keys::LAST, Action::Last),
@@ -32,7 +32,7 @@ const LIST: &[Binding] = &[
 /// Columns: slot, plug-in, version, health, median time, build.
 const SLOT: usize = 8;
 const VERSION: usize = 10;
-const HEALTH: usize = 12;
+const HEALTH: usize = 13;
 const TIME: usize = 10;
 const BUILD: usize = 12;
 

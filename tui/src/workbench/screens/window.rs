@@ -39,10 +39,6 @@ impl Window {
         Self { follow: true, ..Self::default() }
     }
 
-    pub fn rows(&self) -> &[Row] {
-        &self.rows
-    }
-
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -53,10 +49,6 @@ impl Window {
 
     pub fn selected(&self) -> Option<&Row> {
         self.rows.get(self.cursor)
-    }
-
-    pub fn follows(&self) -> bool {
-        self.follow
     }
 
     /// The row on the screen that the cursor is on, and the rows shown.
@@ -90,16 +82,6 @@ impl Window {
         }
         self.asked = Some(Place::Last);
         self.asked
-    }
-
-    /// Puts the cursor on that capture, if it is in hand.
-    pub fn select(&mut self, capture: CaptureId) -> bool {
-        let found = self.rows.iter().position(|row| row.capture == capture);
-        if let Some(index) = found {
-            self.cursor = index;
-            self.follow = false;
-        }
-        found.is_some()
     }
 
     /// Keeps the cursor on the screen. Called whenever the room or the cursor changed.
@@ -273,7 +255,7 @@ mod tests {
         window.take(place, answer(newest, place));
         for expected in (1..=newest).rev() {
             assert_eq!(selected(&window), expected);
-            assert!(window.rows().len() <= MOST + PAGE);
+            assert!(window.rows.len() <= MOST + PAGE);
             window.step(1);
             settle(&mut window, newest, 30);
         }
@@ -282,7 +264,7 @@ mod tests {
             window.step(-1);
             settle(&mut window, newest, 30);
         }
-        assert!(window.follows());
+        assert!(window.follow);
     }
 
     #[test]
@@ -319,6 +301,6 @@ mod tests {
         let place = window.first();
         window.take(place, answer(500, place));
         window.take(Place::OlderThan(CaptureId(7)), answer(500, Place::OlderThan(CaptureId(7))));
-        assert_eq!(window.rows().len(), PAGE);
+        assert_eq!(window.rows.len(), PAGE);
     }
 }

@@ -1,0 +1,123 @@
+//! The workbench without a terminal: drawn into a buffer, its questions answered at once. Makes the picture of the screen
+//! for the README from a real workspace, and lets tests press keys and look.
+
+use std::sync::Arc;
+
+use ferrule_core::{protocol::Status, workspace::DatasetPaths};
+use jiff::tz::TimeZone;
+use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, layout::Size};
+
+use super::{
+    app::{App, Setup},
+    event::{Command, Effects, Event, Exit, FromEngine},
+    picture::{Graphics, PictureAnswer, Studio, svg},
+    reader::DatasetRows,
+    rows::{Filter, Place, Rows, RowsAnswer, RowsRequest},
+    theme::{Colours, Theme},
+};
+use ferrule_core::protocol::{Answer, Request};
+
+/// A workbench whose threads are plain calls.
+pub struct Headless {
+    pub app: App,
+    rows: Box<dyn Rows>,
+    studio: Studio,
+    /// What the engine was asked.
+    pub asked: Vec<Request>,
+    /// How it ended, if it has.
+    pub ended: Option<Exit>,
+}
+
+impl Headless {
+    pub fn new(setup: Setup, rows: Box<dyn Rows>) -> Self {
+        let studio = Studio::new(Graphics::characters(setup.theme.colours));
+        Self { app: App::new(setup), rows, studio, asked: Vec::new(), ended: None }
+    }
+
+    /// Takes an event in and answers every question that follows. Returns whether the screen changed.
+    pub fn feed(&mut self, event: Event) -> bool {
+        let mut effects = self.app.update(event);
+        while !effects.commands.is_empty() {
+            for command in std::mem::take(&mut effects.commands) {
+                let answered = self.obey(command);
+                effects.merge(answered);
+            }
+        }
+        effects.redraw
+    }
+
+    fn obey(&mut self, command: Command) -> Effects {
+        let answer = match command {
+            Command::Rows(request) => Event::Rows(self.read(&request).unwrap_or_else(RowsAnswer::Failed)),
+            Command::Picture(request) => {
+                let result = self.studio.make(&request);
+                Event::Picture(PictureAnswer { key: request.key, detail: request.detail, result })
+            }
+            Command::Ask(request) => {
+                self.asked.push(request);
+                return Effects::none();
+            }
+            Command::Quit(exit) => {
+                self.ended = Some(exit);
+                return Effects::none();
+            }
+            Command::StartEngine | Command::Suspend | Command::Resume => return Effects::none(),
+        };
+        self.app.update(answer)
+    }
+
+    fn read(&mut self, request: &RowsRequest) -> Result<RowsAnswer, String> {
+        Ok(match request {
+            RowsRequest::Page { ticket, filter, place, limit, .. } => {
+                RowsAnswer::Page { ticket: *ticket, place: *place, page: self.rows.page(filter, *place, *limit)? }
+            }
+            RowsRequest::Recent { limit } => {
+                RowsAnswer::Recent(self.rows.page(&Filter::default(), Place::First, *limit)?.rows)
+            }
+            RowsRequest::Detail { asker, capture, .. } => RowsAnswer::Detail {
+                asker: *asker,
+                capture: *capture,
+                detail: self.rows.detail(*capture)?.map(Arc::new),
+            },
+        })
+    }
+
+    /// The screen as it is now.
+    pub fn draw(&self, size: Size) -> Buffer {
+        let mut terminal = match Terminal::new(TestBackend::new(size.width, size.height)) {
+            Ok(terminal) => terminal,
+            Err(never) => match never {},
+        };
+        match terminal.draw(|frame| self.app.draw(frame)) {
+            Ok(frame) => frame.buffer.clone(),
+            Err(never) => match never {},
+        }
+    }
+}
+
+/// The Live screen of a workspace as an SVG picture: its newest capture, `status` as its engine's.
+///
+/// # Errors
+/// The dataset's database cannot be read; one line for a person.
+pub fn portrait(
+    dataset: &DatasetPaths,
+    workspace: &str,
+    status: Status,
+    (width, height): (u16, u16),
+) -> Result<String, String> {
+    let size = Size::new(width, height);
+    let rows = DatasetRows::open(dataset)?;
+    let setup = Setup {
+        workspace: super::plain::clean(workspace),
+        theme: Theme::new(Colours::True, true),
+        zone: TimeZone::UTC,
+        at_logout: None,
+        size,
+        now: jiff::Timestamp::now,
+    };
+    let mut headless = Headless::new(setup, Box::new(rows));
+    headless.feed(Event::Engine(FromEngine::Connected));
+    let answer = Answer::Status(Box::new(status));
+    headless.feed(Event::Engine(FromEngine::Answer { request: Request::Subscribe, answer }));
+    Ok(svg::svg(&headless.draw(size)))
+}

@@ -1,0 +1,5 @@
+//! The whole workbench without a terminal: keys and events in, screens out.
+
+mod behaviour;
+mod sample;
+mod screens;

@@ -1,0 +1,358 @@
+//! A workbench with a dataset of its own making: an end face drawn here, rows without end.
+
+use std::path::PathBuf;
+
+use crossterm::event::{Event as Terminal, KeyCode, KeyEvent, KeyModifiers};
+use ferrule_core::{
+    ids::{BuildHash, CaptureId, ImageId},
+    protocol::{Answer, CaptureEvent, Counts, PluginStatus, Request, SourceStatus, Status, WorkerStatus},
+    report::{
+        CaptureState, Defect, DefectKind, Feature, Inspection, Missing, Outcome, Outline, Quality, Severity, Timings,
+        Verdict, ZoneName, Zones,
+    },
+};
+use image::{GrayImage, Luma};
+use jiff::{Timestamp, tz::TimeZone};
+use ratatui::{buffer::Buffer, layout::Size};
+use tempfile::TempDir;
+
+use crate::workbench::{
+    app::Setup,
+    event::{Event, FromEngine},
+    portrait::Headless,
+    rows::{Detail, Filter, Label, Page, Place, Row, Rows},
+    theme::{Colours, Theme},
+};
+
+pub const SMALL: Size = Size::new(80, 24);
+pub const LARGE: Size = Size::new(160, 50);
+
+/// Rows 1 to `newest`, and one picture for all of them.
+pub struct SampleRows {
+    pub newest: i64,
+    pub picture: PathBuf,
+    /// Put in front of every name.
+    pub prefix: String,
+}
+
+impl SampleRows {
+    fn row(&self, id: i64) -> Row {
+        let state = match id % 11 {
+            3 => CaptureState::Failed,
+            7 => CaptureState::Duplicate,
+            _ => CaptureState::Done,
+        };
+        let has_defect = (state == CaptureState::Done).then_some(id % 3 == 0);
+        let inspected = has_defect.is_some();
+        Row {
+            capture: CaptureId(id),
+            image: Some(image(id)),
+            state,
+            seen_at: Some(Timestamp::from_second(1_790_000_000 + id).expect("a time")),
+            source: "scope-1".into(),
+            name: format!("{}FT2-{id:06}.png", self.prefix),
+            has_defect,
+            defects: inspected.then_some(if has_defect == Some(true) { 3 } else { 0 }),
+            verdict: inspected.then_some(if id % 3 == 0 { Outcome::Fail } else { Outcome::Pass }),
+            incomplete: id % 13 == 0,
+        }
+    }
+}
+
+pub fn image(id: i64) -> ImageId {
+    ImageId::of(&id.to_le_bytes())
+}
+
+impl Rows for SampleRows {
+    fn page(&mut self, filter: &Filter, place: Place, limit: usize) -> Result<Page, String> {
+        let admits = |row: &Row| {
+            filter.state.is_none_or(|state| state == row.state)
+                && filter.label.is_none_or(|label| label == Label::of(row.has_defect))
+                && row.name.contains(&filter.text)
+        };
+        let take = |ids: &mut dyn Iterator<Item = i64>| -> Vec<Row> {
+            ids.map(|id| self.row(id)).filter(admits).take(limit).collect()
+        };
+        let mut rows = match place {
+            Place::First => take(&mut (1..=self.newest).rev()),
+            Place::OlderThan(CaptureId(id)) => take(&mut (1..id).rev()),
+            Place::NewerThan(CaptureId(id)) => take(&mut (id + 1..=self.newest)),
+            Place::Last => take(&mut (1..=self.newest)),
+        };
+        if matches!(place, Place::NewerThan(_) | Place::Last) {
+            rows.reverse();
+        }
+        Ok(Page { ends: rows.len() < limit, rows })
+    }
+
+    fn detail(&mut self, CaptureId(id): CaptureId) -> Result<Option<Detail>, String> {
+        if id < 1 || id > self.newest {
+            return Ok(None);
+        }
+        let row = self.row(id);
+        let failed = row.state == CaptureState::Failed;
+        Ok(Some(Detail {
+            path: format!("/captures/{}", row.name),
+            message: failed.then(|| "decode: the file ends in the middle of the picture".to_owned()),
+            inspection: (!failed).then(|| inspection(&row)),
+            pictures: vec![self.picture.clone()],
+            row,
+        }))
+    }
+}
+
+/// 640x480: ferrule, glass and core, a scratch and a pit.
+fn end_face() -> GrayImage {
+    GrayImage::from_fn(640, 480, |x, y| {
+        let (dx, dy) = (f64::from(x) - 330.0, f64::from(y) - 230.0);
+        let radius = dx.hypot(dy);
+        let scratch = (dy - 0.5 * dx + 20.0).abs() < 2.0 && (60.0..240.0).contains(&dx);
+        let pit = (dx + 70.0).hypot(dy - 40.0) < 9.0;
+        Luma([match radius {
+            _ if scratch => 60,
+            _ if pit => 20,
+            0.0..14.0 => 235,
+            14.0..160.0 => 95,
+            _ => 185,
+        }])
+    })
+}
+
+fn inspection(row: &Row) -> Inspection {
+    let outline =
+        |radius, confidence| Outline { cx: 330.0, cy: 230.0, ax: radius, by: radius, angle_deg: 0.0, confidence };
+    let defective = row.has_defect == Some(true);
+    Inspection {
+        image_id: row.image.expect("an image"),
+        width: 640,
+        height: 480,
+        um_per_px: Some(125.0 / 320.0),
+        zones: Zones {
+            core: Some(outline(14.0, 0.91)),
+            cladding: Some(outline(160.0, 0.98)),
+            adhesive: None,
+            ferrule: Some(outline(320.0, 0.98)),
+        },
+        defects: if defective { defects(row) } else { Vec::new() },
+        has_defect: row.has_defect,
+        quality: Quality { score: Some(84.0), focus: Some(0.81), flags: Vec::new() },
+        verdict: Verdict {
+            profile: Some("sm-pc".into()),
+            overall: row.verdict.unwrap_or(Outcome::NotGraded),
+            failed: if defective { vec!["cladding: scratch wider than 3 µm".into()] } else { Vec::new() },
+            zones: Vec::new(),
+            reason: String::new(),
+        },
+        features: vec![
+            feature("core", "mean", 235.0, "gray"),
+            feature("cladding", "mean", 95.2, "gray"),
+            feature("cladding", "grad_std", 0.0217, "gray/px"),
+        ],
+        histograms: Vec::new(),
+        incomplete: if row.incomplete {
+            vec![Missing { plugin: "detect-scratch 1.0.0".into(), reason: "it crashed twice on this capture".into() }]
+        } else {
+            Vec::new()
+        },
+        ms: Timings { decode: 5.1, segment: 2.0, detect: 6.3, measure: 1.2, grade: 0.1, artefacts: 3.4 },
+    }
+}
+
+fn defects(row: &Row) -> Vec<Defect> {
+    let defect = |number: u32, kind, severity, bbox: [u32; 4], zone, mask: Vec<[u32; 3]>| Defect {
+        id: format!("{}-{number}", row.image.expect("an image")),
+        kind,
+        severity,
+        confidence: 0.97 - 0.11 * f64::from(number),
+        bbox,
+        x: f64::from(bbox[0]) + f64::from(bbox[2]) / 2.0,
+        y: f64::from(bbox[1]) + f64::from(bbox[3]) / 2.0,
+        area_px: mask.iter().map(|run| run[2]).sum(),
+        length_px: f64::from(bbox[2]),
+        width_px: 4.0,
+        angle_deg: 26.6,
+        zone: Some(zone),
+        plugin: "detect-scratch 1.0.0".into(),
+        parts: Vec::new(),
+        mask,
+    };
+    let scratch = (240..331).map(|y| [y, 330 + 2 * (y - 210), 4]).collect();
+    let pit = (261..280).map(|y| [y, 251, 18]).collect();
+    vec![
+        defect(1, DefectKind::Scratch, Severity::High, [390, 240, 182, 91], ZoneName::Cladding, scratch),
+        defect(2, DefectKind::Pit, Severity::Medium, [251, 261, 18, 18], ZoneName::Cladding, pit),
+        defect(3, DefectKind::Particle, Severity::Negligible, [560, 60, 9, 9], ZoneName::Ferrule, Vec::new()),
+    ]
+}
+
+fn feature(region: &str, name: &str, value: f64, unit: &str) -> Feature {
+    Feature {
+        region: region.into(),
+        name: name.into(),
+        value,
+        unit: unit.into(),
+        plugin: "measure-intensity 1.0.0".into(),
+    }
+}
+
+pub fn status() -> Status {
+    let plugin = |slot: &str, id: &str, ms: f64| PluginStatus {
+        slot: slot.into(),
+        id: id.parse().expect("an id"),
+        version: "1.0.0".into(),
+        build: BuildHash::of(id.as_bytes()),
+        quarantined: false,
+        problem: None,
+        ms: Some(ms),
+    };
+    let mut scratch = plugin("detect", "detect-scratch", 9.4);
+    scratch.quarantined = true;
+    scratch.problem = Some("it brought workers down on 3 captures in a row (SIGSEGV)".into());
+    let mut counts =
+        Counts { queued: 12, running: 2, done: 1180, duplicate: 4, failed: 2, settling: 1, ..Counts::default() };
+    counts.add_up();
+    Status {
+        software: "ferrule 0.1.0".into(),
+        pid: 4711,
+        started: "2026-09-21T14:00:00Z".into(),
+        workspace: "/home/lab/demo".into(),
+        database: "/home/lab/demo/dataset/index.sqlite".into(),
+        generation: 3,
+        pipeline: None,
+        counts,
+        paused: false,
+        per_second: 4.2,
+        p50_ms: Some(41.0),
+        p95_ms: Some(96.0),
+        workers: vec![
+            WorkerStatus { pid: 1, busy: true, jobs: 700, memory_mb: 71 },
+            WorkerStatus { pid: 2, busy: false, jobs: 480, memory_mb: 69 },
+        ],
+        sources: vec![SourceStatus { name: "scope-1".into(), path: "/captures".into(), problem: None }],
+        plugins: vec![
+            plugin("segment", "segment-endface", 4.0),
+            plugin("detect", "detect-region", 6.1),
+            scratch,
+            plugin("measure", "measure-intensity", 1.2),
+        ],
+        problems: Vec::new(),
+    }
+}
+
+/// A workbench with its dataset; the folder goes with it.
+pub struct Bench {
+    pub headless: Headless,
+    pub size: Size,
+    folder: TempDir,
+}
+
+impl Bench {
+    /// The file that every capture shows.
+    pub fn picture(&self) -> PathBuf {
+        self.folder.path().join("endface.png")
+    }
+
+    pub fn new(size: Size, colours: Colours) -> Self {
+        Self::with(size, colours, true, "", None)
+    }
+
+    pub fn with(size: Size, colours: Colours, utf8: bool, prefix: &str, at_logout: Option<&str>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let picture = folder.path().join("endface.png");
+        end_face().save(&picture).expect("a picture");
+        let setup = Setup {
+            workspace: "demo".into(),
+            theme: Theme::new(colours, utf8),
+            zone: TimeZone::UTC,
+            at_logout: at_logout.map(str::to_owned),
+            size,
+            now: || Timestamp::from_second(1_790_000_500).expect("a time"),
+        };
+        let rows = SampleRows { newest: 1199, picture, prefix: crate::workbench::plain::clean(prefix) };
+        Self { headless: Headless::new(setup, Box::new(rows)), size, folder }
+    }
+
+    /// Connected, with the engine's status.
+    pub fn running(size: Size, colours: Colours) -> Self {
+        let mut bench = Self::new(size, colours);
+        bench.connect();
+        bench
+    }
+
+    pub fn connect(&mut self) {
+        self.feed(FromEngine::Connected);
+        let answer = Answer::Status(Box::new(status()));
+        self.feed(FromEngine::Answer { request: Request::Subscribe, answer });
+    }
+
+    pub fn feed(&mut self, said: FromEngine) -> bool {
+        self.headless.feed(Event::Engine(said))
+    }
+
+    /// Presses keys: characters, or names in angle brackets.
+    pub fn press(&mut self, keys: &str) -> bool {
+        let mut changed = false;
+        let mut rest = keys;
+        while let Some(first) = rest.chars().next() {
+            let (code, modifiers, taken) = match rest.strip_prefix('<').and_then(|named| named.split_once('>')) {
+                Some((name, _)) => (
+                    named(name),
+                    if name.starts_with("C-") { KeyModifiers::CONTROL } else { KeyModifiers::NONE },
+                    name.len() + 2,
+                ),
+                None => (KeyCode::Char(first), KeyModifiers::NONE, first.len_utf8()),
+            };
+            changed |= self.headless.feed(Event::Input(Terminal::Key(KeyEvent::new(code, modifiers))));
+            rest = &rest[taken..];
+        }
+        changed
+    }
+
+    pub fn buffer(&self) -> Buffer {
+        self.headless.draw(self.size)
+    }
+
+    /// The screen as lines of text.
+    pub fn text(&self) -> String {
+        text(&self.buffer())
+    }
+}
+
+pub fn text(buffer: &Buffer) -> String {
+    let area = buffer.area;
+    let line = |y| (area.left()..area.right()).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+    (area.top()..area.bottom()).map(|y| line(y).trim_end().to_owned() + "\n").collect()
+}
+
+fn named(name: &str) -> KeyCode {
+    match name {
+        "Enter" => KeyCode::Enter,
+        "Esc" => KeyCode::Esc,
+        "End" => KeyCode::End,
+        "Home" => KeyCode::Home,
+        "Tab" => KeyCode::Tab,
+        "PgDn" => KeyCode::PageDown,
+        "PgUp" => KeyCode::PageUp,
+        "C-c" => KeyCode::Char('c'),
+        "C-l" => KeyCode::Char('l'),
+        other => panic!("no key {other}"),
+    }
+}
+
+/// A capture that was just inspected.
+pub fn done(id: i64, path: &str) -> CaptureEvent {
+    CaptureEvent {
+        capture: CaptureId(id),
+        source: "scope-1".into(),
+        path: path.into(),
+        path_b64: None,
+        state: CaptureState::Done,
+        image: Some(image(id)),
+        has_defect: Some(true),
+        verdict: Some(Outcome::Fail),
+        defects: Some(3),
+        incomplete: Vec::new(),
+        message: None,
+        ms: Some(18.0),
+    }
+}
