@@ -1,4 +1,4 @@
-//! The only place that reads environment variables: everything else is given this value.
+//! The only place that reads environment variables: everything else is given values.
 //!
 //! Read once, at the start, by `main`. A variable that is set but empty counts as not set.
 
@@ -20,22 +20,6 @@ pub struct Environment {
     pub libtorch: Option<PathBuf>,
     /// `USER` or `LOGNAME`.
     pub user: Option<String>,
-    /// `TERM`.
-    pub term: Option<String>,
-    /// `TERM_PROGRAM`: which terminal, where it says so.
-    pub term_program: Option<String>,
-    /// `COLORTERM` says `truecolor` or `24bit`.
-    pub true_color: bool,
-    /// `NO_COLOR` is set (<https://no-color.org>).
-    pub no_color: bool,
-    /// `SSH_CONNECTION` is set: every byte costs.
-    pub remote: bool,
-    /// Inside tmux or screen.
-    pub multiplexer: bool,
-    /// The locale writes UTF-8.
-    pub utf8: bool,
-    /// `KITTY_WINDOW_ID` is set.
-    pub kitty: bool,
 }
 
 impl Environment {
@@ -46,24 +30,23 @@ impl Environment {
     fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
         let raw = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let text = |name: &str| raw(name).map(|value| value.to_string_lossy().into_owned());
-        // POSIX: the first that is set decides.
-        let locale = text("LC_ALL").or_else(|| text("LC_CTYPE")).or_else(|| text("LANG")).unwrap_or_default();
-        let locale = locale.to_lowercase();
         Self {
             plugin_path: raw("FERRULE_PLUGIN_PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default(),
             runtime_dir: raw("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute()),
             libtorch: raw("LIBTORCH").map(PathBuf::from),
             user: text("USER").or_else(|| text("LOGNAME")),
-            term: text("TERM"),
-            term_program: text("TERM_PROGRAM"),
-            true_color: matches!(text("COLORTERM").as_deref(), Some("truecolor" | "24bit")),
-            no_color: raw("NO_COLOR").is_some(),
-            remote: raw("SSH_CONNECTION").is_some(),
-            multiplexer: raw("TMUX").is_some() || raw("STY").is_some(),
-            utf8: locale.contains("utf-8") || locale.contains("utf8"),
-            kitty: raw("KITTY_WINDOW_ID").is_some(),
         }
     }
+}
+
+/// A variable that says something about the terminal (`TERM`, `NO_COLOR`, …).
+pub fn variable(name: &str) -> Option<String> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// This binary, as it is started again for the engine and for workers.
+pub fn executable() -> io::Result<PathBuf> {
+    env::current_exe()
 }
 
 /// The path as seen from the current directory, links left as they are.
@@ -83,15 +66,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_set_gives_the_plainest_terminal() {
+    fn a_variable_that_is_empty_is_not_set() {
         assert_eq!(given(&[]), Environment::default());
-        assert_eq!(given(&[("NO_COLOR", ""), ("LIBTORCH", "")]), Environment::default());
-    }
-
-    #[test]
-    fn the_first_locale_variable_that_is_set_decides() {
-        assert!(given(&[("LANG", "en_GB.UTF-8")]).utf8);
-        assert!(!given(&[("LC_ALL", "C"), ("LANG", "en_GB.UTF-8")]).utf8);
+        assert_eq!(given(&[("FERRULE_PLUGIN_PATH", ""), ("LIBTORCH", "")]), Environment::default());
     }
 
     #[test]

@@ -6,7 +6,10 @@ use std::{
     process::ExitCode,
 };
 
-use ferrule_core::config::ConfigurationError;
+use ferrule_core::{
+    client::{ConnectError, RequestError},
+    config::ConfigurationError,
+};
 
 /// What sort of bad end it is; gives the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub enum Kind {
     Failed,
     /// Wrong usage or configuration.
     Wrong,
+    /// The engine could not be reached.
+    Unreachable,
     /// Whoever read the output has gone: nothing is wrong, and nobody is there to be told.
     NobodyReads,
 }
@@ -53,6 +58,7 @@ impl Failure {
             Kind::NobodyReads => 0,
             Kind::Failed => 1,
             Kind::Wrong => 2,
+            Kind::Unreachable => 3,
         }
     }
 
@@ -79,6 +85,22 @@ impl From<ConfigurationError> for Failure {
                 hint: Some("`ferrule config show --defaults` lists every key with its default and why".into()),
             },
             unreadable @ ConfigurationError::Unreadable { .. } => Self::wrong(unreadable),
+        }
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        Self::new(Kind::Unreachable, error)
+    }
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        match error {
+            // It was reached, and said no.
+            refused @ RequestError::Refused(_) => Self::failed(refused),
+            RequestError::Lost(_) | RequestError::Late(_) => Self::new(Kind::Unreachable, error),
         }
     }
 }

@@ -2,7 +2,11 @@
 
 mod completions;
 mod config;
+mod events;
 mod init;
+mod status;
+mod stop;
+mod watch;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -19,6 +23,10 @@ pub struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    Status(status::Status),
+    Stop(stop::Stop),
+    Events(events::Events),
+    Watch(watch::Watch),
     Config(config::Config),
     Completions(completions::Completions),
 }
@@ -27,6 +35,10 @@ impl CommandLine {
     pub fn run(self, _environment: &Environment) -> Result<(), Failure> {
         match self.command {
             Command::Init(command) => command.run(),
+            Command::Status(command) => command.run(),
+            Command::Stop(command) => command.run(),
+            Command::Events(command) => command.run(),
+            Command::Watch(command) => command.run(),
             Command::Config(command) => command.run(),
             Command::Completions(command) => command.run(&mut Self::command()),
         }
