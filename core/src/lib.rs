@@ -5,6 +5,7 @@
 pub mod client;
 pub mod config;
 pub mod decode;
+pub mod doctor;
 pub mod engine;
 pub mod host;
 pub mod ids;

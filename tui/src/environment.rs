@@ -49,6 +49,15 @@ pub fn executable() -> io::Result<PathBuf> {
     env::current_exe()
 }
 
+/// What follows the hidden subcommand, where this process is to become a worker.
+pub fn worker_arguments() -> Option<impl Iterator<Item = OsString>> {
+    let mut arguments = env::args_os().skip(1);
+    (arguments.next()? == WORKER).then_some(arguments)
+}
+
+/// The hidden subcommand. Not part of the command line that people see: nobody types it.
+pub const WORKER: &str = "worker";
+
 /// The path as seen from the current directory, links left as they are.
 pub fn absolute(path: &Path) -> io::Result<PathBuf> {
     // `.` alone would otherwise stay a trailing part of every message.

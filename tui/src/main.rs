@@ -11,6 +11,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // Before anything else: a worker shuts itself in while it has one thread.
+    if let Some(arguments) = environment::worker_arguments() {
+        return ferrule_core::worker::child::main(arguments);
+    }
     let environment = environment::Environment::read();
     match commands::CommandLine::parse().run(&environment) {
         Ok(()) => ExitCode::SUCCESS,

@@ -27,7 +27,7 @@ const LOCAL_FUSE: [&str; 6] =
     ["fuseblk", "fuse.ntfs-3g", "fuse.exfat", "fuse.bindfs", "fuse.fuse-overlayfs", "fuse.gocryptfs"];
 
 /// Refuses a folder on a network file system.
-pub(super) fn check(folder: &Path) -> Result<(), StoreError> {
+pub(crate) fn check(folder: &Path) -> Result<(), StoreError> {
     let answer = rustix::fs::statfs(folder)
         .map_err(|error| StoreError::Folder { path: folder.to_owned(), source: error.into() })?;
     // The field is signed and narrow on some targets; the numbers are 32 bits wide.

@@ -2,6 +2,7 @@
 
 mod completions;
 mod config;
+mod doctor;
 mod events;
 mod init;
 mod status;
@@ -27,18 +28,20 @@ enum Command {
     Stop(stop::Stop),
     Events(events::Events),
     Watch(watch::Watch),
+    Doctor(doctor::Doctor),
     Config(config::Config),
     Completions(completions::Completions),
 }
 
 impl CommandLine {
-    pub fn run(self, _environment: &Environment) -> Result<(), Failure> {
+    pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         match self.command {
             Command::Init(command) => command.run(),
             Command::Status(command) => command.run(),
             Command::Stop(command) => command.run(),
             Command::Events(command) => command.run(),
             Command::Watch(command) => command.run(),
+            Command::Doctor(command) => command.run(environment),
             Command::Config(command) => command.run(),
             Command::Completions(command) => command.run(&mut Self::command()),
         }
