@@ -128,3 +128,96 @@ fn cut(text: &mut String, longest: usize) {
     }
     text.truncate(end);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsStr, path::PathBuf};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn path(bytes: &[u8]) -> PathBuf {
+        PathBuf::from(OsStr::from_bytes(bytes))
+    }
+
+    #[test]
+    fn plain_names_are_shown_and_stored_as_they_are() {
+        for name in ["a.png", "Ferrule 12 µm.tif", "光纤.PNG", "a,b\"c.png"] {
+            assert_eq!(display(Path::new(name)), name);
+            assert_eq!(exact(Path::new(name)), None);
+            assert_eq!(image_filename(Path::new(name), ""), name);
+        }
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_made_visible() {
+        let shown = |bytes: &[u8]| display(&path(bytes));
+        assert_eq!(shown(b"a\nb\t\x1b[31m\x7f"), r"a\nb\t\x1b[31m\x7f");
+        assert_eq!(shown(b"\xff\xfe.png"), r"\xff\xfe.png");
+        assert_eq!(shown("gnp.\u{202e}evil\u{200b}\u{85}".as_bytes()), r"gnp.\u{202e}evil\u{200b}\u{0085}");
+        assert_eq!(exact(&path(b"a\n")).as_deref(), Some("YQo="));
+    }
+
+    #[test]
+    fn what_a_spreadsheet_or_a_shell_would_take_amiss_is_not_stored() {
+        let stored = |bytes: &[u8]| image_filename(&path(bytes), "");
+        assert_eq!(stored(b"=1+1.png"), "%3D1+1.png");
+        assert_eq!(stored(b"-rf.png"), "%2Drf.png");
+        assert_eq!(stored(b"a\nb.png"), "a%0Ab.png");
+        assert_eq!(stored(b"\xff.png"), "%FF.png");
+        assert_eq!(stored(b"50%.png"), "50%25.png");
+        assert_eq!(image_filename(Path::new("/"), ""), "capture");
+        let image = ImageId::of(b"x");
+        assert_eq!(image_filename(Path::new("/a/b.png"), &own_suffix(image)), format!("b-{image}.png"));
+    }
+
+    /// Undoes `%XX`.
+    fn decoded(text: &str) -> Vec<u8> {
+        let bytes = text.as_bytes();
+        let (mut at, mut plain) = (0, Vec::new());
+        while at < bytes.len() {
+            if bytes[at] == b'%' {
+                plain.push(u8::from_str_radix(&text[at + 1..at + 3], 16).unwrap());
+                at += 3;
+            } else {
+                plain.push(bytes[at]);
+                at += 1;
+            }
+        }
+        plain
+    }
+
+    fn name_bytes() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![any::<u8>(), Just(b'.'), Just(b'%'), b'a'..=b'z'];
+        let character = any::<char>().prop_map(|char| char.to_string().into_bytes());
+        prop::collection::vec(prop_oneof![byte.prop_map(|byte| vec![byte]), character], 1..255)
+            .prop_map(|parts| parts.concat())
+            .prop_map(|bytes| bytes.into_iter().filter(|byte| !matches!(byte, 0 | b'/')).take(255).collect::<Vec<u8>>())
+            .prop_filter("a name", |bytes| !bytes.is_empty() && bytes != b"." && bytes != b"..")
+    }
+
+    proptest! {
+        #[test]
+        fn shown_text_holds_nothing_that_acts(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let shown = display(&path(&bytes));
+            prop_assert!(!shown.chars().any(is_treacherous));
+            prop_assert_eq!(exact(&path(&bytes)).is_none(), shown.as_bytes() == bytes);
+        }
+
+        #[test]
+        fn stored_names_keep_the_policy(bytes in name_bytes(), own in any::<bool>()) {
+            let suffix = if own { own_suffix(ImageId::of(&bytes)) } else { String::new() };
+            let name = image_filename(&path(&bytes), &suffix);
+            prop_assert!(!name.is_empty() && name.len() <= 200, "{}", name);
+            prop_assert!(!name.starts_with(['=', '+', '-', '@', '.']) , "{}", name);
+            prop_assert!(!name.contains('/') && !name.chars().any(is_treacherous));
+            prop_assert_eq!(name.matches(&suffix).count() > 0, true);
+        }
+
+        #[test]
+        fn short_stored_names_lead_back_to_the_file(bytes in name_bytes().prop_filter("short", |bytes| bytes.len() <= 60)) {
+            prop_assert_eq!(decoded(&image_filename(&path(&bytes), "")), bytes);
+        }
+    }
+}

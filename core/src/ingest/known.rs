@@ -8,6 +8,9 @@ use std::{
 
 use super::FileKey;
 
+/// In the place of a key's hash.
+const IGNORED: u64 = 0;
+
 /// Path and key of every known file, as two 64-bit hashes: about 20 bytes a file whatever the length of its name.
 ///
 /// Two paths with one hash would be told to the store again and again, which knows them; among a million files that is a
@@ -27,6 +30,16 @@ impl KnownFiles {
     #[must_use]
     pub fn holds(&self, path: &Path, key: &FileKey) -> bool {
         self.files.get(&hash(path)) == Some(&hash(key))
+    }
+
+    /// A file that is no capture, whatever becomes of it: a log that grows is one row, not a thousand.
+    pub fn ignore(&mut self, path: &Path) {
+        self.files.insert(hash(path), IGNORED);
+    }
+
+    #[must_use]
+    pub fn is_ignored(&self, path: &Path) -> bool {
+        self.files.get(&hash(path)) == Some(&IGNORED)
     }
 
     #[must_use]

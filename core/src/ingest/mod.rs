@@ -4,15 +4,32 @@
 //! the engine, which answers for what becomes of a file. Never opens a FIFO or a device, never follows a symlink, never
 //! changes anything in a source.
 
+mod hints;
+mod intake;
 mod key;
+mod kind;
 mod known;
+mod outbox;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod watcher;
+mod writers;
 
 pub use key::FileKey;
 pub use known::KnownFiles;
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    io,
+    path::PathBuf,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
 
-use crate::settings::Source;
+use crossbeam_channel::{Sender, bounded};
+use intake::Tempo;
+
+use crate::settings::{Capture, Source};
 
 /// A source to watch, and which of its files the store already has.
 #[derive(Debug, Clone)]
@@ -63,4 +80,80 @@ pub struct IgnoredFile {
     pub key: FileKey,
     /// In words: its extension, a temporary name, …
     pub reason: String,
+}
+
+/// The watch over all sources. Dropped without [`Ingest::stop`] its threads end by themselves.
+#[derive(Debug)]
+pub struct Ingest {
+    threads: Vec<SourceThread>,
+}
+
+#[derive(Debug)]
+struct SourceThread {
+    rescan: Sender<()>,
+    /// Carries nothing; its end stops the thread.
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Ingest {
+    /// Starts a thread `ingest-<name>` for each source. Facts come in no order among sources; a full channel makes ingest
+    /// wait, and what it misses meanwhile is found by the next listing.
+    ///
+    /// # Errors
+    /// The system gives no more threads. A directory that is not there is no error: it is told, and waited for.
+    pub fn start(sources: Vec<WatchedSource>, capture: &Capture, facts: &Sender<Fact>) -> io::Result<Self> {
+        let tempo = Tempo {
+            settle: Duration::from_millis(capture.settle_ms),
+            temporary: Duration::from_secs(60),
+            held_open: Duration::from_secs(60),
+            old: Duration::from_secs(600),
+            recent: Duration::from_secs(120),
+        };
+        Self::start_with(sources, capture, tempo, facts)
+    }
+
+    fn start_with(
+        sources: Vec<WatchedSource>,
+        capture: &Capture,
+        tempo: Tempo,
+        facts: &Sender<Fact>,
+    ) -> io::Result<Self> {
+        let reconcile = Duration::from_millis(capture.reconcile_ms);
+        let threads = sources
+            .into_iter()
+            .map(|watched| {
+                let (rescan, asked) = bounded(1);
+                let (stop, stopped) = bounded(0);
+                let name = format!("ingest-{}", watched.source.name);
+                let out = outbox::Outbox::new(facts.clone(), stopped.clone());
+                let watcher = watcher::Watcher::new(watched, capture.extensions.clone(), reconcile, tempo, out);
+                // A name with a zero byte would end the process; the configuration lets none in.
+                let thread =
+                    thread::Builder::new().name(name.replace('\0', "")).spawn(move || watcher.run(&asked, &stopped))?;
+                Ok(SourceThread { rescan, stop, thread })
+            })
+            .collect::<io::Result<_>>()?;
+        Ok(Self { threads })
+    }
+
+    /// Looks into every source now, believing no folder's time.
+    pub fn rescan(&self) {
+        for thread in &self.threads {
+            // A token that waits already asks for the same.
+            let _ = thread.rescan.try_send(());
+        }
+    }
+
+    /// Ends the threads; no fact follows.
+    pub fn stop(self) {
+        let (stops, threads): (Vec<_>, Vec<_>) =
+            self.threads.into_iter().map(|thread| (thread.stop, thread.thread)).unzip();
+        drop(stops);
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a source's thread had panicked");
+            }
+        }
+    }
 }

@@ -31,13 +31,17 @@ struct Former {
 }
 
 impl Former {
-    /// The same version of the file may be admitted again where it was not taken as a capture or never could be read.
-    fn is_settled_by(&self, content: &Content) -> bool {
+    /// Nothing new: this version of the file has its row. It may be admitted again where it was not taken as a capture or
+    /// never could be read; and a file that is no capture is one row, however often it changes.
+    fn says_the_same(&self, admission: &Admission) -> bool {
+        let is_same = self.key == admission.key;
         match self.state {
             CaptureState::Settling => false,
-            CaptureState::Ignored => matches!(content, Content::Ignored { .. }),
-            CaptureState::Failed => self.image.is_some() || !matches!(content, Content::Hashed(_)),
-            _ => true,
+            CaptureState::Ignored => matches!(admission.content, Content::Ignored { .. }),
+            CaptureState::Failed => {
+                is_same && (self.image.is_some() || !matches!(admission.content, Content::Hashed(_)))
+            }
+            _ => is_same,
         }
     }
 
@@ -55,7 +59,7 @@ fn admit(connection: &Connection, admission: &Admission) -> Result<Admitted, Fau
     let source = source_id(connection, &admission.source)?;
     let former = former(connection, source, &admission.path)?;
     match former {
-        Some(former) if former.key == admission.key && former.is_settled_by(&admission.content) => Ok(Admitted {
+        Some(former) if former.says_the_same(admission) => Ok(Admitted {
             capture: former.capture,
             source: admission.source.clone(),
             path: admission.path.clone(),

@@ -1,6 +1,6 @@
 //! Refuses file systems on which SQLite's write-ahead log does not work: its shared memory is not shared between hosts.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use super::StoreError;
 
@@ -28,15 +28,24 @@ const LOCAL_FUSE: [&str; 6] =
 
 /// Refuses a folder on a network file system.
 pub(crate) fn check(folder: &Path) -> Result<(), StoreError> {
-    let answer = rustix::fs::statfs(folder)
-        .map_err(|error| StoreError::Folder { path: folder.to_owned(), source: error.into() })?;
-    // The field is signed and narrow on some targets; the numbers are 32 bits wide.
-    let magic = u64::from(answer.f_type as u32);
-    let mounts = || std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    match network_kind(magic, || fuse_type(&mounts(), folder)) {
-        Some(kind) => Err(StoreError::NetworkFileSystem { path: folder.to_owned(), kind }),
-        None => Ok(()),
+    match kind_of(folder) {
+        Ok(Some(kind)) => Err(StoreError::NetworkFileSystem { path: folder.to_owned(), kind }),
+        Ok(None) => Ok(()),
+        Err(source) => Err(StoreError::Folder { path: folder.to_owned(), source }),
     }
+}
+
+/// Is the folder on a network file system? False where the system does not say.
+#[must_use]
+pub(crate) fn is_network_file_system(folder: &Path) -> bool {
+    kind_of(folder).is_ok_and(|kind| kind.is_some())
+}
+
+fn kind_of(folder: &Path) -> io::Result<Option<&'static str>> {
+    // The field is signed and narrow on some targets; the numbers are 32 bits wide.
+    let magic = u64::from(rustix::fs::statfs(folder)?.f_type as u32);
+    let mounts = || std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    Ok(network_kind(magic, || fuse_type(&mounts(), folder)))
 }
 
 /// The network file system's name, if the number is one's. A FUSE mount counts as one unless it is known to be local.

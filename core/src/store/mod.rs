@@ -20,7 +20,8 @@ mod write;
 mod writer;
 
 pub use error::StoreError;
-pub(crate) use filesystem::check as refuse_network_file_system;
+pub(crate) use filesystem::{check as refuse_network_file_system, is_network_file_system};
+pub(crate) use publish::open_regular;
 pub use reader::{CaptureDetail, CaptureQuery, CaptureRow, Reader, SourceRow};
 pub use write::{
     Admission, Admitted, Content, Finish, Finished, PipelineChange, QueuedCapture, Receipt, Requeue, UnreadCapture,

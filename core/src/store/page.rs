@@ -125,3 +125,40 @@ pub(super) fn capture_row(row: &Row<'_>) -> Result<CaptureRow, rusqlite::Error> 
         ms: row.get(19)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::schema;
+
+    /// What SQLite says it will do for this page.
+    fn plan(query: &CaptureQuery) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.sqlite");
+        let mut connection = rusqlite::Connection::open(&path).unwrap();
+        schema::migrate(&mut connection, &path).unwrap();
+        let (sql, values) = compose(query);
+        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let rows = explain.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+        rows.collect::<Result<Vec<_>, _>>().unwrap().join("\n")
+    }
+
+    #[test]
+    fn no_page_sorts_or_reads_more_than_it_shows() {
+        let page = CaptureQuery { after: Some(CaptureId(1_000_000)), limit: 50, ..CaptureQuery::default() };
+        let queries = [
+            (page.clone(), "SEARCH c USING INTEGER PRIMARY KEY"),
+            (
+                CaptureQuery { states: vec![CaptureState::Failed], ..page.clone() },
+                "SEARCH c USING INDEX captures_state",
+            ),
+            (CaptureQuery { has_defect: Some(Some(true)), ..page.clone() }, "SEARCH i USING INDEX images_label"),
+            (CaptureQuery { has_defect: Some(None), ..page.clone() }, "SEARCH i USING INDEX images_label"),
+            (CaptureQuery { verdict: Some(Outcome::Fail), ..page }, "SEARCH i USING INDEX images_verdict"),
+        ];
+        for (query, expected) in queries {
+            let plan = plan(&query);
+            assert!(plan.starts_with(expected) && !plan.contains("TEMP B-TREE"), "{query:?}:\n{plan}");
+        }
+    }
+}

@@ -214,7 +214,7 @@ fn open_staged(path: &Path) -> Result<File, PublishError> {
 }
 
 /// Opens a file for reading that is one: not a symlink, not a FIFO (which would wait), not a device.
-pub(super) fn open_regular(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }

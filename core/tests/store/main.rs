@@ -1,5 +1,7 @@
 //! The store through its public face: real files, a real database, the real writer thread.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end that way")]
+
 mod admission;
 mod desk;
 mod durability;

@@ -1,6 +1,6 @@
 //! What an answer leaves in the database and on disk.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{fs, os::unix::fs::symlink, path::Path};
 
 use ferrule_core::{
     report::{CaptureState, Missing, Outcome},
@@ -207,12 +207,15 @@ fn links_are_made_where_they_are_chosen() {
     assert_eq!(fs::read_link(desk.paths().images().join("a.png")).unwrap(), path);
 }
 
+/// Puts something at the first path that leads to the second.
+type Trap = fn(&Path, &Path);
+
 #[test]
 fn only_plain_regular_files_are_taken_out_of_staging() {
     let desk = Desk::open();
     let secret = desk.folder.path().join("secret");
     fs::write(&secret, b"secret").unwrap();
-    let traps: [(&str, fn(&std::path::Path, &std::path::Path)); 3] = [
+    let traps: [(&str, Trap); 3] = [
         ("a symlink", |path, secret| symlink(secret, path).unwrap()),
         ("a second name", |path, secret| fs::hard_link(secret, path).unwrap()),
         ("a folder", |path, _| fs::create_dir(path).unwrap()),
