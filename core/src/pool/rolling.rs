@@ -124,7 +124,7 @@ impl Supervisor {
     fn configure(&mut self, index: usize, generation: Arc<Generation>, now: Instant) {
         let worker = &mut self.workers[index];
         worker.generation = generation;
-        worker.phase = Phase::Starting { until: now + self.settings.start_deadline };
+        worker.phase = Phase::Starting { until: now + self.settings.start_deadline, turn: None };
         let message = ToWorker::Configure(Box::new(worker.generation.pipeline.clone()));
         if let Err(error) = worker.process.send(&message) {
             let number = worker.generation.number;

@@ -211,6 +211,7 @@ impl Supervisor {
         let worker = &mut self.workers[index];
         match (&mut worker.phase, message) {
             (Phase::Starting { .. }, FromWorker::Started { sandbox }) => worker.sandbox = Some(sandbox),
+            (Phase::Starting { turn, .. }, FromWorker::Turn { job: 0, plugin }) => *turn = Some(plugin),
             (Phase::Starting { .. }, FromWorker::Ready { pipeline }) if pipeline == worker.generation.pipeline.id => {
                 worker.phase = Phase::Idle;
                 self.loaded(index);
@@ -280,12 +281,12 @@ impl Supervisor {
     /// Names what was left out with the reason that only the pool knows.
     fn with_reasons(&self, mut inspection: Inspection, busy: &Busy, pipeline: &Pipeline) -> Inspection {
         for missing in self.policy.missing(&busy.held.history, &busy.without, pipeline) {
-            match inspection.incomplete.iter_mut().find(|told| told.plugin == missing.plugin) {
-                Some(told) => told.reason = missing.reason,
-                None => inspection.incomplete.push(missing),
+            // A segmenter that was not needed is not listed.
+            if let Some(told) = inspection.incomplete.iter_mut().find(|told| told.plugin == missing.plugin) {
+                told.reason = missing.reason;
             }
         }
-        if !busy.without.is_empty() {
+        if !inspection.incomplete.is_empty() {
             inspection.has_defect = None;
         }
         inspection
@@ -319,7 +320,7 @@ impl Supervisor {
         let death = |plugin, task| Report::Died(Box::new(WorkerDeath { pid, cause, plugin, task, stderr }));
         match doing {
             Phase::Leaving { .. } | Phase::Dying { .. } => {}
-            Phase::Starting { .. } => self.refused(number, None, format!("not loaded: {told}"), now),
+            Phase::Starting { turn, .. } => self.refused(number, turn, format!("not loaded: {told}"), now),
             Phase::Idle => {
                 self.report(death(None, None));
                 if worker.jobs == 0 {

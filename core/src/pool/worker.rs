@@ -31,9 +31,10 @@ pub(super) struct Busy {
 
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// Loading its pipeline.
+    /// Loading its pipeline; the plug-in whose turn it is.
     Starting {
         until: Instant,
+        turn: Option<PluginId>,
     },
     Idle,
     Busy(Box<Busy>),
@@ -90,7 +91,7 @@ impl Worker {
         match &self.phase {
             Phase::Idle => None,
             Phase::Busy(busy) => Some(busy.until),
-            Phase::Starting { until } | Phase::Leaving { until } | Phase::Dying { until, .. } => Some(*until),
+            Phase::Starting { until, .. } | Phase::Leaving { until } | Phase::Dying { until, .. } => Some(*until),
         }
     }
 }

@@ -1,0 +1,229 @@
+//! A worker that does what a capture's file name tells it, e.g. `segv@det`: "end by a segmentation fault in det's turn".
+//!
+//! It is this test binary started again; the pool's own arguments reach the test runner as names of tests that do not
+//! exist. The words before `@`: see [`Fake::misbehave`]; `once.` before them: only if nobody has before. Places: a plug-in,
+//! or `decode` for before the first. What its pipeline's parameters say it does while it is configured.
+
+use std::{
+    fs,
+    io::Write,
+    os::{
+        fd::{FromRawFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    path::Path,
+    thread,
+    time::Duration,
+};
+
+use ferrule_core::{
+    ids::{ImageId, PluginId},
+    report::{Failure, Inspection, Missing, Outcome, Quality, Timings, Verdict, Zones},
+    worker::{
+        arguments::WorkerProgram,
+        frames::{self, read_frame, write_frame},
+        messages::{Answer, ArtefactFolder, FromWorker, Job, Pipeline, Stage, StagedFile, ToWorker},
+        sandbox::SandboxReport,
+    },
+};
+
+/// How the pool starts it.
+pub fn program() -> WorkerProgram {
+    let arguments = ["fake::worker", "--exact", "--include-ignored", "--nocapture", "--"].map(Into::into).to_vec();
+    WorkerProgram { executable: std::env::current_exe().unwrap(), arguments }
+}
+
+#[test]
+#[ignore = "it is the worker that the other tests start"]
+fn worker() {
+    if std::env::args().any(|argument| argument == "--parent") {
+        // SAFETY: nothing in this process has taken standard input.
+        let line = unsafe { UnixStream::from(OwnedFd::from_raw_fd(0)) };
+        Fake { line, pipeline: None }.live();
+        std::process::exit(0);
+    }
+}
+
+struct Fake {
+    line: UnixStream,
+    pipeline: Option<Pipeline>,
+}
+
+impl Fake {
+    fn live(&mut self) {
+        self.say(&FromWorker::Started { sandbox: SandboxReport::default() });
+        while let Ok(message) = read_frame(&mut self.line, frames::MAX_REQUEST) {
+            match message {
+                ToWorker::Configure(pipeline) => self.configure(*pipeline),
+                ToWorker::Inspect(job) => self.inspect(&job),
+                ToWorker::Probe { .. } => unreachable!("pools do not probe"),
+            }
+        }
+    }
+
+    fn say(&mut self, message: &FromWorker) {
+        if write_frame(&mut self.line, message).is_err() {
+            std::process::exit(0);
+        }
+    }
+
+    fn configure(&mut self, pipeline: Pipeline) {
+        for stage in stages(&pipeline) {
+            self.say(&FromWorker::Turn { job: 0, plugin: stage.plugin.clone() });
+            for (word, _) in &stage.parameters {
+                match word.as_str() {
+                    "refuse" => {
+                        let (plugin, reason) = (Some(stage.plugin.clone()), "it is too old".into());
+                        return self.say(&FromWorker::Refused { pipeline: pipeline.id.clone(), plugin, reason });
+                    }
+                    word => self.misbehave(word, 0),
+                }
+            }
+        }
+        self.say(&FromWorker::Ready { pipeline: pipeline.id.clone() });
+        self.pipeline = Some(pipeline);
+    }
+
+    fn inspect(&mut self, job: &Job) {
+        let name = job.path.file_name().unwrap().to_str().unwrap().to_owned();
+        let (deed, place) = name.split('#').next().unwrap().split_once('@').unwrap_or(("", ""));
+        let (mut deed, mut answer) = (deed.to_owned(), sound_answer(job, self.pipeline.as_ref().unwrap()));
+        if let Some(once) = deed.strip_prefix("once.").map(str::to_owned) {
+            // The mark outlives the process that dies after making it.
+            let mark = job.path.with_extension("done-once");
+            deed = if mark.exists() { "behave".into() } else { once };
+            fs::write(mark, []).unwrap();
+        }
+        if place == "decode" {
+            self.misbehave(&deed, job.job);
+        }
+        let turns: Vec<PluginId> = stages(self.pipeline.as_ref().unwrap()).map(|stage| stage.plugin.clone()).collect();
+        let mut segmented = false;
+        for plugin in turns {
+            let segments = plugin.as_str().starts_with("seg");
+            if job.without.contains(&plugin) || (segments && segmented) {
+                continue;
+            }
+            segmented |= segments;
+            self.say(&FromWorker::Turn { job: job.job, plugin: plugin.clone() });
+            if plugin.as_str() == place {
+                self.misbehave(&deed, job.job);
+                spoil(&deed, &mut answer);
+            }
+        }
+        self.say(&FromWorker::Done(Box::new(answer)));
+    }
+
+    fn misbehave(&mut self, deed: &str, job: u64) {
+        match deed {
+            "segv" => {
+                eprintln!("about to read what is not there");
+                // SAFETY: none; that is the point.
+                unsafe { std::ptr::without_provenance_mut::<u8>(8).write_volatile(1) }
+            }
+            "abort" => std::process::abort(),
+            "exit" => std::process::exit(0),
+            "hang" => thread::sleep(Duration::from_secs(600)),
+            "eat" => {
+                let eaten = vec![1_u8; 400 << 20];
+                thread::sleep(Duration::from_secs(600));
+                drop(eaten);
+            }
+            "slow" => thread::sleep(Duration::from_millis(30)),
+            "flood" => {
+                for line in 0..40_000 {
+                    eprintln!("line {line} of a flood of words that nobody asked for and that nobody will ever read");
+                }
+            }
+            "flood-segv" => {
+                self.misbehave("flood", job);
+                self.misbehave("segv", job);
+            }
+            "garbage" => {
+                self.line.write_all(&[0xff, 0xff, 0, 0]).unwrap();
+                self.line.write_all(&[0xfe; 70_000]).unwrap();
+                thread::sleep(Duration::from_secs(600));
+            }
+            "endless" => {
+                self.line.write_all(&u32::MAX.to_le_bytes()).unwrap();
+                thread::sleep(Duration::from_secs(600));
+            }
+            "half" => {
+                self.line.write_all(&[40, 0, 0, 0, 1, 2, 3]).unwrap();
+                std::process::abort();
+            }
+            "stranger" => self.say(&FromWorker::Turn { job, plugin: "nobody".parse().unwrap() }),
+            "hangup" => {
+                self.line.shutdown(std::net::Shutdown::Both).unwrap();
+                thread::sleep(Duration::from_secs(600));
+            }
+            "restart" => self.say(&FromWorker::Started { sandbox: SandboxReport::default() }),
+            _ => {}
+        }
+    }
+}
+
+/// Lies in an otherwise sound answer.
+fn spoil(deed: &str, answer: &mut Answer) {
+    let Ok(inspection) = &mut answer.result else { return };
+    match deed {
+        "wrongjob" => answer.job += 1,
+        "nan" => inspection.ms.decode = f64::NAN,
+        "huge" => (inspection.width, inspection.height) = (u32::MAX, u32::MAX),
+        "short-mask" => answer.mask = Some(vec![0; 3]),
+        "escape" => {
+            answer.artefacts.push(StagedFile { folder: ArtefactFolder::Masks, name: "../../etc/passwd".into() })
+        }
+        "fail" => {
+            let (stage, message) = ("decode".into(), "no picture".into());
+            answer.artefacts.clear();
+            answer.mask = None;
+            answer.result = Err(Failure { stage, plugin: None, message, transient: false });
+        }
+        _ => {}
+    }
+}
+
+fn stages(pipeline: &Pipeline) -> impl Iterator<Item = &Stage> {
+    [&pipeline.segment, &pipeline.detect, &pipeline.measure, &pipeline.grade].into_iter().flatten()
+}
+
+/// Tells through `quality.flags` which process made it, and through `verdict.profile` with which parameters.
+fn sound_answer(job: &Job, pipeline: &Pipeline) -> Answer {
+    let left_out = |plugin: &PluginId| Missing { plugin: format!("{plugin} 1.0.0"), reason: "left out".into() };
+    let stage = stages(pipeline).find(|stage| stage.plugin.as_str() == "det");
+    let told = stage.map(|stage| format!("{} {:?}", stage.build, stage.parameters));
+    let inspection = Inspection {
+        image_id: job.expected.unwrap_or(ImageId::of(b"fake")),
+        width: 40,
+        height: 30,
+        um_per_px: None,
+        zones: Zones::default(),
+        defects: vec![],
+        has_defect: Some(false),
+        quality: Quality { flags: vec![std::process::id().to_string()], ..Quality::default() },
+        verdict: Verdict {
+            profile: told,
+            overall: Outcome::NotGraded,
+            failed: vec![],
+            zones: vec![],
+            reason: String::new(),
+        },
+        features: vec![],
+        histograms: vec![],
+        incomplete: job.without.iter().map(left_out).collect(),
+        ms: Timings::default(),
+    };
+    let mut artefacts = vec![];
+    if let Some((folder, _)) = &job.staging {
+        fs::write(folder.join("m.png"), job.path.as_os_str().as_encoded_bytes()).unwrap();
+        artefacts.push(StagedFile { folder: ArtefactFolder::Masks, name: "m.png".into() });
+    }
+    let mask = job.want_mask.then(|| vec![0; 1200]);
+    Answer { job: job.job, result: Ok(inspection), artefacts, mask }
+}
+
+/// The mark that a `once.` deed leaves.
+pub fn was_done(path: &Path) -> bool {
+    path.with_extension("done-once").exists()
+}
