@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_whole_library_passes_and_the_running_programs_file_is_one() {
         assert_eq!(check(&library(400)), Ok(()));
-        let this = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let this = std::fs::read("/proc/self/exe").unwrap();
         assert_eq!(check(&this), Ok(()), "test programs are position-independent, which is the same kind");
     }
 

@@ -9,7 +9,10 @@ use std::{mem, path::Path};
 use abi_stable::library::{LibraryError, RawLibrary, lib_header_from_raw_library};
 use ferrule_abi as abi;
 
-use super::card::{CardError, DescriptorCard, printable};
+use super::{
+    card::{CardError, DescriptorCard, printable},
+    layout,
+};
 use crate::ids::PluginId;
 
 /// What one plug-in can be asked. Errors are one line for a person.
@@ -112,29 +115,9 @@ fn open_root(path: &Path) -> Result<abi::PluginLibraryRef, LoadError> {
         }
         other => {
             let dump = other.to_string();
-            LoadError::Layout { line: layout_line(&dump), dump }
+            LoadError::Layout { line: layout::explain(&dump), dump }
         }
     })
-}
-
-/// The one thing that a person needs of a layout error of 6 to 50 KB: what differs, in which type and field.
-fn layout_line(dump: &str) -> String {
-    let lines: Vec<&str> = dump.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    match lines.iter().position(|line| line.starts_with("Error:")) {
-        Some(at) => {
-            let first = lines[at].trim_start_matches("Error:").trim();
-            let more = lines[at + 1..].iter().copied();
-            one_line(
-                std::iter::once(first)
-                    .chain(more)
-                    .filter(|line| !line.is_empty())
-                    .take(3)
-                    .collect::<Vec<_>>()
-                    .join(" "),
-            )
-        }
-        None => one_line(lines.into_iter().take(3).collect::<Vec<_>>().join(" ")),
-    }
 }
 
 /// A plug-in's message as one printable line.

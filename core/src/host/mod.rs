@@ -6,6 +6,7 @@ pub mod assemble;
 pub mod card;
 pub mod catalogue;
 pub mod elf;
+mod layout;
 pub mod loader;
 pub mod probe;
 pub mod search;

@@ -1,3 +1,5 @@
+//! Merging, by example and by property.
+
 use std::collections::BTreeSet;
 
 use ferrule_abi::{RVec, Severity};
