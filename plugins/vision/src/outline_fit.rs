@@ -45,10 +45,11 @@ pub struct OutlineFitter {
 /// Where a point loses its last say, in robust standard deviations (4.685 would be 95 % efficient on normal residuals;
 /// lower gives a rim's damage less time to pull).
 const TUKEY: f64 = 4.0;
-const ROUNDS: usize = 22;
-/// Rounds of least absolute residuals, then of a biweight that narrows, then of one as wide as the residuals ask for.
-const ABSOLUTE_ROUNDS: usize = 6;
-const NARROWING_ROUNDS: usize = 10;
+/// Least absolute residuals, then a biweight that narrows, then one as wide as the residuals ask for; at most so many
+/// rounds each.
+const PHASES: [(Phase, usize); 3] = [(Phase::Absolute, 6), (Phase::Narrowing, 10), (Phase::Free, 6)];
+/// A round that moves the outline by less than this has settled its phase.
+const SETTLED_PX: f64 = 2e-3;
 /// Narrowing stops where it would disbelieve more than this of the points.
 const LEAST_BELIEVED: f64 = 0.5;
 /// The quantile of absolute residuals that sets the scale, and what it is for a standard normal. Below the median, so
@@ -75,32 +76,36 @@ impl OutlineFitter {
         let mut outline = *start;
         let mut fit = None;
         let (mut end, mut believed) = (f64::MAX, total);
-        for round in 0..ROUNDS {
-            // The coarse unknowns settle first; a free shape would bend toward outliers while the centre is still off.
-            let freedom = match round {
-                0 => Freedom::Size,
-                1 | 2 => freedom.min(Freedom::Place),
-                _ => freedom,
-            };
-            let spread = self.residuals(points, &outline, round == 0).max(floor_px);
-            let loss = if round < ABSOLUTE_ROUNDS {
-                Loss::Absolute(floor_px)
-            } else if round < ABSOLUTE_ROUNDS + NARROWING_ROUNDS {
-                if believed > LEAST_BELIEVED * total {
-                    end = (0.75 * end).clamp(TUKEY * floor_px, TUKEY * spread);
+        for (phase, rounds) in PHASES {
+            for round in 0..rounds {
+                let first = fit.is_none();
+                // The coarse unknowns settle first; a free shape would bend toward outliers while the centre is off.
+                let freedom = match (phase, round) {
+                    (Phase::Absolute, 0) => Freedom::Size,
+                    (Phase::Absolute, 1) => freedom.min(Freedom::Place),
+                    _ => freedom,
+                };
+                let spread = self.residuals(points, &outline, first).max(floor_px);
+                let loss = match phase {
+                    Phase::Absolute => Loss::Absolute(floor_px),
+                    Phase::Narrowing => {
+                        if believed > LEAST_BELIEVED * total {
+                            end = (0.75 * end).clamp(TUKEY * floor_px, TUKEY * spread);
+                        }
+                        Loss::Biweight(end)
+                    }
+                    Phase::Free => Loss::Biweight(TUKEY * spread),
+                };
+                let system;
+                (system, believed) = self.weigh(points, &outline, freedom, loss);
+                let delta = solve(system, freedom as usize)?;
+                outline = moved(&outline, &delta)?;
+                fit = Some(OutlineFit { outline, spread_px: spread, inlier_share: believed / total });
+                let settled = delta.iter().all(|d| d.abs() * outline.mean_radius() < SETTLED_PX);
+                let narrow = phase != Phase::Narrowing || end <= TUKEY * floor_px.max(0.5 * spread);
+                if round >= 2 && settled && narrow {
+                    break;
                 }
-                Loss::Biweight(end)
-            } else {
-                Loss::Biweight(TUKEY * spread)
-            };
-            let system;
-            (system, believed) = self.weigh(points, &outline, freedom, loss);
-            let delta = solve(system, freedom as usize)?;
-            outline = moved(&outline, &delta)?;
-            fit = Some(OutlineFit { outline, spread_px: spread, inlier_share: believed / total });
-            let settled = delta.iter().all(|d| d.abs() * outline.mean_radius() < 1e-3);
-            if round > ABSOLUTE_ROUNDS + NARROWING_ROUNDS && settled {
-                break;
             }
         }
         let fit = fit?;
@@ -112,7 +117,11 @@ impl OutlineFitter {
     fn residuals(&mut self, points: &[EdgePoint], outline: &Ellipse, first: bool) -> f64 {
         let radius = outline.mean_radius();
         self.residuals.clear();
-        self.residuals.extend(points.iter().map(|p| (outline.radius_at(p.x, p.y) - 1.0) * radius));
+        let q = outline.quadratic();
+        self.residuals.extend(points.iter().map(|p| {
+            let (dx, dy) = (p.x - outline.cx, p.y - outline.cy);
+            ((q.xx * dx * dx + 2.0 * q.xy * dx * dy + q.yy * dy * dy).max(0.0).sqrt() - 1.0) * radius
+        }));
         let used = |(p, r): (&EdgePoint, &f64)| (p.weight > 0.0).then_some(*r);
         self.scratch.clear();
         self.scratch.extend(points.iter().zip(&self.residuals).filter_map(used));
@@ -145,6 +154,13 @@ impl OutlineFitter {
         }
         (system, believed)
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Absolute,
+    Narrowing,
+    Free,
 }
 
 /// How a residual costs; both give the weight of the least squares that they amount to.
@@ -225,8 +241,8 @@ impl Frame {
     fn direction(&self, dx: f64, dy: f64) -> (f64, f64) {
         let u = (dx * self.cos + dy * self.sin) / self.ax;
         let v = (dy * self.cos - dx * self.sin) / self.by;
-        let length = u.hypot(v).max(1e-12);
-        (u / length, v / length)
+        let share = 1.0 / (u * u + v * v).max(1e-24).sqrt();
+        (u * share, v * share)
     }
 }
 
