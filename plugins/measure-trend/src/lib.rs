@@ -83,7 +83,7 @@ const BLOCK: usize = 512;
 const LANES: usize = 8;
 
 impl Sums {
-    fn add(&mut self, gradient_squared: &[i32], laplacian: &[i32], variance_81: &[i32]) {
+    fn add(&mut self, gradient_squared: &[i32], laplacian: &[i16], variance_81: &[i32]) {
         self.pixels += gradient_squared.len() as u64;
         for block in gradient_squared.chunks(BLOCK) {
             let mut roots = [0.0f32; LANES];
@@ -103,8 +103,9 @@ impl Sums {
             self.gradient_squared += squares.iter().map(|&square| u64::from(square)).sum::<u64>();
         }
         for (laplacian, variance) in laplacian.chunks(BLOCK).zip(variance_81.chunks(BLOCK)) {
-            self.laplacian += i64::from(laplacian.iter().sum::<i32>());
-            self.laplacian_squared += u64::from(laplacian.iter().map(|&v| (v * v) as u32).sum::<u32>());
+            self.laplacian += i64::from(laplacian.iter().map(|&v| i32::from(v)).sum::<i32>());
+            let squares = laplacian.iter().map(|&v| (i32::from(v) * i32::from(v)) as u32);
+            self.laplacian_squared += u64::from(squares.sum::<u32>());
             self.variance_81 += u64::from(variance.iter().map(|&v| v as u32).sum::<u32>());
         }
     }

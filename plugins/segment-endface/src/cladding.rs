@@ -99,7 +99,8 @@ impl CladdingFinder {
         let fit = last?;
         let radius = outline.mean_radius();
         let tolerance = (0.01 * radius).max(1.2) / radius;
-        let on = self.points.iter().filter(|p| (outline.radius_at(p.x, p.y) - 1.0).abs() < tolerance && p.weight > 0.0);
+        let gauge = outline.gauge();
+        let on = self.points.iter().filter(|p| (gauge.radius_at(p.x, p.y) - 1.0).abs() < tolerance && p.weight > 0.0);
         let coverage = on.count() as f64 / RAYS as f64;
         Some(Cladding { outline, spread_px: fit.spread_px, coverage, held: false })
     }

@@ -1,7 +1,9 @@
 //! The core: the step between two plateaus inside the cladding, of either sign, or nothing.
 //!
-//! Thin rings (a line that rises and falls again) are not steps, and a step that does not stand out from its own
-//! uncertainty and from the other bends of the profile is not claimed: a wrong core is worse than none.
+//! A line that rises and falls again is not a step, nor is a slope; and a step that does not stand out from its own
+//! uncertainty is not claimed: a wrong core is worse than none.
+
+use std::ops::Range;
 
 use ferrule_vision::{
     ellipse::Ellipse,
@@ -32,10 +34,15 @@ pub struct CoreRules {
 
 const RAYS: usize = 360;
 const SECTORS: usize = 24;
-const STEP_PX: f64 = 0.5;
 /// Radii searched, relative to the cladding's. 9 um in 125 um is 0.072.
 const SMALLEST: f64 = 0.035;
-const LARGEST: f64 = 0.93;
+const LARGEST: f64 = 0.91;
+/// A core's edge rises by its step within this share of the cladding's radius (3.3 px at 145), or its strength counts as
+/// what it rises by there: the bend of a cladding toward its rim is no edge.
+const SHARP: f64 = 0.0225;
+/// A line overshoots the level behind it by more than this share of the step to that level. Measured on photographs: a
+/// decoy ring by 0.8 to 2.4, the edge of a core in a camera that sharpens by 0.6, to both sides.
+const LINE: f64 = 0.7;
 /// Half width of the edge itself, in pixels: between the plateaus.
 const EDGE_PX: f64 = 2.0;
 
@@ -47,12 +54,17 @@ struct Candidate {
     step: f64,
     /// Standard error of the step over the sectors.
     error: f64,
+    /// Share of the sectors that agree.
     agreement: f64,
+    /// Gray levels that count: the step, or less where it is not sharp.
+    strength: f64,
 }
 
 /// Searches; keeps its buffers.
 #[derive(Debug, Default)]
 pub struct CoreFinder {
+    /// Pixels from sample to sample along a ray: fine for small claddings, whose cores are a few pixels.
+    step_px: f64,
     patch: PolarPatch,
     slopes: Slopes,
     /// Sector means: `SECTORS` rows of `steps`, and their prefix sums with one more column.
@@ -70,12 +82,17 @@ impl CoreFinder {
     /// The core inside this cladding, or `None` where none can be told.
     pub fn find(&mut self, picture: Gray<'_>, cladding: &Ellipse, rules: &CoreRules) -> Option<Core> {
         let radius = cladding.mean_radius();
-        let grid = PolarGrid::between(0.0, 0.97, STEP_PX, cladding, RAYS);
+        self.step_px = (radius / 160.0).clamp(0.5, 1.0);
+        let grid = PolarGrid::between(0.0, 0.97, self.step_px, cladding, RAYS);
         self.patch.resample(picture, cladding, grid);
         self.average(grid.steps);
         self.list_candidates(&grid, radius, rules);
-        let chosen = self.choose(rules)?;
-        self.refine(cladding, &grid, &chosen)
+        for c in &self.candidates {
+            eprintln!("  s={:.3} {c:?}", grid.radius(c.column as f64));
+        }
+        let (chosen, rival) = self.choose(rules)?;
+        let core = self.refine(cladding, &grid, &chosen)?;
+        Some(Core { confidence: core.confidence * (1.0 - 0.5 * rival), ..core })
     }
 
     /// Sector means, their prefix sums, and the median profile over the sectors with its slope.
@@ -105,7 +122,7 @@ impl CoreFinder {
             self.profile.push(f64::from(middle.iter().sum::<f32>()) / middle.len() as f64);
         }
         // A derivative of a Gaussian of 1.2 px.
-        let sigma = 1.2 / STEP_PX;
+        let sigma = 1.2 / self.step_px;
         let half = (3.0 * sigma) as isize;
         let weight = |i: isize| i as f64 * (-0.5 * (i as f64 / sigma).powi(2)).exp();
         let ramp: f64 = (-half..=half).map(|i| i as f64 * weight(i)).sum();
@@ -117,7 +134,7 @@ impl CoreFinder {
     }
 
     fn list_candidates(&mut self, grid: &PolarGrid, radius: f64, rules: &CoreRules) {
-        let px = |pixels: f64| pixels / STEP_PX;
+        let px = |pixels: f64| pixels / self.step_px;
         let (low, high) = match rules.expected {
             Some(ratio) => (0.75 * ratio, 1.25 * ratio),
             None => (SMALLEST, LARGEST),
@@ -136,10 +153,16 @@ impl CoreFinder {
             let inner = wide.min(j.saturating_sub(edge)).max(1);
             let room = (px(0.965 * radius) as usize).saturating_sub(j + edge);
             let outer = wide.min(room).max(1);
-            if self.is_thin_ring(j, px((0.12 * radius).max(6.0)) as usize) {
+            if 5 * outer < 3 * wide {
+                // What lies outside is the bend toward the rim, not the cladding's level.
                 continue;
             }
-            self.candidates.extend(self.step_at(j, edge, inner, outer, grid.steps));
+            let Some(mut candidate) = self.step_at(j, edge, inner, outer, grid.steps) else { continue };
+            candidate.strength = candidate.step.abs().min(px(SHARP * radius) * g) * candidate.agreement;
+            let (inside, outside) = (j - edge - inner..j - edge, j + edge + 1..j + edge + 1 + outer);
+            if !self.is_line(&candidate, inside, outside, px((0.12 * radius).max(6.0)) as usize) {
+                self.candidates.push(candidate);
+            }
         }
     }
 
@@ -148,7 +171,7 @@ impl CoreFinder {
         if j < edge + inner || j + edge + outer >= steps {
             return None;
         }
-        let near = (3.0 / STEP_PX) as usize;
+        let near = (3.0 / self.step_px) as usize;
         let mut values = [0.0f64; SECTORS];
         for (sector, value) in values.iter_mut().enumerate() {
             let sums = &self.sums[sector * (steps + 1)..(sector + 1) * (steps + 1)];
@@ -169,23 +192,37 @@ impl CoreFinder {
         // Quartile distance to standard deviation, then to the mean's standard error.
         let error = (values[SECTORS * 3 / 4] - values[SECTORS / 4]) / 1.349 / (SECTORS as f64).sqrt();
         let agreeing = values.iter().filter(|&&v| v * step > 0.0 && v.abs() > 0.25 * step.abs()).count();
-        Some(Candidate { column: j, step, error, agreement: agreeing as f64 / SECTORS as f64 })
+        let agreement = agreeing as f64 / SECTORS as f64;
+        Some(Candidate { column: j, step, error, agreement, strength: 0.0 })
     }
 
-    /// A flank whose counterpart of similar strength lies near.
-    fn is_thin_ring(&self, j: usize, reach: usize) -> bool {
+    /// True for the flank of a thin ring: it overshoots by far more than the levels on both sides differ, or its
+    /// counterpart of similar steepness lies near.
+    fn is_line(&self, candidate: &Candidate, inner: Range<usize>, outer: Range<usize>, reach: usize) -> bool {
+        let (j, sign) = (candidate.column, candidate.step.signum());
+        let mean = |range: Range<usize>| {
+            let n = range.len().max(1) as f64;
+            self.profile[range].iter().map(|v| v * sign).sum::<f64>() / n
+        };
+        // Means leave out the edge itself, extremes begin at it.
+        let below = self.profile[inner.start..=j].iter().map(|v| v * sign).fold(f64::INFINITY, f64::min);
+        let above = self.profile[j..outer.end].iter().map(|v| v * sign).fold(f64::NEG_INFINITY, f64::max);
+        let overshoot = (above - mean(outer)).max(mean(inner) - below);
         let here = self.slope[j];
         let near = &self.slope[j.saturating_sub(reach)..(j + reach + 1).min(self.slope.len())];
-        near.iter().any(|&other| other * here < 0.0 && other.abs() > 0.6 * here.abs())
+        let counterpart = near.iter().any(|&other| other * here < 0.0 && other.abs() > 0.6 * here.abs());
+        overshoot > LINE * candidate.step.abs() || counterpart
     }
 
-    /// The strongest step, or an inner one that is nearly as strong.
-    fn choose(&self, rules: &CoreRules) -> Option<Candidate> {
+    /// The strongest step, and how strong the next one is beside it.
+    fn choose(&self, rules: &CoreRules) -> Option<(Candidate, f64)> {
         let credible =
-            |c: &&Candidate| c.step.abs() >= rules.least_contrast && c.step.abs() > 4.0 * c.error && c.agreement >= 0.7;
-        let strength = |c: &Candidate| c.step.abs() * c.agreement;
-        let top = self.candidates.iter().filter(credible).map(strength).fold(0.0, f64::max);
-        self.candidates.iter().filter(credible).find(|c| strength(c) >= 0.5 * top).copied()
+            |c: &&Candidate| c.strength >= rules.least_contrast && c.step.abs() > 4.0 * c.error && c.agreement >= 0.7;
+        let best = self.candidates.iter().filter(credible).max_by(|a, b| a.strength.total_cmp(&b.strength))?;
+        // The same edge may have several peaks; a rival lies elsewhere.
+        let elsewhere = |c: &&Candidate| c.column.abs_diff(best.column) * 10 > best.column;
+        let rival = self.candidates.iter().filter(elsewhere).map(|c| c.strength).fold(0.0, f64::max);
+        Some((*best, rival / best.strength))
     }
 
     /// The outline through the edge of each ray, rays averaged the more the fainter the edge is.
@@ -199,13 +236,13 @@ impl CoreFinder {
         } else {
             (15, 2.0, Freedom::Place)
         };
-        self.slopes.take(&self.patch, sigma / STEP_PX, spread);
+        self.slopes.take(&self.patch, sigma / self.step_px, spread);
         let start = cladding.scaled(grid.radius(chosen.column as f64));
         let mut outline = start;
         let mut spread_px = 0.0;
         let mut share = 0.0;
         for reach_px in [7.0, 4.0] {
-            let reach = reach_px / STEP_PX;
+            let reach = reach_px / self.step_px;
             self.points.clear();
             self.strengths.clear();
             for ray in 0..RAYS {
@@ -243,7 +280,7 @@ impl CoreFinder {
         if !(0.85..1.18).contains(&aspect) || !(0.75..1.33).contains(&size) {
             return None;
         }
-        let clarity = 1.0 - (-contrast / 4.0).exp();
+        let clarity = 1.0 - (-chosen.strength / 3.0).exp();
         let tightness = (-(spread_px - 0.3).max(0.0) / 3.0).exp();
         let confidence = (clarity * tightness * chosen.agreement * share.min(1.0).sqrt()).clamp(0.0, 1.0);
         Some(Core { outline, contrast: -chosen.step, confidence })

@@ -14,8 +14,19 @@ use ferrule_vision::{
 #[derive(Debug, Clone, Copy)]
 pub struct Anchor {
     pub outline: Ellipse,
+    /// True where the outside is brighter.
+    outward: bool,
     /// Share of the directions in which its edge is there.
     pub coverage: f64,
+}
+
+impl Anchor {
+    /// True if fitting from there would find this ring again.
+    fn is_near(&self, start: &Ellipse) -> bool {
+        let (own, radius) = (self.outline.mean_radius(), start.mean_radius());
+        let apart = (self.outline.cx - start.cx).hypot(self.outline.cy - start.cy);
+        apart < 0.12 * own && (radius / own - 1.0).abs() < 0.12
+    }
 }
 
 /// Semi-axes' limits in the reduced picture's pixels.
@@ -42,6 +53,10 @@ const CELL: f32 = 2.0;
 const CENTRES: usize = 6;
 /// Cosine of the largest angle between an edge's gradient and the direction to its centre (about 22 degrees).
 const AIM: f32 = 0.93;
+/// A ring is looked at closer from this share of its circumference's weight on.
+const LEAST_FULL: f64 = 0.12;
+/// More points than this add nothing to a coarse fit but time.
+const FIT_POINTS: usize = 150;
 const SECTORS: usize = 36;
 
 /// Searches; keeps its buffers.
@@ -55,6 +70,7 @@ pub struct Locator {
     centres: Vec<(f32, f32)>,
     radial: [Vec<f32>; 2],
     points: Vec<EdgePoint>,
+    sample: Vec<EdgePoint>,
     fitter: OutlineFitter,
 }
 
@@ -66,8 +82,9 @@ impl Locator {
         }
         self.find_edges(picture);
         self.vote(picture, sizes);
+        let known = found.len();
         for i in 0..self.centres.len() {
-            self.rings_around(self.centres[i], sizes, found);
+            self.rings_around(self.centres[i], sizes, found, known);
         }
     }
 
@@ -162,8 +179,8 @@ impl Locator {
         }
     }
 
-    /// The two best rings around a centre.
-    fn rings_around(&mut self, (cx, cy): (f32, f32), sizes: Sizes, found: &mut Vec<Anchor>) {
+    /// The two best rings around a centre; those from `known` on were found in this picture before.
+    fn rings_around(&mut self, (cx, cy): (f32, f32), sizes: Sizes, found: &mut Vec<Anchor>, known: usize) {
         let bins = sizes.largest as usize + 2;
         for radial in &mut self.radial {
             radial.clear();
@@ -193,13 +210,15 @@ impl Locator {
                     }
                 }
             }
-            if best.0 == 0.0 {
+            if best.0 <= LEAST_FULL * best.2.sqrt() {
                 return;
             }
             taken = Some((best.1, best.2));
             let start = Ellipse::circle(f64::from(cx), f64::from(cy), best.2);
-            if let Some(anchor) = self.fit(&start, best.1 == 1, sizes) {
-                found.push(anchor);
+            let outward = best.1 == 1;
+            let again = found[known..].iter().any(|a| a.outward == outward && a.is_near(&start));
+            if !again {
+                found.extend(self.fit(&start, outward, sizes));
             }
         }
     }
@@ -209,17 +228,20 @@ impl Locator {
         let mut outline = *start;
         for reach in [0.16f64, 0.08] {
             self.points.clear();
+            let gauge = outline.gauge();
+            let reach = reach.max(2.0 / outline.mean_radius());
             for edge in &self.edges {
                 let (x, y) = (f64::from(edge.x), f64::from(edge.y));
                 let (dx, dy) = ((x - outline.cx) as f32, (y - outline.cy) as f32);
                 let aim = (dx * edge.nx + dy * edge.ny) / (dx * dx + dy * dy).sqrt().max(1e-3);
-                let off = (outline.radius_at(x, y) - 1.0).abs();
-                let near = off < reach.max(2.0 / outline.mean_radius());
+                let near = (gauge.radius_at(x, y) - 1.0).abs() < reach;
                 if near && aim.abs() >= AIM && (aim > 0.0) == outward {
                     self.points.push(EdgePoint { x, y, weight: f64::from(edge.weight) });
                 }
             }
-            let fit = self.fitter.fit(&self.points, &outline, Freedom::Shape, 0.3)?;
+            self.sample.clear();
+            self.sample.extend(self.points.iter().step_by(self.points.len().div_ceil(FIT_POINTS).max(1)));
+            let fit = self.fitter.fit(&self.sample, &outline, Freedom::Shape, 0.3)?;
             outline = fit.outline;
             let radius = outline.mean_radius();
             let aspect = outline.ax / outline.by;
@@ -229,15 +251,16 @@ impl Locator {
         }
         let tolerance = (1.0 / outline.mean_radius()).max(0.03);
         let mut seen = [false; SECTORS];
+        let gauge = outline.gauge();
         for point in &self.points {
-            if (outline.radius_at(point.x, point.y) - 1.0).abs() < tolerance {
+            if (gauge.radius_at(point.x, point.y) - 1.0).abs() < tolerance {
                 let angle = (point.y - outline.cy).atan2(point.x - outline.cx);
                 let sector = (angle / std::f64::consts::TAU + 0.5) * SECTORS as f64;
                 seen[(sector as usize).min(SECTORS - 1)] = true;
             }
         }
         let coverage = seen.iter().filter(|&&s| s).count() as f64 / SECTORS as f64;
-        Some(Anchor { outline, coverage })
+        Some(Anchor { outline, outward, coverage })
     }
 }
 

@@ -44,9 +44,7 @@ impl Ellipse {
     /// Normalised radius of a point: 1 on the outline, below 1 inside, 0 in the centre.
     #[must_use]
     pub fn radius_at(&self, x: f64, y: f64) -> f64 {
-        let q = self.quadratic();
-        let (dx, dy) = (x - self.cx, y - self.cy);
-        (q.xx * dx * dx + 2.0 * q.xy * dx * dy + q.yy * dy * dy).max(0.0).sqrt()
+        self.gauge().radius_at(x, y)
     }
 
     /// The outline's point at parameter `t` (radians), as an offset from the centre.
@@ -71,20 +69,38 @@ impl Ellipse {
         Self { ax, by, angle_deg, ..*self }
     }
 
-    /// The form `xx·dx² + 2·xy·dx·dy + yy·dy²`, 1 on the outline.
-    pub(crate) fn quadratic(&self) -> Quadratic {
+    /// The same measure of radius for many points.
+    #[must_use]
+    pub fn gauge(&self) -> Gauge {
         let (sin, cos) = self.angle_deg.to_radians().sin_cos();
         let (a, b) = (1.0 / (self.ax * self.ax), 1.0 / (self.by * self.by));
-        Quadratic { xx: cos * cos * a + sin * sin * b, xy: cos * sin * (a - b), yy: sin * sin * a + cos * cos * b }
+        Gauge {
+            cx: self.cx,
+            cy: self.cy,
+            xx: cos * cos * a + sin * sin * b,
+            xy: cos * sin * (a - b),
+            yy: sin * sin * a + cos * cos * b,
+        }
     }
 }
 
-/// Coefficients of an ellipse's quadratic form about its centre.
+/// An ellipse as the quadratic form `xx·dx² + 2·xy·dx·dy + yy·dy²` about its centre, 1 on the outline.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Quadratic {
-    pub xx: f64,
-    pub xy: f64,
-    pub yy: f64,
+pub struct Gauge {
+    cx: f64,
+    cy: f64,
+    pub(crate) xx: f64,
+    pub(crate) xy: f64,
+    pub(crate) yy: f64,
+}
+
+impl Gauge {
+    /// [`Ellipse::radius_at`].
+    #[must_use]
+    pub fn radius_at(&self, x: f64, y: f64) -> f64 {
+        let (dx, dy) = (x - self.cx, y - self.cy);
+        (self.xx * dx * dx + 2.0 * self.xy * dx * dy + self.yy * dy * dy).max(0.0).sqrt()
+    }
 }
 
 #[cfg(test)]

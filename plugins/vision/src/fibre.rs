@@ -243,7 +243,7 @@ impl FibreFrame {
 
 /// Distance from a point inside an ellipse to its outline along a direction.
 fn reach(ellipse: &Ellipse, x: f64, y: f64, cos: f64, sin: f64) -> Option<f64> {
-    let q = ellipse.quadratic();
+    let q = ellipse.gauge();
     let (dx, dy) = (x - ellipse.cx, y - ellipse.cy);
     let a = q.xx * cos * cos + 2.0 * q.xy * cos * sin + q.yy * sin * sin;
     let b = q.xx * dx * cos + q.xy * (dx * sin + dy * cos) + q.yy * dy * sin;

@@ -11,13 +11,14 @@ pub struct RowResponses {
     /// Squared gradient magnitude, gx² + gy², at most 2 * 1020².
     pub gradient_squared: Vec<i32>,
     /// The Laplacian, -1020 to 1020.
-    pub laplacian: Vec<i32>,
+    pub laplacian: Vec<i16>,
     /// 81 times the population variance of the 3 x 3 neighbourhood.
     pub variance_81: Vec<i32>,
-    /// Column sums with weights 1 2 1, differences, plain sums and squares, each padded by one mirrored sample a side.
+    /// Column sums with weights 1 2 1, differences, plain sums, the row itself and squares, each padded by one mirrored sample a side.
     smooth: Vec<i16>,
     difference: Vec<i16>,
     sum: Vec<i16>,
+    middle: Vec<i16>,
     square: Vec<i32>,
 }
 
@@ -31,16 +32,17 @@ impl RowResponses {
         let upper = picture.row(if y > 0 { y - 1 } else { 1.min(last) });
         let lower = picture.row(if y < last { y + 1 } else { last.saturating_sub(1) });
         let middle = picture.row(y);
-        for buffer in [&mut self.smooth, &mut self.difference, &mut self.sum] {
+        for buffer in [&mut self.smooth, &mut self.difference, &mut self.sum, &mut self.middle] {
             buffer.resize(width + 2, 0);
         }
-        for buffer in [&mut self.gradient_squared, &mut self.laplacian, &mut self.variance_81] {
-            buffer.resize(width, 0);
-        }
+        self.gradient_squared.resize(width, 0);
+        self.variance_81.resize(width, 0);
+        self.laplacian.resize(width, 0);
         self.square.resize(width + 2, 0);
         columns(upper, middle, lower, &mut self.smooth[1..], |a, b, c| a + 2 * b + c);
         columns(upper, middle, lower, &mut self.difference[1..], |a, _, c| c - a);
         columns(upper, middle, lower, &mut self.sum[1..], |a, b, c| a + b + c);
+        columns(upper, middle, lower, &mut self.middle[1..], |_, b, _| b);
         for (out, ((&a, &b), &c)) in self.square[1..].iter_mut().zip(upper.iter().zip(middle).zip(lower)) {
             let square = |v: u8| i32::from(u16::from(v) * u16::from(v));
             *out = square(a) + square(b) + square(c);
@@ -48,34 +50,28 @@ impl RowResponses {
         mirror(&mut self.smooth);
         mirror(&mut self.difference);
         mirror(&mut self.sum);
+        mirror(&mut self.middle);
         mirror(&mut self.square);
 
-        let (s, d) = (&self.smooth[..width + 2], &self.difference[..width + 2]);
-        for (x, out) in self.gradient_squared.iter_mut().enumerate() {
-            let gx = i32::from(s[x + 2] - s[x]);
-            let gy = i32::from(d[x] + 2 * d[x + 1] + d[x + 2]);
-            *out = gx * gx + gy * gy;
+        // Everything is kept in 16 bits until it is squared: compilers then multiply eight at a time.
+        let square = |v: i16| i32::from(v) * i32::from(v);
+        let (s, d) = (self.smooth.as_slice(), self.difference.as_slice());
+        let across = s.iter().zip(&s[2..]);
+        let down = d.iter().zip(&d[1..]).zip(&d[2..]);
+        for (out, ((s0, s2), ((d0, d1), d2))) in self.gradient_squared.iter_mut().zip(across.zip(down)) {
+            *out = square(s2 - s0) + square(d0 + 2 * d1 + d2);
         }
-        // The Laplacian is the plain sums' cross minus what is counted too often: left + right + above + below - 4 here.
-        let sides = |x: usize| -> i32 {
-            let left = middle[if x > 0 { x - 1 } else { 1.min(width - 1) }];
-            let right = middle[if x + 1 < width { x + 1 } else { width.saturating_sub(2) }];
-            i32::from(left) + i32::from(right)
-        };
-        let t = &self.sum[..width + 2];
-        for (x, out) in self.laplacian.iter_mut().enumerate().take(width).skip(1) {
-            if x + 1 < width {
-                let across = i32::from(middle[x - 1]) + i32::from(middle[x + 1]);
-                *out = i32::from(t[x + 1]) + across - 5 * i32::from(middle[x]);
-            }
+        // The plain column sum holds above, here and below; left and right are missing, here counts five times too often.
+        let (t, b) = (self.sum.as_slice(), self.middle.as_slice());
+        let across = b.iter().zip(&b[1..]).zip(&b[2..]);
+        for (out, (sum, ((b0, b1), b2))) in self.laplacian.iter_mut().zip(t[1..].iter().zip(across)) {
+            *out = sum + b0 + b2 - 5 * b1;
         }
-        for x in [0, width - 1] {
-            self.laplacian[x] = i32::from(t[x + 1]) + sides(x) - 5 * i32::from(middle[x]);
-        }
-        let q = &self.square[..width + 2];
-        for (x, out) in self.variance_81.iter_mut().enumerate() {
-            let sum = i32::from(t[x] + t[x + 1] + t[x + 2]);
-            *out = 9 * (q[x] + q[x + 1] + q[x + 2]) - sum * sum;
+        let q = self.square.as_slice();
+        let sums = t.iter().zip(&t[1..]).zip(&t[2..]);
+        let squares = q.iter().zip(&q[1..]).zip(&q[2..]);
+        for (out, (((t0, t1), t2), ((q0, q1), q2))) in self.variance_81.iter_mut().zip(sums.zip(squares)) {
+            *out = 9 * (q0 + q1 + q2) - square(t0 + t1 + t2);
         }
     }
 }
@@ -123,7 +119,7 @@ mod tests {
                     let gy = near(-1, 1) + 2 * near(0, 1) + near(1, 1) - near(-1, -1) - 2 * near(0, -1) - near(1, -1);
                     prop_assert_eq!(row.gradient_squared[x], gx * gx + gy * gy);
                     let laplacian = near(-1, 0) + near(1, 0) + near(0, -1) + near(0, 1) - 4 * near(0, 0);
-                    prop_assert_eq!(row.laplacian[x], laplacian);
+                    prop_assert_eq!(i32::from(row.laplacian[x]), laplacian);
                     let all: Vec<i32> = (-1..2).flat_map(|dy| (-1..2).map(move |dx| (dx, dy)))
                         .map(|(dx, dy)| near(dx, dy)).collect();
                     let (sum, squares) = (all.iter().sum::<i32>(), all.iter().map(|v| v * v).sum::<i32>());

@@ -97,7 +97,7 @@ impl OutlineFitter {
                     Phase::Free => Loss::Biweight(TUKEY * spread),
                 };
                 let system;
-                (system, believed) = self.weigh(points, &outline, freedom, loss);
+                (system, believed) = self.weigh(points, &outline, loss);
                 let delta = solve(system, freedom as usize)?;
                 outline = moved(&outline, &delta)?;
                 fit = Some(OutlineFit { outline, spread_px: spread, inlier_share: believed / total });
@@ -117,11 +117,8 @@ impl OutlineFitter {
     fn residuals(&mut self, points: &[EdgePoint], outline: &Ellipse, first: bool) -> f64 {
         let radius = outline.mean_radius();
         self.residuals.clear();
-        let q = outline.quadratic();
-        self.residuals.extend(points.iter().map(|p| {
-            let (dx, dy) = (p.x - outline.cx, p.y - outline.cy);
-            ((q.xx * dx * dx + 2.0 * q.xy * dx * dy + q.yy * dy * dy).max(0.0).sqrt() - 1.0) * radius
-        }));
+        let gauge = outline.gauge();
+        self.residuals.extend(points.iter().map(|p| (gauge.radius_at(p.x, p.y) - 1.0) * radius));
         let used = |(p, r): (&EdgePoint, &f64)| (p.weight > 0.0).then_some(*r);
         self.scratch.clear();
         self.scratch.extend(points.iter().zip(&self.residuals).filter_map(used));
@@ -131,12 +128,11 @@ impl OutlineFitter {
         if first { spread + middle.abs() } else { spread }
     }
 
-    fn weigh(&self, points: &[EdgePoint], outline: &Ellipse, freedom: Freedom, loss: Loss) -> (System, f64) {
+    fn weigh(&self, points: &[EdgePoint], outline: &Ellipse, loss: Loss) -> (System, f64) {
         let mut system = System::default();
         let mut believed = 0.0;
-        let radius = outline.mean_radius();
+        let inverse = 1.0 / outline.mean_radius();
         let frame = Frame::of(outline);
-        let n = freedom as usize;
         for (p, residual) in points.iter().zip(&self.residuals) {
             let weight = p.weight.max(0.0) * loss.weight(*residual);
             if weight == 0.0 {
@@ -145,11 +141,12 @@ impl OutlineFitter {
             believed += weight;
             let (c, s) = frame.direction(p.x - outline.cx, p.y - outline.cy);
             let row = [1.0, c, s, c * c - s * s, 2.0 * c * s];
-            for i in 0..n {
-                for j in 0..=i {
-                    system.matrix[i][j] += weight * row[i] * row[j];
-                }
-                system.right[i] += weight * row[i] * residual / radius;
+            // All five, whatever is free: a loop of fixed length is unrolled.
+            let pull = weight * residual * inverse;
+            for i in 0..5 {
+                let weighted = weight * row[i];
+                system.matrix[i].iter_mut().zip(row).for_each(|(sum, r)| *sum += weighted * r);
+                system.right[i] += pull * row[i];
             }
         }
         (system, believed)
@@ -184,7 +181,7 @@ impl Loss {
     }
 }
 
-/// Lower triangle of the normal equations.
+/// The normal equations.
 #[derive(Default)]
 struct System {
     matrix: [[f64; 5]; 5],

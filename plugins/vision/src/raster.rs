@@ -11,7 +11,7 @@ use crate::ellipse::Ellipse;
 /// ellipse that is not sound.
 pub fn ellipse_spans(outline: &Ellipse, width: usize, height: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
     let outline = if outline.is_sound() { *outline } else { Ellipse::circle(0.0, -2.0, 1.0) };
-    let q = outline.quadratic();
+    let q = outline.gauge();
     // Half height of the bounding box; not from `q`, which cancels for very long ellipses.
     let (sin, cos) = outline.angle_deg.to_radians().sin_cos();
     let reach = (outline.ax * sin).hypot(outline.by * cos);
