@@ -87,9 +87,6 @@ impl CoreFinder {
         self.patch.resample(picture, cladding, grid);
         self.average(grid.steps);
         self.list_candidates(&grid, radius, rules);
-        for c in &self.candidates {
-            eprintln!("  s={:.3} {c:?}", grid.radius(c.column as f64));
-        }
         let (chosen, rival) = self.choose(rules)?;
         let core = self.refine(cladding, &grid, &chosen)?;
         Some(Core { confidence: core.confidence * (1.0 - 0.5 * rival), ..core })
