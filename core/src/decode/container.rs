@@ -109,6 +109,18 @@ pub(super) fn bmp_ends(bytes: &[u8]) -> bool {
     told.is_some_and(|told| told <= bytes.len())
 }
 
+/// Width and height that a BMP header claims (height is negative for rows from the top); the decoder has a limit of its
+/// own and words that no person asked for.
+pub(super) fn bmp_claim(bytes: &[u8]) -> Option<(u64, u64)> {
+    let side = |at: usize| {
+        let field = bytes.get(at..at + 4)?;
+        Some(u64::from(i32::from_le_bytes([field[0], field[1], field[2], field[3]]).unsigned_abs()))
+    };
+    // The oldest header, of 12 bytes, has sides of 16 bits: no claim that needs a limit.
+    let modern = bytes.get(14).is_some_and(|size| *size >= 40);
+    modern.then(|| Some((side(18)?, side(22)?))).flatten()
+}
+
 /// True if a classic TIFF's first directory names a second one.
 pub(super) fn tiff_has_more_pages(bytes: &[u8]) -> bool {
     let little = bytes.starts_with(b"II");

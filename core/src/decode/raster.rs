@@ -34,6 +34,9 @@ pub(super) fn decode_bmp(
     limits: &Limits,
     picture: &mut Picture,
 ) -> Result<(), DecodeError> {
+    if let Some((width, height)) = container::bmp_claim(bytes) {
+        check_size(width, height, limits)?;
+    }
     let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(|e| fault("BMP", e))?;
     claimed(&decoder, limits)?;
     if !container::bmp_ends(bytes) {
