@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufWriter, Stdout, Write},
+    mem::ManuallyDrop,
     panic,
     path::PathBuf,
     thread,
@@ -16,7 +17,11 @@ use crossterm::{
         enable_raw_mode,
     },
 };
-use ratatui::{Terminal, backend::CrosstermBackend, layout::Size};
+use ratatui::{
+    Terminal,
+    backend::CrosstermBackend,
+    layout::{Rect, Size},
+};
 
 use super::app::App;
 
@@ -25,7 +30,9 @@ const BUFFER: usize = 64 << 10;
 
 /// The terminal, ours until dropped.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: ratatui's drop writes to a terminal that may be gone, then complains to standard error, which is the
+    /// same terminal, and that panics.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     mouse: bool,
     taken: bool,
 }
@@ -34,7 +41,7 @@ impl Screen {
     /// Takes the terminal.
     pub fn take(mouse: bool) -> io::Result<Self> {
         let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(BUFFER, io::stdout())))?;
-        let mut screen = Self { terminal, mouse, taken: false };
+        let mut screen = Self { terminal: ManuallyDrop::new(terminal), mouse, taken: false };
         screen.resume()?;
         Ok(screen)
     }
@@ -51,7 +58,14 @@ impl Screen {
         if self.mouse {
             execute!(self.terminal.backend_mut(), EnableMouseCapture)?;
         }
-        self.terminal.clear()
+        self.clear()
+    }
+
+    /// Forgets what the terminal shows and clears it. Not ratatui's `clear`: that asks the terminal where the cursor is and
+    /// waits for the answer, which the input thread would take or a silent terminal never give.
+    fn clear(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::new(0, 0, size.width, size.height))
     }
 
     /// Gives the terminal back as it was.
@@ -68,7 +82,7 @@ impl Screen {
     /// Draws what changed, as one synchronised update; `repaint` writes every cell.
     pub fn draw(&mut self, app: &App, repaint: bool) -> io::Result<()> {
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        let drawn = if repaint { self.terminal.clear() } else { Ok(()) }
+        let drawn = if repaint { self.clear() } else { Ok(()) }
             .and_then(|()| self.terminal.draw(|frame| app.draw(frame)).map(|_| ()));
         // Ended whatever happened: a terminal that waits for the end shows nothing.
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;

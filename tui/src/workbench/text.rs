@@ -21,8 +21,9 @@ pub const ENGINE_CONNECTING: &str = "connecting";
 pub const ENGINE_RUNNING: &str = "engine running";
 pub const ENGINE_PAUSED: &str = "engine paused";
 pub const ENGINE_STOPPING: &str = "engine stopping";
-pub const ENGINE_GONE: &str = "engine gone, reconnecting";
+pub const ENGINE_GONE: &str = "gone, reconnecting";
 pub const ENGINE_STARTING: &str = "starting the engine";
+pub const NO_ENGINE: &str = "No engine runs. E starts it.";
 
 pub const QUIT_QUESTION: &str = "The engine inspects captures also when this screen is closed.";
 pub const QUIT_STOPPING: &str = "The engine finishes what is in hand, then stops.";

@@ -185,6 +185,25 @@ mod tests {
     }
 
     #[test]
+    fn the_threads_end_when_a_real_terminal_hangs_up_before_crossterm_reads_it() {
+        let pty = portable_pty::native_pty_system().openpty(portable_pty::PtySize::default()).expect("a terminal");
+        let path = pty.master.tty_name().expect("its name");
+        // Not the controlling terminal of the test: no signal tells of the hang-up.
+        let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::CLOEXEC;
+        let terminal = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).expect("the terminal");
+        let (events, heard) = crossbeam_channel::bounded(8);
+        let input = Input::start(&terminal, events).expect("threads");
+        assert!(heard.try_recv().is_err(), "nothing is heard while it stands");
+        drop(pty);
+        let limit = Duration::from_secs(60);
+        assert!(matches!(heard.recv_timeout(limit), Ok(Event::TerminalLost)));
+        assert!(matches!(heard.recv_timeout(limit), Ok(Event::TerminalLost)), "the watch hears it too");
+        // Both threads are over: nobody holds the sending end any more.
+        assert_eq!(heard.recv_timeout(limit).err(), Some(crossbeam_channel::RecvTimeoutError::Disconnected));
+        input.join(limit);
+    }
+
+    #[test]
     fn waiting_tells_a_hang_up_from_a_key_and_from_the_end() {
         let (stopped, stop) = rustix::pipe::pipe().expect("a pipe");
         let (ours, theirs) = rustix::net::socketpair(

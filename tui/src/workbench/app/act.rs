@@ -1,0 +1,279 @@
+//! What a person does: keys, the wheel, signals from outside, and the actions that they stand for.
+
+use crossterm::event::{Event as Terminal, MouseEventKind};
+use ferrule_core::{protocol::Request, report::CaptureState};
+use ratatui::layout::Size;
+
+use super::{App, Dialog, Engine};
+use crate::workbench::{
+    event::{Command, Effects, Exit, Signal},
+    keys::{self, Action, Key},
+    layout,
+    picture::View,
+    rows::Row,
+    screens::{ScreenName, detail::Open},
+    text,
+};
+
+impl App {
+    pub(super) fn input(&mut self, input: Terminal) -> Effects {
+        match input {
+            Terminal::Key(event) => {
+                let Some(key) = Key::pressed(event) else { return Effects::none() };
+                self.notice = None;
+                if std::mem::take(&mut self.rows_failed) {
+                    self.captures.reload();
+                    self.live.forget();
+                }
+                match keys::action(&self.keys(), key) {
+                    Some(action) => self.act(action),
+                    None => {
+                        if self.dialog.is_none() {
+                            self.captures.typed(key);
+                        }
+                        Effects::redraw()
+                    }
+                }
+            }
+            Terminal::Paste(pasted) => {
+                self.captures.pasted(&pasted);
+                Effects::redraw()
+            }
+            Terminal::Resize(width, height) => {
+                let size = Size::new(width, height);
+                if size == self.setup.size {
+                    return Effects::none();
+                }
+                self.setup.size = size;
+                self.epoch += 1;
+                Effects { redraw: true, repaint: true, ..Effects::default() }
+            }
+            Terminal::Mouse(mouse) => match mouse.kind {
+                MouseEventKind::ScrollUp => self.act(Action::Up),
+                MouseEventKind::ScrollDown => self.act(Action::Down),
+                _ => Effects::none(),
+            },
+            Terminal::FocusGained | Terminal::FocusLost => Effects::none(),
+        }
+    }
+
+    pub(super) fn signal(&mut self, signal: Signal) -> Effects {
+        match signal {
+            Signal::End => Effects::command(Command::Quit(Exit::Signalled)),
+            Signal::Interrupt => self.act(Action::Quit),
+            Signal::Suspend => Effects::command(Command::Suspend),
+            Signal::Continue => {
+                self.epoch += 1;
+                Effects { redraw: true, repaint: true, commands: vec![Command::Resume] }
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Effects {
+        match action {
+            Action::Go(screen) => self.go(screen),
+            Action::NextScreen => self.go(self.screen.next()),
+            Action::PreviousScreen => self.go(self.screen.previous()),
+            Action::Help => self.dialog = Some(Dialog::Help { top: 0 }),
+            Action::Quit => return self.quit(),
+            Action::Suspend => return Effects::command(Command::Suspend),
+            Action::Repaint => {
+                self.epoch += 1;
+                return Effects { redraw: true, repaint: true, ..Effects::default() };
+            }
+            Action::StartEngine => return self.start_engine(),
+            Action::Pause => return self.pause(),
+            Action::Rescan => return self.ask(Request::Rescan),
+            Action::Up => self.step(-1),
+            Action::Down => self.step(1),
+            Action::PageUp => self.step(-self.page()),
+            Action::PageDown => self.step(self.page()),
+            Action::First => return self.first(),
+            Action::Last => return self.last(),
+            Action::Open => self.open_selected(),
+            Action::Back => self.back(),
+            Action::FilterState => self.captures.next_state(),
+            Action::FilterLabel => self.captures.next_label(),
+            Action::Search => self.captures.start_search(),
+            Action::SearchAccept => self.captures.accept_search(),
+            Action::SearchCancel => self.captures.cancel_search(),
+            Action::ClearFilter => self.captures.clear(),
+            Action::Retry => return self.retry(),
+            Action::RetryAll => return self.ask(Request::Retry { captures: None }),
+            Action::Reinspect => return self.reinspect(),
+            Action::NextCapture => self.turn(1),
+            Action::PreviousCapture => self.turn(-1),
+            Action::Zoom => self.view = if self.view == View::Whole { View::Fibre } else { View::Whole },
+            Action::Layers => self.layers = !self.layers,
+            Action::Release => return self.release(),
+            Action::Level => self.log.next_level(),
+            Action::Follow => self.log.follow(),
+            Action::LeaveRunning => return Effects::command(Command::Quit(Exit::Left)),
+            Action::StopEngine => return self.stop_engine(),
+            Action::Cancel => self.dialog = None,
+        }
+        Effects::redraw()
+    }
+
+    fn go(&mut self, screen: ScreenName) {
+        self.screen = screen;
+        self.open = None;
+    }
+
+    fn quit(&mut self) -> Effects {
+        // Without an engine there is nothing to ask about.
+        if matches!(self.engine, Engine::Gone | Engine::Connecting) {
+            return Effects::command(Command::Quit(Exit::Left));
+        }
+        self.dialog = Some(Dialog::Quit);
+        Effects::redraw()
+    }
+
+    fn stop_engine(&mut self) -> Effects {
+        self.engine = Engine::Stopping;
+        Effects::command(Command::Ask(Request::Stop))
+    }
+
+    fn start_engine(&mut self) -> Effects {
+        if self.engine != Engine::Gone {
+            return Effects::redraw();
+        }
+        self.engine = Engine::Starting;
+        Effects::command(Command::StartEngine)
+    }
+
+    fn pause(&mut self) -> Effects {
+        let paused = self.status.as_ref().is_some_and(|status| status.paused);
+        self.ask(Request::Pause { paused: !paused })
+    }
+
+    fn ask(&mut self, request: Request) -> Effects {
+        if self.engine != Engine::Connected {
+            self.say(true, text::NO_ENGINE.to_owned());
+            return Effects::redraw();
+        }
+        Effects::command(Command::Ask(request))
+    }
+
+    fn step(&mut self, by: isize) {
+        if let Some(Dialog::Help { top }) = &mut self.dialog {
+            *top = top.saturating_add_signed(by);
+        } else if let Some(open) = &mut self.open {
+            open.scroll(by);
+        } else {
+            match self.screen {
+                ScreenName::Live => self.live.step(by),
+                ScreenName::Captures => self.captures.window.step(by),
+                ScreenName::Plugins => {
+                    let count = self.status.as_ref().map_or(0, |status| status.plugins.len());
+                    self.plugins.step(by, count);
+                }
+                ScreenName::Log => self.log.step(by),
+            }
+        }
+    }
+
+    /// Rows that a page key moves by: one less than are shown, so that a line stays to hold on to.
+    fn page(&self) -> isize {
+        let body = layout::parts(self.setup.size).map_or(1, |parts| parts.body.height);
+        isize::try_from(body.saturating_sub(3).max(1)).unwrap_or(1)
+    }
+
+    fn first(&mut self) -> Effects {
+        if let Some(open) = &mut self.open {
+            open.scroll(isize::MIN);
+            return Effects::redraw();
+        }
+        match self.screen {
+            ScreenName::Live => self.live.follow(),
+            ScreenName::Captures => return Effects::command(Command::Rows(self.captures.first())),
+            ScreenName::Plugins => self.plugins.step(isize::MIN, 0),
+            ScreenName::Log => self.log.first(),
+        }
+        Effects::redraw()
+    }
+
+    fn last(&mut self) -> Effects {
+        let mut effects = Effects::redraw();
+        if let Some(open) = &mut self.open {
+            open.scroll(isize::MAX / 2);
+        } else if self.screen == ScreenName::Captures {
+            effects.commands.extend(self.captures.last().map(Command::Rows));
+        } else {
+            self.step(isize::MAX / 2);
+        }
+        effects
+    }
+
+    /// Escape: out of the help, the capture, or what was chosen.
+    fn back(&mut self) {
+        if self.dialog.take().is_none() {
+            self.open = None;
+        }
+    }
+
+    fn open_selected(&mut self) {
+        let capture = match self.screen {
+            ScreenName::Live => self.live.shown(),
+            ScreenName::Captures => self.captures.window.selected().map(|row| row.capture),
+            ScreenName::Plugins | ScreenName::Log => None,
+        };
+        self.open = capture.map(Open::new);
+    }
+
+    /// The next capture of the list while one is open.
+    fn turn(&mut self, by: isize) {
+        let next = if self.screen == ScreenName::Live {
+            self.live.step(by);
+            self.live.shown()
+        } else {
+            self.captures.window.step(by);
+            self.captures.window.selected().map(|row| row.capture)
+        };
+        if let (Some(open), Some(next)) = (&mut self.open, next) {
+            open.turn(next);
+        }
+    }
+
+    /// The capture that an action is about, with what is known of it.
+    fn subject(&self) -> Option<Row> {
+        match &self.open {
+            Some(open) => open.detail().map(|detail| detail.row.clone()),
+            None => self.captures.window.selected().cloned(),
+        }
+    }
+
+    fn retry(&mut self) -> Effects {
+        match self.subject() {
+            Some(row) if row.state == CaptureState::Failed => {
+                self.ask(Request::Retry { captures: Some(vec![row.capture]) })
+            }
+            Some(row) => {
+                self.say(true, format!("{} is {}; only failed captures are tried again.", row.name, row.state));
+                Effects::redraw()
+            }
+            None => Effects::redraw(),
+        }
+    }
+
+    fn reinspect(&mut self) -> Effects {
+        match self.subject() {
+            Some(Row { image: Some(image), .. }) => self.ask(Request::Reinspect { images: vec![image] }),
+            Some(row) => {
+                self.say(true, format!("{} has no picture that could be inspected.", row.name));
+                Effects::redraw()
+            }
+            None => Effects::redraw(),
+        }
+    }
+
+    fn release(&mut self) -> Effects {
+        match self.status.as_ref().and_then(|status| self.plugins.to_release(status)) {
+            Some(plugin) => self.ask(Request::Release { plugin }),
+            None => {
+                self.say(true, "This plug-in is not in quarantine.".to_owned());
+                Effects::redraw()
+            }
+        }
+    }
+}

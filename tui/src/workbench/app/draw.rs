@@ -1,0 +1,63 @@
+//! The state drawn. Only looks: nothing here can change it.
+
+use ratatui::{Frame, layout::Size, style::Style};
+
+use super::{App, Dialog, Engine};
+use crate::workbench::{
+    chrome, keys, layout,
+    screens::{Look, ScreenName, detail::Open},
+    text,
+};
+
+impl App {
+    /// Draws the whole screen.
+    pub fn draw(&self, frame: &mut Frame) {
+        let size = Size::new(frame.area().width, frame.area().height);
+        let Some(parts) = layout::parts(size) else { return chrome::too_small(frame, size) };
+        let theme = &self.setup.theme;
+        let look = Look { theme, zone: &self.setup.zone, picture: &self.shown, covered: self.dialog.is_some() };
+        chrome::header(frame, parts.header, theme, &self.setup.workspace, self.screen, self.engine_word());
+        let detail = self.open.as_ref().map_or_else(|| self.live.detail(), Open::detail);
+        let wanted = detail.and_then(|detail| self.picture_key(detail.row.capture));
+        match (&self.open, self.screen) {
+            (Some(open), _) => open.draw(frame, parts.body, &look, wanted, text::view(self.view)),
+            (None, ScreenName::Live) => self.live.draw(frame, parts.body, &look, self.status.as_ref(), wanted),
+            (None, ScreenName::Captures) => {
+                let seen = self.status.as_ref().map(|status| status.counts.seen);
+                self.captures.draw(frame, parts.body, &look, seen);
+            }
+            (None, ScreenName::Plugins) => self.plugins.draw(frame, parts.body, &look, self.status.as_ref()),
+            (None, ScreenName::Log) => self.log.draw(frame, parts.body, &look),
+        }
+        match self.dialog {
+            Some(Dialog::Help { top }) => chrome::help(frame, parts.body, theme, &self.screen_keys(), top),
+            Some(Dialog::Quit) => {
+                let stopping = self.engine == Engine::Stopping;
+                chrome::quit(frame, parts.body, theme, keys::QUIT, self.setup.at_logout.as_deref(), stopping);
+            }
+            None => {}
+        }
+        if let Some((typed, cursor)) = self.captures.search_line().filter(|_| self.dialog.is_none()) {
+            return chrome::search(frame, parts.keys, theme, &typed, cursor);
+        }
+        let notice = self
+            .notice
+            .as_ref()
+            .map(|notice| (notice.text.as_str(), if notice.bad { theme.warn() } else { theme.good() }));
+        chrome::bar(frame, parts.keys, theme, &self.keys(), notice);
+    }
+
+    fn engine_word(&self) -> (&'static str, Style) {
+        let theme = &self.setup.theme;
+        match self.engine {
+            Engine::Connecting => (text::ENGINE_CONNECTING, theme.dim()),
+            Engine::Connected if self.status.as_ref().is_some_and(|status| status.paused) => {
+                (text::ENGINE_PAUSED, theme.warn())
+            }
+            Engine::Connected => (text::ENGINE_RUNNING, theme.good()),
+            Engine::Gone => (text::ENGINE_GONE, theme.bad()),
+            Engine::Starting => (text::ENGINE_STARTING, theme.warn()),
+            Engine::Stopping => (text::ENGINE_STOPPING, theme.warn()),
+        }
+    }
+}

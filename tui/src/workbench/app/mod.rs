@@ -1,0 +1,232 @@
+//! The one owner of everything that the screen shows. Events come in, effects go out; drawing only looks.
+
+mod act;
+mod draw;
+mod hear;
+
+use std::sync::Arc;
+
+use ferrule_core::{ids::CaptureId, protocol::Status};
+use jiff::{Timestamp, tz::TimeZone};
+use ratatui::layout::Size;
+
+use super::{
+    chrome,
+    event::{Command, Effects, Event, Exit},
+    keys::{self, Bindings},
+    layout,
+    picture::{PictureKey, PictureRequest, View},
+    rows::{Detail, DetailFor, RowsRequest},
+    screens::{
+        ScreenName, Shown,
+        captures::{self, Captures},
+        detail::{self, Open},
+        live::{self, Live},
+        log::{self, Log, LogLine},
+        plugins::{self, Plugins},
+    },
+    theme::Theme,
+};
+
+/// How the engine's connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    Connecting,
+    Connected,
+    Gone,
+    Starting,
+    /// Asked to stop.
+    Stopping,
+}
+
+/// What lies over the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialog {
+    Help { top: usize },
+    Quit,
+}
+
+/// A line at the bottom, until the next key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Notice {
+    text: String,
+    bad: bool,
+}
+
+/// What the state is made from.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub workspace: String,
+    pub theme: Theme,
+    pub zone: TimeZone,
+    pub at_logout: Option<String>,
+    pub size: Size,
+    /// The clock, so that tests have their own.
+    pub now: fn() -> Timestamp,
+}
+
+/// The workbench.
+pub struct App {
+    setup: Setup,
+    screen: ScreenName,
+    dialog: Option<Dialog>,
+    notice: Option<Notice>,
+    engine: Engine,
+    status: Option<Status>,
+    live: Live,
+    captures: Captures,
+    open: Option<Open>,
+    plugins: Plugins,
+    log: Log,
+    view: View,
+    layers: bool,
+    shown: Shown,
+    /// The picture that was asked for last.
+    asked: Option<PictureKey>,
+    asked_of: Option<Arc<Detail>>,
+    /// The database could not be read; the next key tries again.
+    rows_failed: bool,
+    /// Counted up when the terminal has to be sent its picture anew.
+    epoch: u32,
+}
+
+impl App {
+    pub fn new(setup: Setup) -> Self {
+        Self {
+            setup,
+            screen: ScreenName::Live,
+            dialog: None,
+            notice: None,
+            engine: Engine::Connecting,
+            status: None,
+            live: Live::default(),
+            captures: Captures::new(),
+            open: None,
+            plugins: Plugins::default(),
+            log: Log::default(),
+            view: View::Whole,
+            layers: true,
+            shown: Shown::default(),
+            asked: None,
+            asked_of: None,
+            rows_failed: false,
+            epoch: 0,
+        }
+    }
+
+    /// Takes one event in. Whatever that makes necessary is in the effects.
+    pub fn update(&mut self, event: Event) -> Effects {
+        let mut effects = match event {
+            Event::Input(input) => self.input(input),
+            Event::Engine(said) => self.heard(said),
+            Event::Rows(answer) => self.rows(answer),
+            Event::Picture(answer) => self.picture(answer),
+            Event::Signal(signal) => self.signal(signal),
+            Event::TerminalLost => Effects::command(Command::Quit(Exit::TerminalLost)),
+        };
+        self.settle();
+        effects.commands.extend(self.wishes());
+        effects
+    }
+
+    /// The keys in force, the innermost first.
+    pub fn keys(&self) -> Vec<Bindings> {
+        match self.dialog {
+            Some(Dialog::Quit) => vec![keys::QUIT],
+            Some(Dialog::Help { .. }) => vec![keys::HELP],
+            None if self.captures.is_searching() => vec![keys::SEARCH],
+            None => self.screen_keys(),
+        }
+    }
+
+    /// The screen's keys and those that work everywhere.
+    fn screen_keys(&self) -> Vec<Bindings> {
+        let screen = match (self.screen, &self.open) {
+            (_, Some(_)) => detail::KEYS,
+            (ScreenName::Live, None) => live::KEYS,
+            (ScreenName::Captures, None) => captures::KEYS,
+            (ScreenName::Plugins, None) => plugins::KEYS,
+            (ScreenName::Log, None) => log::KEYS,
+        };
+        vec![screen, keys::GLOBAL]
+    }
+
+    fn say(&mut self, bad: bool, text: String) {
+        self.notice = Some(Notice { text, bad });
+    }
+
+    /// A line of our own for the log.
+    fn note(&mut self, level: &str, message: String) {
+        let at = self.clock((self.setup.now)());
+        self.log.push(LogLine { at, level: level.to_owned(), message });
+    }
+
+    fn clock(&self, at: Timestamp) -> String {
+        at.to_zoned(self.setup.zone.clone()).strftime("%H:%M:%S").to_string()
+    }
+
+    /// Puts scroll positions into bounds for the room there is.
+    fn settle(&mut self) {
+        let Some(parts) = layout::parts(self.setup.size) else { return };
+        self.captures.window.show(Captures::rows_shown(parts.body));
+        self.log.show(usize::from(parts.body.height.saturating_sub(1)));
+        if let Some(open) = &mut self.open {
+            open.show(parts.body, &self.setup.theme);
+        }
+        let room = chrome::help_room(parts.body, &self.setup.theme, &self.screen_keys());
+        if let Some(Dialog::Help { top }) = &mut self.dialog {
+            *top = (*top).min(room);
+        }
+    }
+
+    /// What has to be read or made for the screen as it is now.
+    fn wishes(&mut self) -> Vec<Command> {
+        let mut commands = Vec::new();
+        if self.screen == ScreenName::Live
+            && let Some((capture, urgent)) = self.live.wanted()
+        {
+            commands.push(Command::Rows(RowsRequest::Detail { asker: DetailFor::Live, capture, urgent }));
+        }
+        if self.screen == ScreenName::Captures || !self.captures.window.is_empty() {
+            commands.extend(self.captures.wanted().map(Command::Rows));
+        }
+        if let Some(open) = &mut self.open
+            && open.wanted()
+        {
+            let capture = open.capture;
+            commands.push(Command::Rows(RowsRequest::Detail { asker: DetailFor::Browse, capture, urgent: true }));
+        }
+        commands.extend(self.wanted_picture().map(Command::Picture));
+        commands
+    }
+
+    /// The picture of that capture in the room that the screen has for one.
+    fn picture_key(&self, capture: CaptureId) -> Option<PictureKey> {
+        let body = layout::parts(self.setup.size)?.body;
+        let pane = if self.open.is_some() { layout::detail(body).picture } else { layout::live(body).picture };
+        let inner = layout::inner(pane);
+        let room = Size::new(inner.width, inner.height);
+        Some(PictureKey { capture, room, view: self.view, layers: self.layers, epoch: self.epoch })
+    }
+
+    /// The picture to make now, unless it is in hand or asked for.
+    fn wanted_picture(&mut self) -> Option<PictureRequest> {
+        let detail = match (&self.open, self.screen) {
+            (Some(open), _) => open.detail()?,
+            (None, ScreenName::Live) => self.live.coming()?,
+            (None, _) => return None,
+        };
+        let detail = Arc::clone(detail);
+        let key = self.picture_key(detail.row.capture)?;
+        // A new result of the same capture is another picture too.
+        let same = self.asked == Some(key) && self.asked_of.as_ref().is_some_and(|asked| Arc::ptr_eq(asked, &detail));
+        if same {
+            return None;
+        }
+        // A new capture on Live may wait for the line to be free; what a person asked for may not.
+        let urgent = self.open.is_some() || self.live.is_chosen() || self.asked.is_none_or(|asked| !asked.fits(key));
+        self.asked = Some(key);
+        self.asked_of = Some(Arc::clone(&detail));
+        Some(PictureRequest { key, detail, urgent })
+    }
+}
