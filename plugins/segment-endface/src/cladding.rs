@@ -77,11 +77,15 @@ impl CladdingFinder {
         match free {
             Some(cladding) if !doubtful(&cladding) => Some(cladding),
             _ => {
-                let held = self.passes(picture, coarse, sign, &[HELD, HELD]);
                 let better = |held: &Cladding| free.is_none_or(|f| held.coverage > f.coverage + 0.1);
-                held.filter(better).map(|c| Cladding { held: true, ..c }).or(free)
+                self.refine_held(picture, coarse, sign).filter(better).or(free)
             }
         }
+    }
+
+    /// Refines place and size alone, from rays averaged widely.
+    pub fn refine_held(&mut self, picture: Gray<'_>, shape: &Ellipse, sign: f32) -> Option<Cladding> {
+        self.passes(picture, shape, sign, &[HELD, HELD]).map(|c| Cladding { held: true, ..c })
     }
 
     fn passes(&mut self, picture: Gray<'_>, coarse: &Ellipse, sign: f32, passes: &[Pass]) -> Option<Cladding> {
@@ -98,7 +102,9 @@ impl CladdingFinder {
         }
         let fit = last?;
         let radius = outline.mean_radius();
-        let tolerance = (0.01 * radius).max(1.2) / radius;
+        // An averaged ray under a film still sees the film; what counts there is that the rim is everywhere.
+        let share = if passes.iter().any(|pass| pass.freedom == Freedom::Place) { 0.03 } else { 0.01 };
+        let tolerance = (share * radius).max(0.9) / radius;
         let gauge = outline.gauge();
         let on = self.points.iter().filter(|p| (gauge.radius_at(p.x, p.y) - 1.0).abs() < tolerance && p.weight > 0.0);
         let coverage = on.count() as f64 / RAYS as f64;

@@ -15,17 +15,17 @@ use ferrule_vision::{
 pub struct Anchor {
     pub outline: Ellipse,
     /// True where the outside is brighter.
-    outward: bool,
+    pub outward: bool,
     /// Share of the directions in which its edge is there.
     pub coverage: f64,
 }
 
 impl Anchor {
-    /// True if fitting from there would find this ring again.
-    fn is_near(&self, start: &Ellipse) -> bool {
-        let (own, radius) = (self.outline.mean_radius(), start.mean_radius());
-        let apart = (self.outline.cx - start.cx).hypot(self.outline.cy - start.cy);
-        apart < 0.12 * own && (radius / own - 1.0).abs() < 0.12
+    /// True if the other outline is this one to within that share of its radius, in place and size.
+    pub fn is_near(&self, other: &Ellipse, share: f64) -> bool {
+        let (own, radius) = (self.outline.mean_radius(), other.mean_radius());
+        let apart = (self.outline.cx - other.cx).hypot(self.outline.cy - other.cy);
+        apart < share * own && (radius / own - 1.0).abs() < share
     }
 }
 
@@ -216,7 +216,7 @@ impl Locator {
             taken = Some((best.1, best.2));
             let start = Ellipse::circle(f64::from(cx), f64::from(cy), best.2);
             let outward = best.1 == 1;
-            let again = found[known..].iter().any(|a| a.outward == outward && a.is_near(&start));
+            let again = found[known..].iter().any(|a| a.outward == outward && a.is_near(&start, 0.15));
             if !again {
                 found.extend(self.fit(&start, outward, sizes));
             }

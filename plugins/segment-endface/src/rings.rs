@@ -16,10 +16,13 @@ use crate::locate::Sizes;
 pub struct Ring {
     /// Size relative to the anchor.
     pub scale: f64,
-    /// Gray levels from inside to outside: positive where the outside is brighter.
+    /// Gray levels from inside to outside beyond what the slope around it explains: positive where the outside is
+    /// brighter.
     pub step: f64,
     /// Share of the directions that agree.
     pub agreement: f64,
+    /// Share of the directions in which it lies in the picture.
+    pub visible: f64,
 }
 
 /// The cladding as the reduced picture shows it.
@@ -36,8 +39,10 @@ const SECTORS: usize = 16;
 /// A ring needs this share of the sectors in the picture, and this share of those to agree.
 const LEAST_VISIBLE: f64 = 0.5;
 const LEAST_AGREEMENT: f64 = 0.74;
-/// The cladding's step is at least this share of the strongest ring's (the core's may be far stronger).
+/// The cladding's step is at least this share of the strongest ring's (the core's may be far stronger), and more by this
+/// much for what is missing of its agreement and visibility.
 const LEAST_SHARE: f64 = 0.12;
+const SHARE_FOR_DOUBT: f64 = 0.4;
 /// Gray levels under which no ring of the reduced picture is believed.
 const LEAST_STEP: f64 = 1.2;
 
@@ -56,14 +61,15 @@ impl RingFinder {
     /// The cladding around this anchor, if its surroundings look like an end face.
     pub fn cladding(&mut self, picture: &SmallPicture, anchor: &Ellipse, sizes: Sizes) -> Option<CoarseCladding> {
         self.profile(picture, anchor, sizes)?;
-        self.find_rings();
         let radius = anchor.mean_radius();
+        self.find_rings(radius);
         let strongest = self.rings.iter().map(|r| r.step.abs() * r.agreement).fold(0.0, f64::max);
+        let share = |ring: &Ring| LEAST_SHARE + SHARE_FOR_DOUBT * (1.0 - ring.agreement * ring.visible);
         let fits = |ring: &&Ring| {
             let size = ring.scale * radius;
             size >= sizes.smallest
                 && size <= sizes.largest
-                && ring.step.abs() >= (LEAST_SHARE * strongest).max(LEAST_STEP)
+                && ring.step.abs() >= (share(ring) * strongest).max(LEAST_STEP)
                 && !self.is_halo(ring, radius)
         };
         let ring = *self.rings.iter().filter(fits).max_by(|a, b| a.scale.total_cmp(&b.scale))?;
@@ -87,7 +93,7 @@ impl RingFinder {
     fn profile(&mut self, picture: &SmallPicture, anchor: &Ellipse, sizes: Sizes) -> Option<()> {
         let radius = anchor.mean_radius();
         let first = 2.0 / radius;
-        let grid = PolarGrid::between(first, 1.15 * sizes.largest / radius + first, 1.0, anchor, RAYS);
+        let grid = PolarGrid::between(first, 1.3 * sizes.largest / radius + first, 1.0, anchor, RAYS);
         self.patch.resample(picture.plane()?, anchor, grid);
         let (steps, per_sector) = (grid.steps, RAYS / SECTORS);
         self.sums.clear();
@@ -106,15 +112,13 @@ impl RingFinder {
         self.steps.clear();
         for j in 0..steps {
             let scale = grid.radius(j as f64);
-            // Half width of the step's two sides: wide enough to tell a step from a thin ring.
-            let half = ((0.07 * scale * radius).round() as usize).clamp(2, 6);
-            self.steps.push(self.step_at(j, half, steps, scale));
+            self.steps.push(self.step_at(j, half_width(scale * radius), steps, scale));
         }
         Some(())
     }
 
     fn step_at(&self, j: usize, half: usize, steps: usize, scale: f64) -> Ring {
-        let none = Ring { scale, step: 0.0, agreement: 0.0 };
+        let none = Ring { scale, step: 0.0, agreement: 0.0, visible: 0.0 };
         if j < half || j + half >= steps {
             return none;
         }
@@ -127,26 +131,40 @@ impl RingFinder {
                 n += 1;
             }
         }
-        if (n as f64) < LEAST_VISIBLE * SECTORS as f64 {
+        if n < 3 {
             return none;
         }
         let values = &mut values[..n];
         values.sort_unstable_by(f32::total_cmp);
         let middle = values[n / 2];
         let agreeing = values.iter().filter(|&&v| v * middle > 0.0 && v.abs() >= 0.3 * middle.abs()).count();
-        Ring { scale, step: f64::from(middle), agreement: agreeing as f64 / n as f64 }
+        let visible = n as f64 / SECTORS as f64;
+        Ring { scale, step: f64::from(middle), agreement: agreeing as f64 / n as f64, visible }
     }
 
-    /// Local maxima of the step's size.
-    fn find_rings(&mut self) {
+    /// Local maxima of the step's size that stand out from the slope on both sides of them: falloff has slopes, not rings.
+    fn find_rings(&mut self, radius: f64) {
         self.rings.clear();
-        for j in 1..self.steps.len().saturating_sub(1) {
+        let last = self.steps.len().saturating_sub(1);
+        for j in 1..last {
             let here = self.steps[j];
+            let sign = here.step.signum();
             let near = &self.steps[j.saturating_sub(2)..(j + 3).min(self.steps.len())];
-            let highest = near.iter().all(|other| other.step * here.step.signum() <= here.step.abs());
-            if highest && here.step != 0.0 && here.agreement >= LEAST_AGREEMENT {
-                self.rings.push(here);
+            let highest = near.iter().all(|other| other.step * sign <= here.step.abs());
+            if !highest || here.step == 0.0 || here.agreement < LEAST_AGREEMENT || here.visible < LEAST_VISIBLE {
+                continue;
             }
+            // Beyond twice the half width an edge no longer shows in the step.
+            let apart = (5 * half_width(here.scale * radius)).div_ceil(2);
+            let slope =
+                0.5 * (self.steps[j.saturating_sub(apart)].step + self.steps[(j + apart).min(last)].step) * sign;
+            let step = here.step - sign * slope.clamp(0.0, here.step.abs());
+            self.rings.push(Ring { step, ..here });
         }
     }
+}
+
+/// Half width of a step's two sides in samples: wide enough to tell a step from a thin ring.
+fn half_width(radius: f64) -> usize {
+    ((0.07 * radius).round() as usize).clamp(2, 6)
 }

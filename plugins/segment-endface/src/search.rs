@@ -57,6 +57,7 @@ pub struct Search {
     scratch: Vec<f32>,
     locator: Locator,
     anchors: Vec<Anchor>,
+    distinct: Vec<Anchor>,
     rings: RingFinder,
     found: Vec<CoarseCladding>,
     claddings: CladdingFinder,
@@ -95,7 +96,18 @@ impl Search {
         };
         let sign = best.ring.step.signum();
         let coarse = to_full(&best.outline);
-        let cladding = self.claddings.refine(window, &coarse, sign as f32).ok_or(NoFibre::Faint)?;
+        let mut cladding = self.claddings.refine(window, &coarse, sign as f32).ok_or(NoFibre::Faint)?;
+        let rules = CoreRules {
+            least_contrast: settings.min_core_contrast,
+            expected: (settings.core_um > 0.0).then_some(settings.core_um / settings.cladding_um),
+        };
+        let mut core = self.cores.find(window, &cladding.outline, &rules);
+        if let Some(lit) = core.filter(|core| cladding.held && core.confidence > 0.6) {
+            // Both are round, so a core that is seen through the film knows the pixels' shape better than a coarse ring.
+            let shape = lit.outline.scaled(cladding.outline.mean_radius() / lit.outline.mean_radius());
+            cladding = self.claddings.refine_held(window, &shape, sign as f32).unwrap_or(cladding);
+            core = self.cores.find(window, &cladding.outline, &rules);
+        }
         let confidence = confidence(&cladding, &best);
         if confidence < settings.min_confidence {
             return Err(NoFibre::Faint);
@@ -104,11 +116,6 @@ impl Search {
             return Err(NoFibre::NoFerrule);
         }
         let glass = self.claddings.glass(window, &cladding.outline, sign as f32);
-        let rules = CoreRules {
-            least_contrast: settings.min_core_contrast,
-            expected: (settings.core_um > 0.0).then_some(settings.core_um / settings.cladding_um),
-        };
-        let core = self.cores.find(window, &cladding.outline, &rules);
         let shifted = |e: Ellipse| Ellipse { cx: e.cx + frame.x0 as f64, cy: e.cy + frame.y0 as f64, ..e };
         Ok(EndFace {
             frame,
@@ -123,7 +130,8 @@ impl Search {
     /// The best cladding of the reduced picture.
     fn coarse_cladding(&mut self, sizes: Sizes) -> Result<CoarseCladding, NoFibre> {
         // Cores are rings too, and often the sharper ones.
-        let any = Sizes { smallest: (0.5 * sizes.smallest).max(4.0), largest: sizes.largest };
+        // What is too large to be a cladding in this picture is looked for too, to know a cropped one.
+        let any = Sizes { smallest: (0.5 * sizes.smallest).max(4.0), largest: 1.15 * sizes.largest };
         self.anchors.clear();
         self.locator.rings(&self.small, any, &mut self.anchors);
         // Half the size again: texture fades, and what is large stays.
@@ -140,10 +148,19 @@ impl Search {
         }
         let worth = |a: &Anchor| a.coverage * a.outline.mean_radius().sqrt();
         self.anchors.sort_unstable_by(|a, b| worth(b).total_cmp(&worth(a)));
-        self.anchors.truncate(ANCHORS);
-        self.found.clear();
+        // Both sizes of the picture show the same rings; the better covered one stays.
+        self.distinct.clear();
         for anchor in &self.anchors {
-            self.found.extend(self.rings.cladding(&self.small, &anchor.outline, sizes));
+            if !self.distinct.iter().any(|other| other.is_near(&anchor.outline, 0.06)) {
+                self.distinct.push(*anchor);
+            }
+        }
+        self.distinct.truncate(ANCHORS);
+        self.found.clear();
+        for anchor in &self.distinct {
+            let cladding = self.rings.cladding(&self.small, &anchor.outline, sizes);
+            // A ring that is seen all around leads to its neighbours; an arc leads anywhere.
+            self.found.extend(cladding.map(|c| CoarseCladding { score: c.score * anchor.coverage, ..c }));
         }
         let best = self.found.iter().max_by(|a, b| a.score.total_cmp(&b.score)).copied().ok_or(NoFibre::NoRing)?;
         let elsewhere = |other: &&CoarseCladding| {
@@ -154,7 +171,19 @@ impl Search {
                 && other.ring.agreement > 0.9
                 && other.score > 0.5 * best.score
         };
-        if self.found.iter().any(|other| elsewhere(&other)) { Err(NoFibre::Several) } else { Ok(best) }
+        // A bright disc inside a dark one that ends beyond what may be a cladding: the picture was cropped to its fibre.
+        let encloses = |anchor: &Anchor| {
+            let (own, radius) = (best.outline.mean_radius(), anchor.outline.mean_radius());
+            let apart = (anchor.outline.cx - best.outline.cx).hypot(anchor.outline.cy - best.outline.cy);
+            anchor.outward && anchor.coverage > 0.6 && radius > 1.08 * own && apart < 0.1 * radius
+        };
+        if self.found.iter().any(|other| elsewhere(&other)) {
+            Err(NoFibre::Several)
+        } else if best.ring.step < 0.0 && self.distinct.iter().any(encloses) {
+            Err(NoFibre::NoFerrule)
+        } else {
+            Ok(best)
+        }
     }
 }
 
@@ -162,10 +191,12 @@ impl Search {
 fn confidence(cladding: &Cladding, coarse: &CoarseCladding) -> f64 {
     let radius = cladding.outline.mean_radius();
     let closed = ((cladding.coverage - 0.3) / 0.5).clamp(0.0, 1.0);
-    let tight = (-(cladding.spread_px - 0.4).max(0.0) / (0.03 * radius).max(2.0)).exp();
+    // Averaged rays follow what lies on the rim, so they scatter more about the same outline.
+    let (loose, read) = if cladding.held { (0.06, 0.8) } else { (0.03, 1.0) };
+    let tight = (-(cladding.spread_px - 0.4).max(0.0) / (loose * radius).max(2.0)).exp();
     let clear = 1.0 - (-coarse.ring.step.abs() / 4.0).exp();
     let agreed = coarse.ring.agreement;
-    (closed * tight * clear * agreed).clamp(0.0, 1.0)
+    (closed * tight * clear * agreed * read).clamp(0.0, 1.0)
 }
 
 /// False where the fibre was cut out of its picture: painted black begins at its edge, or most of its surroundings are

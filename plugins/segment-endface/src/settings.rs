@@ -35,7 +35,7 @@ pub fn specs() -> Vec<ParameterSpec> {
         ),
         real("max_diameter", 0.92, 0.1, 1.5, "", "Largest cladding diameter, as a share of the picture's shorter side"),
         real("min_core_contrast", 1.0, 0.2, 100.0, "gray", "Least step in gray levels for a core to be claimed"),
-        real("min_confidence", 0.35, 0.0, 1.0, "", "Cladding confidence below which no fibre is reported"),
+        real("min_confidence", 0.4, 0.0, 1.0, "", "Cladding confidence below which no fibre is reported"),
     ]
 }
 

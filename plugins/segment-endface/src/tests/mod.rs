@@ -117,6 +117,20 @@ fn chips_and_scratches_on_the_rim_do_not_move_it() {
 }
 
 #[test]
+fn a_film_over_the_end_face_costs_precision_and_confidence_but_not_the_fibre() {
+    let clean = Face { film: 0.0, ..Face::default() };
+    let filmed = Face { film: 60.0, ..clean.clone() };
+    let confidence = |face: &Face| {
+        let found = segment(&face.paint());
+        let cladding = found.zone(ZoneName::Cladding).expect("the fibre").clone();
+        let off = distance(&face.cladding, &cladding.outline);
+        assert!(off < 0.03 * face.cladding.ax, "{off:.2} px off");
+        cladding.confidence
+    };
+    assert!(confidence(&filmed) < confidence(&clean));
+}
+
+#[test]
 fn frame_bars_have_no_label_and_zones_are_nested() {
     let face = Face { bar: 14, ..Face::default() };
     let picture = face.paint();

@@ -27,6 +27,8 @@ pub struct Face {
     pub ring: Option<(f64, f64)>,
     /// Width of a bright line of glue inside the outer edge, which is closed by a dark line.
     pub glue_px: f64,
+    /// Contrast of a film's ridges over everything but the core's light.
+    pub film: f64,
     /// Dark bites at the rim.
     pub chips: usize,
     /// Width of black bars at the left, right and top.
@@ -50,6 +52,7 @@ impl Default for Face {
             falloff: 0.2,
             ring: None,
             glue_px: 0.0,
+            film: 0.0,
             chips: 0,
             bar: 0,
         }
@@ -88,6 +91,9 @@ impl Face {
             let off = (self.cladding.radius_at(x, y) - share) * self.cladding.mean_radius();
             gray += step * (-0.5 * (off / 2.0).powi(2)).exp();
         }
+        // Wavy ridges of about eight pixels, as a dried film has.
+        let ridges = ((x * 0.62 + y * 0.31 + 3.0 * (y * 0.043).sin() + 2.0 * (x * 0.07).sin()) * 1.1).sin();
+        gray += self.film * ridges;
         for chip in 0..self.chips {
             let angle = 0.4 + chip as f64 * chip as f64 * 0.9;
             let (cx, cy) =
@@ -139,6 +145,8 @@ pub fn not_end_faces() -> Vec<(&'static str, Painted)> {
         let r = (x as f64 - 320.0).hypot(y as f64 - 240.0);
         if (90.0..215.0).contains(&r) { 65.0 + 2.0 * noise(x, y) } else { 0.0 }
     };
+    let fills = Face { falloff: 0.0, ..shrunk(238.0, 320.0, 240.0) };
+    let cropped = |x: usize, y: usize| fills.gray_at(x as f64, y as f64) + noise(x, y);
     let mut pictures = vec![
         ("black", paint(&|_, _| 0.0)),
         ("white", paint(&|_, _| 255.0)),
@@ -151,6 +159,7 @@ pub fn not_end_faces() -> Vec<(&'static str, Painted)> {
         ("text", paint(&text)),
         ("a screenshot", paint(&window)),
         ("a ring cut out of its picture", paint(&cut_out)),
+        ("a fibre cropped to its cladding", paint(&cropped)),
     ];
     let larger = |x: usize, y: usize| {
         let small = shrunk(34.0, 105.0, 78.0);
