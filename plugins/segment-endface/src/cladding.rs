@@ -71,7 +71,7 @@ pub struct CladdingFinder {
 impl CladdingFinder {
     /// `sign` is +1 where the ferrule is brighter than the cladding, else -1.
     pub fn refine(&mut self, picture: Gray<'_>, coarse: &Ellipse, sign: f32) -> Option<Cladding> {
-        let free = self.passes(picture, coarse, sign, &[WIDE, FINE, FINE]);
+        let free = self.passes(picture, coarse, sign, &[WIDE, FINE]);
         // A good rim scatters by a pixel at most. More, or too few believers: look again with averaged rays.
         let doubtful = |c: &Cladding| c.coverage < 0.5 || c.spread_px > (0.012 * c.outline.mean_radius()).max(1.5);
         match free {

@@ -56,7 +56,7 @@ const AIM: f32 = 0.93;
 /// A ring is looked at closer from this share of its circumference's weight on.
 const LEAST_FULL: f64 = 0.12;
 /// More points than this add nothing to a coarse fit but time.
-const FIT_POINTS: usize = 150;
+const FIT_POINTS: usize = 90;
 const SECTORS: usize = 36;
 
 /// Searches; keeps its buffers.

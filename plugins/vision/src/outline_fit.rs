@@ -75,26 +75,31 @@ impl OutlineFitter {
         }
         let mut outline = *start;
         let mut fit = None;
-        let (mut end, mut believed) = (f64::MAX, total);
+        let (mut end, mut believed, mut spread) = (f64::MAX, total, floor_px);
         for (phase, rounds) in PHASES {
             for round in 0..rounds {
-                let first = fit.is_none();
                 // The coarse unknowns settle first; a free shape would bend toward outliers while the centre is off.
                 let freedom = match (phase, round) {
                     (Phase::Absolute, 0) => Freedom::Size,
                     (Phase::Absolute, 1) => freedom.min(Freedom::Place),
                     _ => freedom,
                 };
-                let spread = self.residuals(points, &outline, first).max(floor_px);
+                self.measure_residuals(points, &outline);
                 let loss = match phase {
                     Phase::Absolute => Loss::Absolute(floor_px),
                     Phase::Narrowing => {
+                        if round == 0 {
+                            spread = self.spread(points).max(floor_px);
+                        }
                         if believed > LEAST_BELIEVED * total {
                             end = (0.75 * end).clamp(TUKEY * floor_px, TUKEY * spread);
                         }
                         Loss::Biweight(end)
                     }
-                    Phase::Free => Loss::Biweight(TUKEY * spread),
+                    Phase::Free => {
+                        spread = self.spread(points).max(floor_px);
+                        Loss::Biweight(TUKEY * spread)
+                    }
                 };
                 let system;
                 (system, believed) = self.weigh(points, &outline, loss);
@@ -112,20 +117,19 @@ impl OutlineFitter {
         Some(OutlineFit { outline: fit.outline.upright(), ..fit })
     }
 
-    /// Radial residuals in pixels, into the buffer; returns their robust standard deviation, about their median on the
-    /// first round, when the size is not known yet.
-    fn residuals(&mut self, points: &[EdgePoint], outline: &Ellipse, first: bool) -> f64 {
-        let radius = outline.mean_radius();
+    /// Radial residuals in pixels, into the buffer.
+    fn measure_residuals(&mut self, points: &[EdgePoint], outline: &Ellipse) {
+        let (radius, gauge) = (outline.mean_radius(), outline.gauge());
         self.residuals.clear();
-        let gauge = outline.gauge();
         self.residuals.extend(points.iter().map(|p| (gauge.radius_at(p.x, p.y) - 1.0) * radius));
-        let used = |(p, r): (&EdgePoint, &f64)| (p.weight > 0.0).then_some(*r);
+    }
+
+    /// Robust standard deviation of the residuals about the outline.
+    fn spread(&mut self, points: &[EdgePoint]) -> f64 {
+        let used = |(p, r): (&EdgePoint, &f64)| (p.weight > 0.0).then_some(r.abs());
         self.scratch.clear();
         self.scratch.extend(points.iter().zip(&self.residuals).filter_map(used));
-        let middle = if first { quantile(&mut self.scratch, 0.5) } else { 0.0 };
-        self.scratch.iter_mut().for_each(|r| *r = (*r - middle).abs());
-        let spread = quantile(&mut self.scratch, QUANTILE) / NORMAL_QUANTILE;
-        if first { spread + middle.abs() } else { spread }
+        quantile(&mut self.scratch, QUANTILE) / NORMAL_QUANTILE
     }
 
     fn weigh(&self, points: &[EdgePoint], outline: &Ellipse, loss: Loss) -> (System, f64) {
