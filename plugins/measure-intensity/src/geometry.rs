@@ -1,6 +1,7 @@
 //! Sizes and shape of the zones, in pixels and in micrometres.
 //!
-//! Lengths in pixels are counted along y; where pixels are not square, x is brought to the same unit first.
+//! Lengths in pixels are counted along y; where pixels are not square, x is brought to the same unit first. A source
+//! that does not state its pixels' aspect is taken to have square ones, unless the cladding says otherwise.
 
 use ferrule_abi::{Ellipse, Feature, ImageView, SegmentationView, ZoneName};
 
@@ -11,23 +12,28 @@ use crate::feature;
 pub struct Scale {
     /// Micrometres a pixel along y: the microscope's setting, else from the cladding's diameter; `None` without both.
     pub um_per_px: Option<f64>,
-    /// Width of a pixel divided by its height; 1 where unknown.
+    /// Width of a pixel divided by its height.
     pub aspect: f64,
+    /// True where the cladding told the aspect, so that its own ellipticity is not known.
+    pub from_cladding: bool,
 }
+
+/// Claddings are round to a percent or two (IEC 60793-2: non-circularity); more than this is the pixels' doing.
+const ROUND: f64 = 0.03;
 
 impl Scale {
     pub fn of(image: &ImageView<'_>, segmentation: &SegmentationView<'_>, cladding_um: f64) -> Self {
-        let aspect = image.pixel_aspect.into_option().filter(|a| a.is_finite() && *a > 0.0);
-        let known = image.um_per_px.into_option().filter(|s| s.is_finite() && *s > 0.0);
-        let from_cladding = || {
-            let outline = segmentation.zone(ZoneName::Cladding)?.outline;
-            outline.is_sound().then(|| match aspect {
-                Some(aspect) => cladding_um / (2.0 * squared(&outline, aspect).mean_radius()),
-                // The fibre is round: what it measures along y is its diameter, whatever the pixels' width.
-                None => cladding_um / (2.0 * outline.by),
-            })
-        };
-        Self { um_per_px: known.or_else(from_cladding), aspect: aspect.unwrap_or(1.0) }
+        let known = |value: f64| (value.is_finite() && value > 0.0).then_some(value);
+        let outline = segmentation.zone(ZoneName::Cladding).map(|zone| zone.outline).filter(Ellipse::is_sound);
+        let set = image.pixel_aspect.into_option().and_then(known);
+        let seen = outline.map(|o| o.by / o.ax).filter(|aspect| (aspect - 1.0).abs() > ROUND);
+        let aspect = set.or(seen).unwrap_or(1.0);
+        let from_cladding = || outline.map(|o| cladding_um / (2.0 * squared(&o, aspect).mean_radius()));
+        Self {
+            um_per_px: image.um_per_px.into_option().and_then(known).or_else(from_cladding),
+            aspect,
+            from_cladding: set.is_none() && seen.is_some(),
+        }
     }
 }
 
@@ -56,7 +62,8 @@ pub fn features(segmentation: &SegmentationView<'_>, scale: &Scale) -> Vec<Featu
         if let Some(um_per_px) = scale.um_per_px {
             list.push(feature(name.as_str(), "radius_um", radius * um_per_px, "um"));
         }
-        if name != ZoneName::Ferrule {
+        let unknown = scale.from_cladding && name == ZoneName::Cladding;
+        if name != ZoneName::Ferrule && !unknown {
             let ellipticity = 1.0 - outline.ax.min(outline.by) / outline.ax.max(outline.by);
             list.push(feature(name.as_str(), "ellipticity", ellipticity, "ratio"));
         }

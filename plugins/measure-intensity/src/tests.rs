@@ -115,6 +115,18 @@ fn known_scale_and_pixel_aspect_are_used() {
 }
 
 #[test]
+fn a_cladding_far_from_round_tells_the_pixels_aspect() {
+    let mut scene = scene(150.0, 2.0, 170.0);
+    for zone in &mut scene.zones {
+        zone.outline.ax *= 0.92;
+    }
+    let measured = measure(&scene);
+    assert!((value(&measured, "cladding", "radius_um").unwrap() - 62.5).abs() < 1e-9);
+    assert!(value(&measured, "core", "ellipticity").unwrap() < 1e-9);
+    assert_eq!(value(&measured, "cladding", "ellipticity"), None, "it was used to know the pixels");
+}
+
+#[test]
 fn defects_are_counted_in_the_innermost_zone_and_their_pixels_where_they_lie() {
     let scene = scene(150.0, 2.0, 170.0);
     // From the cladding into the core's left edge, and one run that reaches out of the picture.
