@@ -5,6 +5,7 @@ mod environment;
 mod failure;
 mod output;
 mod place;
+mod program;
 
 use std::process::ExitCode;
 

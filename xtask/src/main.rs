@@ -2,6 +2,7 @@
 
 mod build;
 mod checks;
+mod demo;
 mod house;
 mod install;
 
@@ -20,6 +21,8 @@ enum CommandLine {
     },
     /// Run every check and every test
     Test(checks::Checks),
+    /// Build all, make a workspace with a simulated microscope, and open the workbench on it
+    Demo(demo::Demo),
     /// Put binary and plug-ins below a prefix: bin/ and lib/ferrule/plugins/
     Install {
         #[arg(long)]
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     let result = match CommandLine::parse() {
         CommandLine::Build { debug } => build::build(build::Profile::of(debug)).map(|built| built.tell()),
         CommandLine::Test(checks) => checks.run(),
+        CommandLine::Demo(demo) => demo.run(),
         CommandLine::Install { prefix } => install::install(&prefix),
         CommandLine::Dist => install::dist(),
     };

@@ -53,7 +53,7 @@ pub struct Refusal {
 #[derive(Debug, Clone, Copy)]
 pub struct Policy<'a> {
     pub trust: Trust,
-    pub pinned: &'a [String],
+    pub pinned: &'a [BuildHash],
 }
 
 /// What a probe said of a build, as it is remembered beside the copy.
@@ -120,7 +120,7 @@ fn admit(
 ) -> Result<(BuildHash, Vec<DescriptorCard>), String> {
     trust::check(&candidate.path).map_err(|distrust| distrust.to_string())?;
     let build = store.put_file(&candidate.path).map_err(|error| error.to_string())?;
-    if policy.trust == Trust::Pinned && !policy.pinned.iter().any(|pin| pin == build.as_str()) {
+    if policy.trust == Trust::Pinned && !policy.pinned.contains(&build) {
         return Err(format!("its build is not pinned; to accept it, add \"{build}\" to plugins.pinned"));
     }
     let cards = remembered(store, program, &build).map_or_else(|| probed(store, program, &build), Ok)?;

@@ -8,7 +8,8 @@ use ferrule_core::{
     config::Configuration,
     doctor::{self, Finding, State, logout},
     engine::lock,
-    worker::arguments::WorkerProgram,
+    host,
+    settings::Settings,
     workspace::{DatasetPaths, Workspace},
 };
 
@@ -17,6 +18,7 @@ use crate::{
     failure::Failure,
     output::Output,
     place::Place,
+    program::{self, PluginPath},
 };
 
 /// Examine this machine and a workspace: what a bug report needs
@@ -24,6 +26,8 @@ use crate::{
 pub struct Doctor {
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    path: PluginPath,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -56,7 +60,7 @@ impl Doctor {
         tell(vec![doctor::libtorch(environment.libtorch.as_deref()), doctor::gpu()])?;
         // Without a workspace the rest of the machine is still worth knowing.
         match self.place.find() {
-            Ok(workspace) => tell(of_workspace(&workspace))?,
+            Ok(workspace) => tell(of_workspace(&workspace, &self.path, environment))?,
             Err(failure) => {
                 let remedy = failure.hint.unwrap_or_default();
                 tell(vec![Finding::notice("workspace", "folder", failure.messages.join("; "), remedy)])?;
@@ -82,11 +86,11 @@ fn lines(finding: &Finding) -> Vec<String> {
 }
 
 fn sandbox() -> Vec<Finding> {
-    match environment::executable() {
-        Ok(executable) => doctor::sandbox(&WorkerProgram { executable, arguments: vec![environment::WORKER.into()] }),
-        Err(error) => {
+    match program::worker_program() {
+        Ok(program) => doctor::sandbox(&program),
+        Err(failure) => {
             let remedy = "is the binary still where it was started from?";
-            vec![Finding::problem("sandbox", "worker", format!("this binary cannot be found: {error}"), remedy)]
+            vec![Finding::problem("sandbox", "worker", failure.messages.join("; "), remedy)]
         }
     }
 }
@@ -149,7 +153,7 @@ fn pictures(said: impl Fn(&str) -> Option<String>) -> &'static str {
     }
 }
 
-fn of_workspace(workspace: &Workspace) -> Vec<Finding> {
+fn of_workspace(workspace: &Workspace, path: &PluginPath, environment: &Environment) -> Vec<Finding> {
     const AREA: &str = "workspace";
     let mut findings = vec![Finding::ok(AREA, "folder", workspace.root().display().to_string())];
     let configuration = match Configuration::load(workspace) {
@@ -172,10 +176,43 @@ fn of_workspace(workspace: &Workspace) -> Vec<Finding> {
             }
         });
     }
+    findings.extend(plugins(workspace, settings, path, environment));
     let dataset = DatasetPaths::at(&settings.dataset.path);
     findings.push(engine(&dataset));
     findings.extend(doctor::disk(&dataset, settings.dataset.min_free_mb));
     findings.extend(doctor::database(&dataset));
+    findings
+}
+
+fn plugins(workspace: &Workspace, settings: &Settings, path: &PluginPath, environment: &Environment) -> Vec<Finding> {
+    const AREA: &str = "plug-ins";
+    let searched =
+        path.search(Some(workspace), environment).and_then(|it| program::catalogue(workspace, settings, &it));
+    let catalogue = match searched {
+        Ok(catalogue) => catalogue,
+        Err(failure) => {
+            return vec![Finding::problem(AREA, "search", failure.messages.join("; "), "correct that path")];
+        }
+    };
+    let mut findings: Vec<Finding> = catalogue
+        .available
+        .iter()
+        .map(|plugin| {
+            let value = format!("{} {}, build {}", plugin.card.slot, plugin.card.version, plugin.build);
+            Finding::ok(AREA, plugin.card.id.as_str(), value)
+        })
+        .collect();
+    findings.extend(catalogue.refused.iter().map(|refusal| {
+        let remedy = "do what it says, or take the file away; the build before it stays in force";
+        Finding::notice(AREA, &refusal.path.display().to_string(), &refusal.reason, remedy)
+    }));
+    match host::assemble(settings, &catalogue) {
+        Ok(pipeline) => findings.push(Finding::ok(AREA, "pipeline", pipeline.id.to_string())),
+        Err(error) => {
+            let remedy = "build or install that plug-in, or take it out of [pipeline]";
+            findings.push(Finding::problem(AREA, "pipeline", error.to_string(), remedy));
+        }
+    }
     findings
 }
 

@@ -5,6 +5,7 @@ mod config;
 mod doctor;
 mod events;
 mod init;
+mod plugin;
 mod status;
 mod stop;
 mod watch;
@@ -28,6 +29,7 @@ enum Command {
     Stop(stop::Stop),
     Events(events::Events),
     Watch(watch::Watch),
+    Plugin(plugin::Plugin),
     Doctor(doctor::Doctor),
     Config(config::Config),
     Completions(completions::Completions),
@@ -41,6 +43,7 @@ impl CommandLine {
             Command::Stop(command) => command.run(),
             Command::Events(command) => command.run(),
             Command::Watch(command) => command.run(),
+            Command::Plugin(command) => command.run(environment),
             Command::Doctor(command) => command.run(environment),
             Command::Config(command) => command.run(),
             Command::Completions(command) => command.run(&mut Self::command()),

@@ -1,0 +1,124 @@
+//! `ferrule plugin list`: which plug-ins there are, which are used, from where, and why others are not.
+
+use clap::{Args, Subcommand};
+use ferrule_core::{
+    host::{Available, Catalogue, assemble, card::ParameterKind},
+    settings::Slots,
+    worker::messages::ParameterValue,
+};
+use serde_json::json;
+
+use crate::{
+    environment::Environment,
+    failure::Failure,
+    output::Output,
+    place::Place,
+    program::{self, PluginPath},
+};
+
+/// Show plug-ins
+#[derive(Debug, Args)]
+pub struct Plugin {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    List(List),
+}
+
+/// List every plug-in that was found: its slot, build, parameters, and what was refused
+#[derive(Debug, Args)]
+struct List {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    path: PluginPath,
+    /// With every parameter: its range, its default, what it does
+    #[arg(long)]
+    parameters: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Plugin {
+    pub fn run(self, environment: &Environment) -> Result<(), Failure> {
+        match self.what {
+            What::List(list) => list.run(environment),
+        }
+    }
+}
+
+impl List {
+    fn run(self, environment: &Environment) -> Result<(), Failure> {
+        let (workspace, configuration) = self.place.configured()?;
+        let search = self.path.search(Some(&workspace), environment)?;
+        let catalogue = program::catalogue(&workspace, &configuration.settings, &search)?;
+        let slots = &configuration.settings.pipeline;
+        let mut output = Output::new();
+        if self.json {
+            for plugin in &catalogue.available {
+                output.object(&json!({"plugin": plugin, "used": is_used(slots, plugin)}))?;
+            }
+            for refusal in &catalogue.refused {
+                output.object(&json!({"refused": refusal}))?;
+            }
+        } else {
+            for line in lines(&catalogue, slots, self.parameters) {
+                output.line(&line)?;
+            }
+            if let Err(error) = assemble(&configuration.settings, &catalogue) {
+                output.line(&format!("PROBLEM {error}"))?;
+            }
+        }
+        output.flush()
+    }
+}
+
+fn is_used(slots: &Slots, plugin: &Available) -> bool {
+    [&slots.segment, &slots.detect, &slots.measure, &slots.grade].iter().any(|slot| slot.contains(&plugin.card.id))
+}
+
+fn lines(catalogue: &Catalogue, slots: &Slots, parameters: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    for plugin in &catalogue.available {
+        let card = &plugin.card;
+        let used = if is_used(slots, plugin) { "" } else { " (not in the pipeline)" };
+        lines.push(format!("{}  {}{used}", card.name(), card.slot));
+        lines.push(format!("    {}", card.summary));
+        lines.push(format!("    build {}, from {} ({})", plugin.build, plugin.found.display(), plugin.origin));
+        lines.extend(plugin.shadows.iter().map(|path| format!("    instead of {}", path.display())));
+        if parameters {
+            for parameter in &card.parameters {
+                let unit = if parameter.unit.is_empty() { String::new() } else { format!(" {}", parameter.unit) };
+                lines.push(format!("    {} = {}{unit}", parameter.name, value(&parameter.default)));
+                lines.push(format!("        {}; {}", kind(&parameter.kind), parameter.help));
+            }
+        }
+    }
+    for refusal in &catalogue.refused {
+        lines.push(format!("REFUSED {}: {}", refusal.path.display(), refusal.reason));
+    }
+    lines
+}
+
+fn value(value: &ParameterValue) -> String {
+    match value {
+        ParameterValue::Bool(flag) => flag.to_string(),
+        ParameterValue::Integer(number) => number.to_string(),
+        ParameterValue::Real(number) => number.to_string(),
+        ParameterValue::Text(text) => format!("{text:?}"),
+    }
+}
+
+fn kind(kind: &ParameterKind) -> String {
+    match kind {
+        ParameterKind::Bool => "true or false".into(),
+        ParameterKind::Integer { low, high } => format!("a whole number from {low} to {high}"),
+        ParameterKind::Real { low, high } => format!("a number from {low} to {high}"),
+        ParameterKind::Choice { options } => format!("one of {}", options.join(", ")),
+        ParameterKind::Text => "a text".into(),
+    }
+}
