@@ -37,14 +37,18 @@ impl CellPicture {
     /// Half blocks from pixels, two rows of them for a row of cells.
     pub fn halfblocks(pixels: &RgbImage, colours: Colours) -> Self {
         let size = Size::new(pixels.width() as u16, (pixels.height() / 2) as u16);
+        // An empty cell keeps the ink of the cell before it: a change of colour is bytes on the line.
+        let mut ink = None;
         let cells = (0..u32::from(size.height))
             .flat_map(|row| (0..u32::from(size.width)).map(move |column| (column, row)))
             .map(|(column, row)| {
                 let pixel = |y| shade(pixels.get_pixel(column, y).0, (column, y), colours);
                 let (upper, lower) = (pixel(2 * row), pixel(2 * row + 1));
                 let sign = if upper == lower { ' ' } else { '▀' };
-                let front = if upper == lower { None } else { Some(upper) };
-                PictureCell { sign, front, back: Some(lower), bold: false }
+                if upper != lower {
+                    ink = Some(upper);
+                }
+                PictureCell { sign, front: ink, back: Some(lower), bold: false }
             })
             .collect();
         Self { size, cells }

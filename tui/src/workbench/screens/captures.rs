@@ -11,7 +11,7 @@ use ratatui::{
 };
 use tui_input::{Input, InputRequest};
 
-use super::{Look, middle, pane, window::Window};
+use super::{Look, chosen, middle, pane, window::Window};
 use crate::workbench::{
     figures,
     keys::{self, Action, Binding, Bindings, Key, hidden, shown},
@@ -183,7 +183,7 @@ impl Captures {
         let (cursor, rows) = self.window.visible(Self::rows_shown(body));
         for (index, row) in rows.iter().enumerate() {
             let line = columns.row(row, look);
-            lines.push(if index == cursor { line.patch_style(theme.selected()) } else { line });
+            lines.push(if index == cursor { chosen(line, theme) } else { line });
         }
         frame.render_widget(Paragraph::new(lines), inner);
         if rows.is_empty() {

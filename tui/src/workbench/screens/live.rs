@@ -154,7 +154,7 @@ impl Live {
     fn draw_capture(&self, frame: &mut Frame, parts: &layout::LiveParts, look: &Look, wanted: Option<PictureKey>) {
         let theme = look.theme;
         let name = self.detail.as_ref().map_or(text::LIVE_PICTURE, |detail| detail.row.name.as_str());
-        let aside = if self.chosen.is_some() { "chosen (Home: newest)" } else { "" };
+        let aside = if self.chosen.is_some() { "Home: newest" } else { "" };
         pane(frame, parts.picture, look, name, aside, theme.warn());
         let time = self.detail.as_ref().map_or_else(String::new, |detail| figures::time(&detail.row, look.zone));
         pane(frame, parts.facts, look, text::LIVE_FACTS, &time, theme.dim());
@@ -206,10 +206,10 @@ fn recent_line(row: &Row, selected: bool, width: usize, look: &Look) -> Line<'st
         (theme.state(row.state), theme.signs.fail, row.state.as_str().to_owned())
     };
     let mark = if selected { theme.signs.cursor } else { " " };
-    let rest = width.saturating_sub(8 + 3 + 11);
+    let rest = width.saturating_sub(8 + 3 + 10);
     let mut line = Line::from(vec![
         Span::raw(format!("{mark}{} ", figures::time(row, look.zone))),
-        Span::styled(format!("{sign} {}", fit(&word, 9, theme.signs.ellipsis)), style),
+        Span::styled(format!("{sign} {}", fit(&word, 8, theme.signs.ellipsis)), style),
         Span::raw(plain::fit(&row.name, rest, theme.signs.ellipsis)),
     ]);
     if selected {

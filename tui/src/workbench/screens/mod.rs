@@ -105,6 +105,14 @@ pub fn picture(frame: &mut Frame, pane: Rect, look: &Look, wanted: Option<Pictur
     middle(frame, area, message, look.theme.dim());
 }
 
+/// The line under the cursor: of one look, since reversed colours would make a patchwork of it.
+fn chosen<'a>(mut line: Line<'a>, theme: &Theme) -> Line<'a> {
+    for span in &mut line.spans {
+        span.style = theme.selected();
+    }
+    line
+}
+
 /// A short text in the middle of an area.
 pub fn middle(frame: &mut Frame, area: Rect, message: &str, style: Style) {
     let lines = super::figures::wrap(message, usize::from(area.width).saturating_sub(2));

@@ -11,7 +11,7 @@ use ratatui::{
     widgets::Paragraph,
 };
 
-use super::{Look, middle, pane};
+use super::{Look, chosen, middle, pane};
 use crate::workbench::{
     figures,
     keys::{self, Action, Binding, Bindings, Key, hidden, shown},
@@ -92,7 +92,7 @@ impl Plugins {
                 Span::raw(format!("{ms:<TIME$} ")),
                 Span::styled(fit(plugin.build.as_str(), BUILD, ellipsis), theme.dim()),
             ]);
-            lines.push(if index == selected { line.patch_style(theme.selected()) } else { line });
+            lines.push(if index == selected { chosen(line, theme) } else { line });
         }
         if let Some(plugin) = self.selected(status) {
             lines.push(Line::raw(""));
