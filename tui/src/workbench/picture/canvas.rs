@@ -16,6 +16,9 @@ pub struct Crop {
 impl Crop {
     /// A capture's middle part around its cladding, `None` when that is all of it or there is no fibre.
     pub fn around(cladding: &Outline, width: u32, height: u32) -> Option<Self> {
+        if ![cladding.cx, cladding.cy, cladding.ax, cladding.by].iter().all(|value| value.is_finite()) {
+            return None;
+        }
         // Zone D of IEC 61300-3-35 ends at 250 µm: twice the radius of a 125 µm cladding.
         let (reach_x, reach_y) = (cladding.ax * 2.1, cladding.by * 2.1);
         let side = |centre: f64, reach: f64, end: u32| {

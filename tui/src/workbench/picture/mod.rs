@@ -21,6 +21,8 @@ use ratatui::{
 };
 use ratatui_image::protocol::Protocol;
 
+#[cfg(test)]
+pub use self::make::render;
 pub use self::{cells::CellPicture, make::Studio};
 use super::{rows::Detail, theme::Colours};
 

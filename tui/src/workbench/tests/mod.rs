@@ -1,5 +1,7 @@
 //! The whole workbench without a terminal: keys and events in, screens out.
 
 mod behaviour;
+mod pictures;
+mod reader;
 mod sample;
 mod screens;

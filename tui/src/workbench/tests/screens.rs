@@ -103,12 +103,3 @@ fn a_terminal_that_is_too_small_says_what_it_needs() {
     bench.headless.feed(crate::workbench::event::Event::Input(resize));
     insta::assert_snapshot!("too_small", bench.text());
 }
-
-#[test]
-fn tmp_svg() {
-    for (name, keys, size) in [("live", "jj", SMALL), ("live160", "jj", LARGE), ("caps", "2jj", SMALL), ("detail160", "2jj<Enter>z", LARGE), ("quit","jjq",SMALL), ("plug","3jj",SMALL)] {
-        let mut bench = Bench::running(size, Colours::True);
-        bench.press(keys);
-        std::fs::write(format!("/tmp/svg-{name}.svg"), crate::workbench::picture::svg::svg(&bench.buffer())).unwrap();
-    }
-}
