@@ -10,6 +10,7 @@ pub mod engine;
 pub mod host;
 pub mod ids;
 pub mod ingest;
+pub mod inspect;
 pub mod names;
 pub mod pipeline;
 pub mod pool;

@@ -18,6 +18,8 @@ pub struct Environment {
     pub runtime_dir: Option<PathBuf>,
     /// `LIBTORCH`: an unpacked libtorch.
     pub libtorch: Option<PathBuf>,
+    /// `XDG_CACHE_HOME`, else `HOME/.cache`: what can be made again.
+    pub cache_dir: Option<PathBuf>,
     /// `USER` or `LOGNAME`.
     pub user: Option<String>,
 }
@@ -34,6 +36,10 @@ impl Environment {
             plugin_path: raw("FERRULE_PLUGIN_PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default(),
             runtime_dir: raw("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute()),
             libtorch: raw("LIBTORCH").map(PathBuf::from),
+            cache_dir: raw("XDG_CACHE_HOME")
+                .map(PathBuf::from)
+                .or_else(|| raw("HOME").map(|home| PathBuf::from(home).join(".cache")))
+                .filter(|path| path.is_absolute()),
             user: text("USER").or_else(|| text("LOGNAME")),
         }
     }

@@ -15,7 +15,7 @@ use crate::{environment, failure::Failure};
 pub struct Place {
     /// The workspace's folder [default: the nearest parent with ferrule.toml]
     #[arg(value_name = "WORKSPACE")]
-    workspace: Option<PathBuf>,
+    pub workspace: Option<PathBuf>,
 }
 
 impl Place {

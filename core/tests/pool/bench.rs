@@ -152,13 +152,19 @@ impl Bench {
     }
 
     pub fn deaths(&self) -> Vec<&WorkerDeath> {
-        let death = |fact| if let &Report::Died(ref death) = fact { Some(&**death) } else { None };
-        self.facts.iter().filter_map(death).collect()
+        let deaths = self.facts.iter().filter_map(|fact| match fact {
+            Report::Died(death) => Some(&**death),
+            _ => None,
+        });
+        deaths.collect()
     }
 
     pub fn quarantined(&self) -> Vec<&PluginId> {
-        let plugin = |fact| if let &Report::Quarantined { ref plugin, .. } = fact { Some(plugin) } else { None };
-        self.facts.iter().filter_map(plugin).collect()
+        let plugins = self.facts.iter().filter_map(|fact| match fact {
+            Report::Quarantined { plugin, .. } => Some(plugin),
+            _ => None,
+        });
+        plugins.collect()
     }
 
     pub fn is_replaced(&self, wanted: u64) -> bool {

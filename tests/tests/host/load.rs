@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path};
 
 use ferrule_core::{
     host::{Catalogue, LibraryStore, Origin, Policy, SearchPaths, probe},
+    ids::BuildHash,
     settings::Trust,
     worker::messages::ToWorker,
 };
@@ -97,12 +98,13 @@ fn with_pinned_trust_only_listed_builds_are_accepted() {
     let plugins = bench.path("plugins");
     install(&built("ferrule_misbehaving"), &plugins, "a.so");
     let (paths, store) = (SearchPaths::only(vec![plugins]), LibraryStore::at(bench.path("store")));
-    let pinned =
-        |pins: &[String]| Catalogue::build(&paths, &store, &program(), Policy { trust: Trust::Pinned, pinned: pins });
+    let pinned = |pins: &[BuildHash]| {
+        Catalogue::build(&paths, &store, &program(), Policy { trust: Trust::Pinned, pinned: pins })
+    };
     let refusal = &pinned(&[]).refused[0].reason.clone();
     let build = store.put_file(&built("ferrule_misbehaving")).unwrap();
     assert!(refusal.contains(&format!("\"{build}\"")), "{refusal}");
-    assert_eq!(pinned(&[build.to_string()]).available.len(), 4);
+    assert_eq!(pinned(&[build]).available.len(), 4);
 }
 
 #[test]

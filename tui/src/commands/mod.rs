@@ -5,6 +5,7 @@ mod config;
 mod doctor;
 mod events;
 mod init;
+mod inspect;
 mod plugin;
 mod status;
 mod stop;
@@ -25,6 +26,7 @@ pub struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    Inspect(inspect::Inspect),
     Status(status::Status),
     Stop(stop::Stop),
     Events(events::Events),
@@ -39,6 +41,7 @@ impl CommandLine {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         match self.command {
             Command::Init(command) => command.run(),
+            Command::Inspect(command) => command.run(environment),
             Command::Status(command) => command.run(),
             Command::Stop(command) => command.run(),
             Command::Events(command) => command.run(),
