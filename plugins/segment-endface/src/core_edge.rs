@@ -30,13 +30,21 @@ pub struct CoreRules {
     pub least_contrast: f64,
     /// Expected radius relative to the cladding's, where the fibre's type is known.
     pub expected: Option<f64>,
+    /// Where the glass ends, relative to the cladding's radius: 1, or less where glue shows.
+    pub glass: f64,
 }
 
 const RAYS: usize = 360;
 const SECTORS: usize = 24;
 /// Radii searched, relative to the cladding's. 9 um in 125 um is 0.072.
 const SMALLEST: f64 = 0.035;
-const LARGEST: f64 = 0.91;
+const LARGEST: f64 = 0.93;
+/// The rim bends the profile this far inward: a share of the radius, within these limits in pixels.
+const RIM: (f64, f64, f64) = (0.035, 2.0, 5.0);
+/// Gray levels a step needs where there is little room for the cladding's level outside of it.
+const CRAMPED_STEP: f64 = 6.0;
+/// From this radius on a strong step may be the glass's own edge beside wide glue: a fainter one inside is the core then.
+const NEAR_RIM: f64 = 0.8;
 /// A core's edge rises by its step within this share of the cladding's radius (3.3 px at 145), or its strength counts as
 /// what it rises by there: the bend of a cladding toward its rim is no edge.
 const SHARP: f64 = 0.0225;
@@ -50,6 +58,8 @@ const EDGE_PX: f64 = 2.0;
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
     column: usize,
+    /// Radius relative to the cladding's.
+    scale: f64,
     /// Gray levels from inside to outside.
     step: f64,
     /// Standard error of the step over the sectors.
@@ -87,9 +97,15 @@ impl CoreFinder {
         self.patch.resample(picture, cladding, grid);
         self.average(grid.steps);
         self.list_candidates(&grid, radius, rules);
-        let (chosen, rival) = self.choose(rules)?;
-        let core = self.refine(cladding, &grid, &chosen)?;
-        Some(Core { confidence: core.confidence * (1.0 - 0.5 * rival), ..core })
+        // A step whose edge no outline fits (a bend of a dome, a mode's ring) makes way for the next one.
+        for _ in 0..3 {
+            let (chosen, rival) = self.choose(rules)?;
+            if let Some(core) = self.refine(cladding, &grid, &chosen) {
+                return Some(Core { confidence: core.confidence * (1.0 - 0.5 * rival), ..core });
+            }
+            self.candidates.retain(|c| c.column != chosen.column);
+        }
+        None
     }
 
     /// Sector means, their prefix sums, and the median profile over the sectors with its slope.
@@ -148,13 +164,16 @@ impl CoreFinder {
             // Plateaus: wide against a thin ring, but not beyond the centre or the cladding's own edge.
             let wide = px((0.09 * radius).max(4.0)) as usize;
             let inner = wide.min(j.saturating_sub(edge)).max(1);
-            let room = (px(0.965 * radius) as usize).saturating_sub(j + edge);
-            let outer = wide.min(room).max(1);
-            if 5 * outer < 3 * wide {
-                // What lies outside is the bend toward the rim, not the cladding's level.
+            let rim = (RIM.0 * radius).clamp(RIM.1, RIM.2);
+            let room = (px(rules.glass * radius - rim).max(0.0) as usize).saturating_sub(j + edge);
+            // Two and a half pixels between two edges still show a level, if a dim one.
+            let outer = wide.min(room).max(px(2.5) as usize);
+            let Some(mut candidate) = self.step_at(j, edge, inner, outer, grid.steps) else { continue };
+            if 5 * outer < 3 * wide && candidate.step.abs() < CRAMPED_STEP {
+                // What lies outside may be the bend toward the rim rather than the cladding's level.
                 continue;
             }
-            let Some(mut candidate) = self.step_at(j, edge, inner, outer, grid.steps) else { continue };
+            candidate.scale = s;
             candidate.strength = candidate.step.abs().min(px(SHARP * radius) * g) * candidate.agreement;
             let (inside, outside) = (j - edge - inner..j - edge, j + edge + 1..j + edge + 1 + outer);
             if !self.is_line(&candidate, inside, outside, px((0.12 * radius).max(6.0)) as usize) {
@@ -190,23 +209,25 @@ impl CoreFinder {
         let error = (values[SECTORS * 3 / 4] - values[SECTORS / 4]) / 1.349 / (SECTORS as f64).sqrt();
         let agreeing = values.iter().filter(|&&v| v * step > 0.0 && v.abs() > 0.25 * step.abs()).count();
         let agreement = agreeing as f64 / SECTORS as f64;
-        Some(Candidate { column: j, step, error, agreement, strength: 0.0 })
+        Some(Candidate { column: j, scale: 0.0, step, error, agreement, strength: 0.0 })
     }
 
     /// True for the flank of a thin ring: it overshoots by far more than the levels on both sides differ, or its
     /// counterpart of similar steepness lies near.
     fn is_line(&self, candidate: &Candidate, inner: Range<usize>, outer: Range<usize>, reach: usize) -> bool {
         let (j, sign) = (candidate.column, candidate.step.signum());
+        let outer_end = outer.end;
         let mean = |range: Range<usize>| {
             let n = range.len().max(1) as f64;
             self.profile[range].iter().map(|v| v * sign).sum::<f64>() / n
         };
         // Means leave out the edge itself, extremes begin at it.
         let below = self.profile[inner.start..=j].iter().map(|v| v * sign).fold(f64::INFINITY, f64::min);
-        let above = self.profile[j..outer.end].iter().map(|v| v * sign).fold(f64::NEG_INFINITY, f64::max);
+        let above = self.profile[j..outer_end].iter().map(|v| v * sign).fold(f64::NEG_INFINITY, f64::max);
         let overshoot = (above - mean(outer)).max(mean(inner) - below);
         let here = self.slope[j];
-        let near = &self.slope[j.saturating_sub(reach)..(j + reach + 1).min(self.slope.len())];
+        // Not as far as the cladding's own edge.
+        let near = &self.slope[j.saturating_sub(reach)..(j + reach + 1).min(outer_end)];
         let counterpart = near.iter().any(|&other| other * here < 0.0 && other.abs() > 0.6 * here.abs());
         overshoot > LINE * candidate.step.abs() || counterpart
     }
@@ -215,11 +236,18 @@ impl CoreFinder {
     fn choose(&self, rules: &CoreRules) -> Option<(Candidate, f64)> {
         let credible =
             |c: &&Candidate| c.strength >= rules.least_contrast && c.step.abs() > 4.0 * c.error && c.agreement >= 0.7;
-        let best = self.candidates.iter().filter(credible).max_by(|a, b| a.strength.total_cmp(&b.strength))?;
+        let strongest = |a: &&Candidate, b: &&Candidate| a.strength.total_cmp(&b.strength);
+        let mut best = self.candidates.iter().filter(credible).max_by(strongest)?;
+        if best.scale > NEAR_RIM {
+            let inner = |c: &&Candidate| {
+                c.scale < 0.9 * best.scale && c.strength > (0.2 * best.strength).max(4.0) && c.agreement > 0.95
+            };
+            best = self.candidates.iter().filter(inner).max_by(strongest).unwrap_or(best);
+        }
         // The same edge may have several peaks; a rival lies elsewhere.
-        let elsewhere = |c: &&Candidate| c.column.abs_diff(best.column) * 10 > best.column;
+        let elsewhere = |c: &&Candidate| (c.scale / best.scale - 1.0).abs() > 0.1;
         let rival = self.candidates.iter().filter(elsewhere).map(|c| c.strength).fold(0.0, f64::max);
-        Some((*best, rival / best.strength))
+        Some((*best, (rival / best.strength).min(1.0)))
     }
 
     /// The outline through the edge of each ray, rays averaged the more the fainter the edge is.

@@ -97,9 +97,11 @@ impl Search {
         let sign = best.ring.step.signum();
         let coarse = to_full(&best.outline);
         let mut cladding = self.claddings.refine(window, &coarse, sign as f32).ok_or(NoFibre::Faint)?;
+        let glass = self.claddings.glass(window, &cladding.outline, sign as f32);
         let rules = CoreRules {
             least_contrast: settings.min_core_contrast,
             expected: (settings.core_um > 0.0).then_some(settings.core_um / settings.cladding_um),
+            glass: glass.map_or(1.0, |glass| glass.mean_radius() / cladding.outline.mean_radius()),
         };
         let mut core = self.cores.find(window, &cladding.outline, &rules);
         if let Some(lit) = core.filter(|core| cladding.held && core.confidence > 0.6) {
@@ -115,7 +117,6 @@ impl Search {
         if !has_ferrule(window, &cladding.outline) {
             return Err(NoFibre::NoFerrule);
         }
-        let glass = self.claddings.glass(window, &cladding.outline, sign as f32);
         let shifted = |e: Ellipse| Ellipse { cx: e.cx + frame.x0 as f64, cy: e.cy + frame.y0 as f64, ..e };
         Ok(EndFace {
             frame,

@@ -65,6 +65,13 @@ fn a_single_mode_core_is_small() {
 }
 
 #[test]
+fn a_core_that_nearly_fills_the_cladding() {
+    let face = Face::default();
+    let core = Ellipse { ax: 0.84 * face.cladding.ax, by: 0.84 * face.cladding.by, ..face.cladding };
+    expect(&Face { core: Some(core), ..face });
+}
+
+#[test]
 fn pixels_that_are_not_square_make_an_ellipse() {
     let cladding = Ellipse { cx: 350.3, cy: 280.6, ax: 98.7, by: 107.5, angle_deg: 2.0 };
     let core = Ellipse { cx: 349.5, cy: 281.0, ax: 65.0, by: 70.8, angle_deg: 2.0 };
