@@ -1,7 +1,7 @@
 //! From settings and catalogue to a pipeline: every slot's plug-ins found, every parameter checked against its
 //! description, and the whole named by a hash of all that decides results.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use ferrule_abi as abi;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     ids::{PipelineId, PluginId},
-    settings::Settings,
+    settings::{Settings, Severities, Slots},
     worker::messages::{ParameterValue, Pipeline, Stage},
 };
 
@@ -33,14 +33,24 @@ pub enum AssemblyError {
 /// # Errors
 /// The first thing that does not fit, with plug-in, parameter and range.
 pub fn assemble(settings: &Settings, catalogue: &Catalogue) -> Result<Pipeline, AssemblyError> {
-    let slots = &settings.pipeline;
+    from_parts(&settings.pipeline, &settings.parameters, settings.label, catalogue)
+}
+
+type Parameters = BTreeMap<PluginId, BTreeMap<String, ParameterValue>>;
+
+fn from_parts(
+    slots: &Slots,
+    given: &Parameters,
+    label: Severities,
+    catalogue: &Catalogue,
+) -> Result<Pipeline, AssemblyError> {
     let slot = |slot: Slot, ids: &[PluginId]| -> Result<Vec<Stage>, AssemblyError> {
         let mut stages: Vec<Stage> = Vec::with_capacity(ids.len());
         for id in ids {
             if stages.iter().any(|stage| &stage.plugin == id) {
                 return Err(AssemblyError::Twice { slot, plugin: id.clone() });
             }
-            stages.push(stage(slot, id, settings, catalogue)?);
+            stages.push(stage(slot, id, given.get(id), catalogue)?);
         }
         Ok(stages)
     };
@@ -51,13 +61,18 @@ pub fn assemble(settings: &Settings, catalogue: &Catalogue) -> Result<Pipeline, 
         measure: slot(Slot::Measure, &slots.measure)?,
         grade: slot(Slot::Grade, &slots.grade)?,
         min_confidence: slots.min_confidence,
-        label: settings.label,
+        label,
     };
     pipeline.id = PipelineId::of(&canonical(&pipeline));
     Ok(pipeline)
 }
 
-fn stage(slot: Slot, id: &PluginId, settings: &Settings, catalogue: &Catalogue) -> Result<Stage, AssemblyError> {
+fn stage(
+    slot: Slot,
+    id: &PluginId,
+    given: Option<&BTreeMap<String, ParameterValue>>,
+    catalogue: &Catalogue,
+) -> Result<Stage, AssemblyError> {
     let Some(Available { card, build, library, .. }) = catalogue.get(id) else {
         return Err(AssemblyError::Unknown { slot, plugin: id.clone(), hint: hint(slot, catalogue) });
     };
@@ -66,7 +81,7 @@ fn stage(slot: Slot, id: &PluginId, settings: &Settings, catalogue: &Catalogue) 
     }
     let fault = |fault: String| AssemblyError::Parameter { plugin: id.clone(), fault };
     let mut parameters = Vec::new();
-    for (name, value) in settings.parameters.get(id).into_iter().flatten() {
+    for (name, value) in given.into_iter().flatten() {
         let Some(known) = card.parameters.iter().find(|parameter| &parameter.name == name) else {
             let names: Vec<&str> = card.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
             let has = if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };
@@ -120,4 +135,106 @@ fn canonical(pipeline: &Pipeline) -> String {
     let _ = writeln!(text, "min_confidence {:?}", pipeline.min_confidence);
     let _ = writeln!(text, "label {:?} {}", pipeline.label.min_confidence, pipeline.label.min_severity);
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        host::{
+            card::{DescriptorCard, ParameterCard, ParameterKind, Profile},
+            search::Origin,
+        },
+        ids::BuildHash,
+        report::Severity,
+    };
+
+    fn id(text: &str) -> PluginId {
+        text.parse().unwrap()
+    }
+
+    fn available(text: &str, slot: Slot, code: &str) -> Available {
+        let sigma = ParameterCard {
+            name: "sigma".into(),
+            kind: ParameterKind::Real { low: 1.0, high: 9.0 },
+            default: ParameterValue::Real(3.0),
+            unit: "sigma".into(),
+            help: String::new(),
+        };
+        let build = BuildHash::of(code.as_bytes());
+        Available {
+            card: DescriptorCard {
+                id: id(text),
+                version: "1.0.0".into(),
+                slot,
+                summary: String::new(),
+                profile: Profile::Narrow,
+                accepts: Vec::new(),
+                parameters: vec![sigma],
+            },
+            library: format!("/store/{build}.so").into(),
+            build,
+            found: "/plugins/lib.so".into(),
+            origin: Origin::Workspace,
+            shadows: Vec::new(),
+        }
+    }
+
+    fn catalogue() -> Catalogue {
+        let available = vec![
+            available("rings", Slot::Segment, "r"),
+            available("pits", Slot::Detect, "p"),
+            available("lines", Slot::Detect, "l"),
+        ];
+        Catalogue { available, refused: Vec::new() }
+    }
+
+    const LABEL: Severities = Severities { min_confidence: 0.5, min_severity: Severity::Low };
+
+    fn made(detect: &[&str], sigma: Option<ParameterValue>, catalogue: &Catalogue) -> Result<Pipeline, AssemblyError> {
+        let slots = Slots {
+            segment: vec![id("rings")],
+            detect: detect.iter().map(|text| id(text)).collect(),
+            measure: Vec::new(),
+            grade: Vec::new(),
+            min_confidence: 0.5,
+        };
+        let given = sigma.map(|value| (id("pits"), [("sigma".to_owned(), value)].into()));
+        from_parts(&slots, &given.into_iter().collect(), LABEL, catalogue)
+    }
+
+    #[test]
+    fn the_identity_changes_with_builds_order_and_parameters_and_with_nothing_else() {
+        let plain = made(&["pits", "lines"], None, &catalogue()).unwrap();
+        let default = made(&["pits", "lines"], Some(ParameterValue::Integer(3)), &catalogue()).unwrap();
+        assert_eq!(plain, default, "a default that is spelled out is no change");
+        let mut moved = catalogue();
+        moved.available.iter_mut().for_each(|available| available.found = "/elsewhere".into());
+        assert_eq!(made(&["pits", "lines"], None, &moved).unwrap().id, plain.id);
+
+        let stricter = made(&["pits", "lines"], Some(ParameterValue::Real(4.0)), &catalogue()).unwrap();
+        let reordered = made(&["lines", "pits"], None, &catalogue()).unwrap();
+        let mut rebuilt = catalogue();
+        rebuilt.available[1] = available("pits", Slot::Detect, "new code");
+        let rebuilt = made(&["pits", "lines"], None, &rebuilt).unwrap();
+        let ids: std::collections::BTreeSet<_> =
+            [&plain, &stricter, &reordered, &rebuilt].iter().map(|pipeline| pipeline.id.clone()).collect();
+        assert_eq!(ids.len(), 4);
+        assert_eq!(stricter.detect[0].parameters, [("sigma".to_owned(), ParameterValue::Real(4.0))]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_with_what_would() {
+        let refused = |detect: &[&str], sigma| made(detect, sigma, &catalogue()).unwrap_err().to_string();
+        assert_eq!(
+            refused(&["pitts"], None),
+            "pipeline.detect names `pitts`, which was not found; for detect there are pits, lines"
+        );
+        assert!(refused(&["rings"], None).contains("which is for the slot segment"));
+        assert!(refused(&["pits", "pits"], None).contains("twice"));
+        let range = refused(&["pits"], Some(ParameterValue::Real(0.5)));
+        assert_eq!(range, "plugin.pits: parameter `sigma` is 0.5, expected a number from 1 to 9");
+        let none = made(&["pits"], None, &Catalogue::default()).unwrap_err().to_string();
+        assert!(none.contains("ferrule plugin list"), "{none}");
+    }
 }

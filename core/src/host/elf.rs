@@ -35,7 +35,15 @@ const MACHINE: u16 = 243;
 /// # Errors
 /// See [`ElfError`].
 pub fn check(bytes: &[u8]) -> Result<(), ElfError> {
-    let present = bytes.len() as u64;
+    check_head(bytes, bytes.len() as u64)
+}
+
+/// Checks a file of `present` bytes by its first ones, as far as those tell: the headers and, in every library that a
+/// linker writes, the table of segments right behind them.
+///
+/// # Errors
+/// See [`ElfError`].
+pub fn check_head(bytes: &[u8], present: u64) -> Result<(), ElfError> {
     if !bytes.starts_with(b"\x7fELF") {
         return Err(ElfError::NotElf);
     }

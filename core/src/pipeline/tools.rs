@@ -1,12 +1,13 @@
 //! A pipeline ready to work: libraries loaded, instances made. Held by a worker for its whole life.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fs::File, io::Read};
 
 use ferrule_abi as abi;
 
 use crate::{
     host::{
         card::{DescriptorCard, Pixels},
+        elf,
         loader::{Instance, Library, LoadError},
     },
     ids::{BuildHash, PluginId},
@@ -96,18 +97,21 @@ impl Libraries {
     }
 }
 
-/// Opens a stage's library, after a look at whether it still is what its name says: a mapped file that is short of its
-/// end brings the process down without a word.
+/// Opens a stage's library, after a look at whether its copy is all there: a mapped file that is short of its end brings
+/// the process down without a word. Its content was compared with its name by whoever put it into the pipeline.
 fn open(stage: &Stage) -> Result<Library, Refused> {
     let refuse = |reason: String, dump| Refused { plugin: stage.plugin.clone(), reason, dump };
     let path = stage.library.display();
-    let bytes = std::fs::read(&stage.library)
-        .map_err(|error| refuse(format!("its copy {path} cannot be read: {error}"), None))?;
-    if BuildHash::of(&bytes) != stage.build {
-        let reason = format!("its copy {path} is damaged; delete it, and it is made again");
-        return Err(refuse(reason, None));
-    }
-    drop(bytes);
+    let head = || -> std::io::Result<(Vec<u8>, u64)> {
+        let file = File::open(&stage.library)?;
+        let size = file.metadata()?.len();
+        let mut head = Vec::new();
+        file.take(4096).read_to_end(&mut head)?;
+        Ok((head, size))
+    };
+    let (head, size) = head().map_err(|error| refuse(format!("its copy {path} cannot be read: {error}"), None))?;
+    elf::check_head(&head, size)
+        .map_err(|_| refuse(format!("its copy {path} is not all there; delete it, and it is made again"), None))?;
     Library::load(&stage.library).map_err(|error| {
         let reason = format!("its library {error}");
         let dump = if let LoadError::Layout { dump, .. } = error { Some(dump) } else { None };
