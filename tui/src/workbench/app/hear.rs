@@ -134,7 +134,10 @@ impl App {
             RowsAnswer::Failed(message) => {
                 self.rows_failed = true;
                 self.note("error", message.clone());
-                self.say(true, message);
+                // Without an engine there may be no database yet, and why there is no engine says more.
+                if self.notice.is_none() {
+                    self.say(true, message);
+                }
             }
         }
         Effects::redraw()

@@ -187,9 +187,8 @@ impl App {
         {
             commands.push(Command::Rows(RowsRequest::Detail { asker: DetailFor::Live, capture, urgent }));
         }
-        if self.screen == ScreenName::Captures || !self.captures.window.is_empty() {
-            commands.extend(self.captures.wanted().map(Command::Rows));
-        }
+        // Also before it is looked at: keys typed ahead find their rows.
+        commands.extend(self.captures.wanted().map(Command::Rows));
         if let Some(open) = &mut self.open
             && open.wanted()
         {

@@ -39,10 +39,6 @@ impl Window {
         Self { follow: true, ..Self::default() }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     pub fn is_loading(&self) -> bool {
         self.asked.is_some() && self.rows.is_empty()
     }
