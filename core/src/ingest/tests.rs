@@ -74,7 +74,7 @@ impl Bench {
                 self.take(Duration::from_millis(50));
             }
             fs::remove_file(canary).unwrap();
-            self.seen.clear();
+            self.seen.retain(|file| !is_canary(file));
         }
         self
     }

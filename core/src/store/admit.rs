@@ -278,9 +278,9 @@ fn inherit(connection: &Connection, former: &Former, heir: CaptureId) -> Result<
     let state = if former.state == CaptureState::Done { CaptureState::Done } else { CaptureState::Queued };
     connection
         .prepare_cached(
-            "UPDATE captures SET state = ?3, duplicate_of = NULL,
-                 (inspection_id, done_at) = (SELECT inspection_id, done_at FROM captures WHERE capture_id = ?1)
-             WHERE capture_id = ?2",
+            "UPDATE captures SET state = ?3, duplicate_of = NULL, inspection_id = f.inspection_id,
+                 done_at = iif(?3 = 'done', f.done_at, NULL)
+             FROM (SELECT inspection_id, done_at FROM captures WHERE capture_id = ?1) f WHERE captures.capture_id = ?2",
         )?
         .execute(params![former.capture.0, heir.0, state.as_str()])?;
     connection

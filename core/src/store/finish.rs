@@ -5,10 +5,10 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, Savepoint, params};
 
 use super::{
-    inspection,
     pipelines::now,
     publish::{Placement, PublishError, Publisher, folder_name},
     reader::{image_from, key_from, path_from, state_from},
+    save,
     write::{Finish, Finished, Receipt},
     writer::Fault,
 };
@@ -96,7 +96,7 @@ fn keep_history(connection: &Connection, finish: &Finish, asked: &Asked) -> Resu
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM inspections WHERE capture_id = ?1 AND attempt = ?2)")?
         .query_row([finish.capture.0, asked.attempts], |row| row.get(0))?;
     if !known && asked.attempts > 0 {
-        inspection::insert(connection, finish, asked.attempts, finish.result.as_ref(), &now())?;
+        save::insert(connection, finish, asked.attempts, finish.result.as_ref(), &now())?;
     }
     Ok(())
 }
@@ -173,7 +173,7 @@ fn done(
     filename: &str,
 ) -> Result<Finished, Fault> {
     let at = now();
-    let row = inspection::insert(connection, finish, asked.attempts, Ok(inspection), &at)?;
+    let row = save::insert(connection, finish, asked.attempts, Ok(inspection), &at)?;
     let has_defect = make_current(connection, finish, inspection, filename, row, &at)?;
     note_artefacts(connection, finish.image, &finish.artefacts)?;
     connection
@@ -200,7 +200,7 @@ fn done(
 /// A failed re-inspection leaves the former result in force.
 fn failed(connection: &Connection, finish: &Finish, asked: Asked, failure: Failure) -> Result<Finished, Fault> {
     let at = now();
-    inspection::insert(connection, finish, asked.attempts, Err(&failure), &at)?;
+    save::insert(connection, finish, asked.attempts, Err(&failure), &at)?;
     connection
         .prepare_cached(
             "UPDATE captures SET state = 'failed', done_at = ?2, failure_stage = ?3, failure_plugin = ?4,

@@ -8,13 +8,14 @@ mod admit;
 mod error;
 mod filesystem;
 mod finish;
-mod inspection;
+mod load;
 mod page;
 mod pipelines;
 mod publish;
 mod reader;
 mod recover;
 mod requeue;
+mod save;
 mod schema;
 mod write;
 mod writer;
@@ -65,7 +66,7 @@ pub struct Recovery {
     pub generation: u64,
 }
 
-/// The one writer of a dataset. Dropped without [`Store::close`] it ends after the writes it holds.
+/// The one writer of a dataset. Dropped it does what [`Store::close`] does, but nobody hears of what was not stored.
 #[derive(Debug)]
 pub struct Store {
     /// The writes' way in; and what tells the writer, by its end, that nobody waits for its next attempt.
@@ -130,10 +131,25 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unwritten`] if the disk would not take it.
     pub fn close(mut self) -> Result<(), StoreError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), StoreError> {
         self.input = None;
         match self.writer.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
             Some(Err(_)) | None => Err(StoreError::Ended),
+        }
+    }
+}
+
+impl Drop for Store {
+    /// The dataset is free for another writer afterwards.
+    fn drop(&mut self) {
+        if self.writer.is_some()
+            && let Err(error) = self.end()
+        {
+            tracing::error!(%error, "the store was dropped");
         }
     }
 }

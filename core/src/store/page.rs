@@ -34,14 +34,29 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn captures_page(&self, query: &CaptureQuery) -> Result<Vec<CaptureRow>, StoreError> {
-        let (sql, values) = compose(query);
-        let mut select = self.connection().prepare_cached(&sql)?;
-        let rows = select.query_map(params_from_iter(values), capture_row)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        // A page for each state, merged: one question for several would sort every row that they have.
+        let states: Vec<_> = match query.states.as_slice() {
+            [] => vec![None],
+            states => states.iter().copied().map(Some).collect(),
+        };
+        let mut page = Vec::new();
+        for state in &states {
+            let (sql, values) = compose(query, *state);
+            let mut select = self.connection().prepare_cached(&sql)?;
+            for row in select.query_map(params_from_iter(values), capture_row)? {
+                page.push(row?);
+            }
+        }
+        if states.len() > 1 {
+            page.sort_by_key(|row| if query.oldest_first { row.capture.0 } else { -row.capture.0 });
+            page.dedup_by_key(|row| row.capture);
+            page.truncate(query.limit);
+        }
+        Ok(page)
     }
 }
 
-fn compose(query: &CaptureQuery) -> (String, Vec<Box<dyn ToSql>>) {
+fn compose(query: &CaptureQuery, state: Option<CaptureState>) -> (String, Vec<Box<dyn ToSql>>) {
     let by_image = query.has_defect.is_some() || query.verdict.is_some();
     let (mut sql, key) = if by_image {
         (COLUMNS.split("FROM").next().unwrap_or_default().to_owned() + BY_IMAGE, "i.capture_id")
@@ -66,15 +81,14 @@ fn compose(query: &CaptureQuery) -> (String, Vec<Box<dyn ToSql>>) {
     if let Some(source) = &query.source {
         ask("s.name =", Box::new(source.clone()));
     }
+    if let Some(state) = state {
+        ask("c.state =", Box::new(state.as_str()));
+    }
     if let Some(text) = &query.text {
         ask("c.path LIKE", Box::new(pattern(text)));
         if let Some(term) = terms.last_mut() {
             term.push_str(" ESCAPE '\\'");
         }
-    }
-    if !query.states.is_empty() {
-        let states: Vec<_> = query.states.iter().map(|state| format!("'{state}'")).collect();
-        terms.push(format!("c.state IN ({})", states.join(", ")));
     }
     if !terms.is_empty() {
         let _ = write!(sql, " WHERE {}", terms.join(" AND "));
@@ -137,7 +151,7 @@ mod tests {
         let path = folder.path().join("index.sqlite");
         let mut connection = rusqlite::Connection::open(&path).unwrap();
         schema::migrate(&mut connection, &path).unwrap();
-        let (sql, values) = compose(query);
+        let (sql, values) = compose(query, query.states.first().copied());
         let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let rows = explain.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
         rows.collect::<Result<Vec<_>, _>>().unwrap().join("\n")

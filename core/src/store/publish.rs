@@ -106,6 +106,9 @@ impl Publisher {
         again: bool,
     ) -> Result<(), PublishError> {
         let staging = self.job_folder(staging)?;
+        if !fs::symlink_metadata(&staging).is_ok_and(|metadata| metadata.is_dir()) && !files.is_empty() && !again {
+            return Err(refused(format!("the job's folder {} is gone", staging.display())));
+        }
         for staged in files {
             let name = plain_name(&staged.name, image)?;
             let (from, to) = (staging.join(name), self.folder(staged.folder).join(name));
@@ -320,7 +323,7 @@ fn disk(path: &Path) -> impl FnOnce(io::Error) -> PublishError + '_ {
     move |error| PublishError::Disk(trouble(path, &error))
 }
 
-fn trouble(path: &Path, error: &io::Error) -> Fault {
+pub(super) fn trouble(path: &Path, error: &io::Error) -> Fault {
     let hint = match Errno::from_io_error(error) {
         Some(Errno::NOSPC | Errno::DQUOT) => "make room on the disk that holds the dataset",
         Some(Errno::ROFS | Errno::ACCESS | Errno::PERM) => "make the dataset folder writable again",

@@ -12,7 +12,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, types::Type};
 
-use super::{StoreError, inspection, schema, write::QueuedCapture};
+use super::{StoreError, load, schema, write::QueuedCapture};
 use crate::{
     ids::{CaptureId, ImageId, PipelineId},
     ingest::{FileKey, KnownFiles},
@@ -177,7 +177,7 @@ impl Reader {
             .optional()?;
         if let Some((filename, id, pipeline, generation)) = current {
             detail.filename = Some(filename);
-            detail.inspection = inspection::load(&self.connection, id)?;
+            detail.inspection = load::load(&self.connection, id)?;
             detail.pipeline = pipeline.parse().ok();
             detail.generation = Some(generation.unsigned_abs());
         }

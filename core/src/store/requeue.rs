@@ -1,10 +1,9 @@
 //! Captures on their way to workers and back into the queue.
 
-use rusqlite::{Connection, Params, params};
+use rusqlite::{Connection, Params, Row};
 
 use super::{
-    reader::key_from,
-    reader::path_from,
+    reader::{key_from, path_from},
     write::{Receipt, Requeue, UnreadCapture},
     writer::Fault,
 };
@@ -24,53 +23,76 @@ pub(super) fn running(connection: &Connection, captures: &[CaptureId]) -> Result
     Ok(Receipt::Running(taken))
 }
 
-/// A readable capture goes back to `queued`; one that could not be read goes to `settling` until it is read again.
+/// Where a capture goes back to: a readable one to `queued`, one that could not be read to `settling` until it is.
 const BACK: &str = "UPDATE captures SET
     state = CASE WHEN image_id IS NULL THEN 'settling' ELSE 'queued' END,
     failure_stage = NULL, failure_plugin = NULL, failure_message = NULL, failure_transient = NULL, done_at = NULL";
 
+/// A row that is to be read again.
+const UNREAD: &str =
+    "(SELECT name FROM sources s WHERE s.source_id = captures.source_id), path, dev, inode, size, mtime_ns";
+
 /// Puts captures back into the queue.
 pub(super) fn requeue(connection: &Connection, which: &Requeue) -> Result<Receipt, Fault> {
-    let before = unread(connection)?;
-    let touched = match which {
-        Requeue::AllFailed => back(connection, "state = 'failed'", [])?,
+    let mut back = Back { connection, queued: 0, unread: Vec::new() };
+    match which {
+        Requeue::AllFailed => back.rows("state = 'failed'", [])?,
         Requeue::Failed(captures) => {
-            each(captures, |capture| back(connection, "capture_id = ?1 AND state = 'failed'", [capture.0]))?
+            for capture in captures {
+                back.rows("capture_id = ?1 AND state = 'failed'", [capture.0])?;
+            }
         }
         Requeue::Running(captures) => {
-            each(captures, |capture| back(connection, "capture_id = ?1 AND state = 'running'", [capture.0]))?
+            for capture in captures {
+                back.rows("capture_id = ?1 AND state = 'running'", [capture.0])?;
+            }
         }
-        Requeue::Images(images) => each(images, |image| {
-            back(connection, "image_id = ?1 AND state IN ('done', 'failed')", [image.to_string()])
-        })?,
-        Requeue::IncompleteFor(plugin) => {
-            let rows = "state = 'done' AND image_id IN (
-                SELECT i.image_id FROM images i JOIN inspections n USING (inspection_id), json_each(n.incomplete) m
-                WHERE i.incomplete AND (m.value ->> 'plugin' = ?1 OR m.value ->> 'plugin' GLOB ?1 || ' *'))";
-            back(connection, rows, params![plugin.as_str()])?
+        Requeue::Images(images) => {
+            for image in images {
+                back.rows("image_id = ?1 AND state IN ('done', 'failed')", [image.to_string()])?;
+            }
         }
-    };
-    let unread: Vec<_> = unread(connection)?.into_iter().filter(|capture| !before.contains(capture)).collect();
-    Ok(Receipt::Requeued { queued: touched - unread.len() as u64, unread })
+        Requeue::IncompleteFor(plugin) => back.rows(
+            "state = 'done' AND image_id IN (
+                 SELECT i.image_id FROM images i JOIN inspections n USING (inspection_id), json_each(n.incomplete) m
+                 WHERE i.incomplete AND (m.value ->> 'plugin' = ?1 OR m.value ->> 'plugin' GLOB ?1 || ' *'))",
+            [plugin.as_str()],
+        )?,
+    }
+    Ok(Receipt::Requeued { queued: back.queued, unread: back.unread })
 }
 
-fn each<T>(items: &[T], mut one: impl FnMut(&T) -> Result<u64, Fault>) -> Result<u64, Fault> {
-    items.iter().try_fold(0, |sum, item| Ok(sum + one(item)?))
+struct Back<'a> {
+    connection: &'a Connection,
+    queued: u64,
+    unread: Vec<UnreadCapture>,
 }
 
-fn back(connection: &Connection, rows: &str, params: impl Params) -> Result<u64, Fault> {
-    Ok(connection.prepare_cached(&format!("{BACK} WHERE {rows}"))?.execute(params)? as u64)
+impl Back<'_> {
+    /// Those rows.
+    fn rows(&mut self, condition: &str, params: impl Params) -> Result<(), Fault> {
+        let sql = format!("{BACK} WHERE {condition} RETURNING image_id IS NULL, {UNREAD}");
+        let mut update = self.connection.prepare_cached(&sql)?;
+        let mut rows = update.query(params)?;
+        while let Some(row) = rows.next()? {
+            if row.get(0)? {
+                self.unread.push(unread_from(row, 1)?);
+            } else {
+                self.queued += 1;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Captures whose file is to be read again.
 pub(super) fn unread(connection: &Connection) -> Result<Vec<UnreadCapture>, rusqlite::Error> {
     connection
-        .prepare_cached(
-            "SELECT s.name, c.path, c.dev, c.inode, c.size, c.mtime_ns FROM captures c JOIN sources s USING (source_id)
-             WHERE c.state = 'settling'",
-        )?
-        .query_map([], |row| {
-            Ok(UnreadCapture { source: row.get(0)?, path: path_from(row, 1)?, key: key_from(row, 2)? })
-        })?
+        .prepare_cached(&format!("SELECT {UNREAD} FROM captures WHERE state = 'settling'"))?
+        .query_map([], |row| unread_from(row, 0))?
         .collect()
+}
+
+fn unread_from(row: &Row<'_>, column: usize) -> Result<UnreadCapture, rusqlite::Error> {
+    Ok(UnreadCapture { source: row.get(column)?, path: path_from(row, column + 1)?, key: key_from(row, column + 2)? })
 }

@@ -45,3 +45,27 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
         .to_latest(connection)
         .map_err(|error| StoreError::Migration { path: path.to_owned(), message: error.to_string() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_is_sound() {
+        Migrations::from_slice(STEPS).validate().unwrap();
+    }
+
+    #[test]
+    fn a_database_of_an_older_version_keeps_its_rows() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let path = Path::new("index.sqlite");
+        Migrations::from_slice(&STEPS[..1]).to_latest(&mut connection).unwrap();
+        let row = "INSERT INTO sources (name, path, recursive, poll, first_at) VALUES ('bench', x'2f', 1, 0, '2026')";
+        connection.execute(row, []).unwrap();
+        migrate(&mut connection, path).unwrap();
+        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        let names: String =
+            connection.query_row("SELECT group_concat(name) FROM sources", [], |row| row.get(0)).unwrap();
+        assert_eq!((version, names.as_str()), (VERSION, "bench"));
+    }
+}

@@ -220,3 +220,73 @@ fn apply_in(
     };
     Ok((receipt, None))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crossbeam_channel::{bounded, unbounded};
+
+    use super::*;
+    use crate::{
+        settings::{ImageLinks, Source},
+        store::connect,
+        workspace::DatasetPaths,
+    };
+
+    fn writer(paths: &DatasetPaths) -> (Writer, Receiver<Receipt>, Sender<()>) {
+        let publisher = Publisher::new(paths, ImageLinks::Copy);
+        let (outbox, receipts) = unbounded();
+        let (open, held) = bounded(0);
+        (Writer::new(connect(paths).unwrap(), publisher.unwrap(), outbox, held), receipts, open)
+    }
+
+    fn source(name: &str, path: &Path) -> Source {
+        Source {
+            name: name.into(),
+            path: path.to_owned(),
+            recursive: true,
+            fibre: Some("x".repeat(100_000)),
+            core_um: None,
+            cladding_um: None,
+            pixel_aspect: None,
+            um_per_px: None,
+            poll: false,
+            name_pattern: None,
+        }
+    }
+
+    #[test]
+    fn a_full_disk_keeps_the_whole_batch_until_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = DatasetPaths::at(folder.path());
+        let (mut writer, receipts, _open) = writer(&paths);
+        // SQLite itself refuses to grow the file, as it does on a full disk.
+        let pages: i64 = writer.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        writer.connection.pragma_update(None, "max_page_count", pages + 2).unwrap();
+        let sources = ["one", "two"].map(|name| source(name, folder.path()));
+        let mut batch: Vec<Pending> =
+            sources.iter().map(|source| Write::Sources(vec![source.clone()]).into()).collect();
+        for _ in 0..2 {
+            let Err(Fault::Trouble { hint, .. }) = writer.commit(&mut batch) else { panic!("the disk was not full") };
+            assert!(hint.contains("room"), "{hint}");
+        }
+        writer.connection.pragma_update(None, "max_page_count", 1_000_000).unwrap();
+        let (_writes, inbox) = bounded(1);
+        writer.store(&mut batch, &inbox).unwrap();
+        assert_eq!(receipts.try_iter().collect::<Vec<_>>(), [Receipt::Sources, Receipt::Sources]);
+        let stored: i64 = writer.connection.query_row("SELECT count(*) FROM sources", [], |row| row.get(0)).unwrap();
+        assert_eq!(stored, 2);
+    }
+
+    #[test]
+    fn a_full_or_read_only_disk_under_the_files_is_trouble_with_a_remedy() {
+        for (errno, word) in [(28, "room"), (122, "room"), (30, "writable"), (5, "disk")] {
+            let error = std::io::Error::from_raw_os_error(errno);
+            let Fault::Trouble { hint, .. } = super::super::publish::trouble(Path::new("x"), &error) else {
+                panic!("{errno} is no trouble");
+            };
+            assert!(hint.contains(word), "{errno}: {hint}");
+        }
+    }
+}

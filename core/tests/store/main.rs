@@ -5,5 +5,6 @@
 mod admission;
 mod desk;
 mod durability;
+mod killed;
 mod pages;
 mod results;
