@@ -137,3 +137,32 @@ fn write_mask(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use ndarray_npy::ReadNpyExt;
+
+    use super::*;
+
+    #[test]
+    fn masks_can_be_arrays_and_a_zone_that_is_not_there_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let labels = [0, 2, 2, 1, 1, 0];
+        let content = Content { image: ImageId::of(b"x"), width: 3, height: 2, labels: &labels, defects: &[] };
+        let staged = write(folder.path(), MaskFormat::Npy, &content).unwrap();
+        let names: Vec<&str> = staged.iter().filter_map(|staged| staged.name.split_once('_')).map(|it| it.1).collect();
+        assert_eq!(names, ["core_mask.npy", "cladding_mask.npy", "defects.json"]);
+        let core: Array2<u8> = Array2::read_npy(File::open(folder.path().join(&staged[0].name)).unwrap()).unwrap();
+        assert_eq!(core, ndarray::array![[0, 0, 0], [255, 255, 0]]);
+        let none = write(folder.path(), MaskFormat::None, &content).unwrap();
+        assert_eq!(none.len(), 1, "the list of defects is always there");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_fails_the_job_for_now() {
+        let content = Content { image: ImageId::of(b"x"), width: 1, height: 1, labels: &[1], defects: &[] };
+        let failure = write(Path::new("/proc/nowhere"), MaskFormat::Png, &content).unwrap_err();
+        assert!(failure.transient && failure.stage == "artefacts", "{failure}");
+    }
+}
