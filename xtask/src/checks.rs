@@ -27,15 +27,12 @@ impl Checks {
     pub fn run(&self) -> Result<()> {
         let mut failed = Vec::new();
         if !self.only_tests {
-            let documentation = || {
-                let mut command = cargo(["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"]);
-                command.env("RUSTDOCFLAGS", "-D warnings");
-                command
-            };
+            let mut documentation = cargo(["doc", "--workspace", "--no-deps", "--quiet"]);
+            documentation.env("RUSTDOCFLAGS", "-D warnings");
             let mut steps: Vec<(&str, Command)> = vec![
                 ("format", cargo(["fmt", "--all", "--check"])),
                 ("lints", cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])),
-                ("documentation", documentation()),
+                ("documentation", documentation),
             ];
             if has_cargo("deny") {
                 // The advisory database is no registry and needs a network; these three do not.

@@ -7,6 +7,7 @@ mod events;
 mod init;
 mod inspect;
 mod plugin;
+mod portrait;
 mod status;
 mod stop;
 mod watch;
@@ -35,6 +36,8 @@ enum Command {
     Doctor(doctor::Doctor),
     Config(config::Config),
     Completions(completions::Completions),
+    #[command(hide = true)]
+    Portrait(portrait::Portrait),
 }
 
 impl CommandLine {
@@ -49,6 +52,7 @@ impl CommandLine {
             Command::Plugin(command) => command.run(environment),
             Command::Doctor(command) => command.run(environment),
             Command::Config(command) => command.run(),
+            Command::Portrait(command) => command.run(),
             Command::Completions(command) => command.run(&mut Self::command()),
         }
     }

@@ -32,10 +32,7 @@ pub struct Status {
 impl Status {
     pub fn run(self) -> Result<(), Failure> {
         let (_, configuration) = self.place.configured()?;
-        let mut client = Client::connect(&DatasetPaths::at(&configuration.settings.dataset.path))?;
-        let Answer::Status(glance) = client.ask(Request::Status, LIMIT)? else {
-            return Err(Failure::new(Kind::Unreachable, "the engine answered something else"));
-        };
+        let glance = ask(&DatasetPaths::at(&configuration.settings.dataset.path))?;
         let mut output = Output::new();
         if self.json {
             output.object(&glance)?;
@@ -45,6 +42,14 @@ impl Status {
             }
         }
         output.flush()
+    }
+}
+
+/// The status of the dataset's engine.
+pub(super) fn ask(dataset: &DatasetPaths) -> Result<Glance, Failure> {
+    match Client::connect(dataset)?.ask(Request::Status, LIMIT)? {
+        Answer::Status(glance) => Ok(*glance),
+        _ => Err(Failure::new(Kind::Unreachable, "the engine answered something else")),
     }
 }
 
