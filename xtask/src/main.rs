@@ -28,7 +28,7 @@ enum CommandLine {
         #[arg(long)]
         prefix: PathBuf,
     },
-    /// Pack target/dist/ferrule-<version>-<machine>.tar.gz, which runs without Rust
+    /// Pack target/dist/ferrule-VERSION-MACHINE.tar.gz, which runs without Rust
     Dist,
 }
 
