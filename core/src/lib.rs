@@ -17,6 +17,7 @@ pub mod pool;
 pub mod protocol;
 pub mod report;
 pub mod settings;
+pub mod simulate;
 pub mod store;
 pub mod worker;
 pub mod workspace;

@@ -1,0 +1,298 @@
+//! One picture, decided but not yet painted: geometry, light, noise and defects, all drawn from (preset, seed, index).
+//! Planning is cheap (no pixel of the background is touched), so the truth of a picture is known without painting it.
+
+use std::f64::consts::TAU;
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{
+    ellipse::{Ellipse, Outline},
+    place::{self, Drawn},
+    preset::{CoreLook, Microscope, Preset},
+    profile::{CladdingEdge, CoreEdge, Glue, Profile, RISE_PER_SIGMA},
+    spread::{choose, evenly},
+    truth::{CoreZone, Truth, Visibility, Zones},
+};
+
+/// Light on the ferrule: `level · (1 − falloff · (r/reach)^(2·power))` around its centre.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LightField {
+    pub centre: [f64; 2],
+    pub aspect: f64,
+    pub level: f64,
+    pub falloff: f64,
+    /// Square of the distance of the farthest corner from the light's centre.
+    pub reach2: f64,
+    pub power: i32,
+}
+
+impl LightField {
+    pub fn at(&self, x: f64, y: f64) -> f64 {
+        let (dx, dy) = ((x - self.centre[0]) / self.aspect, y - self.centre[1]);
+        self.level * (1.0 - self.falloff * ((dx * dx + dy * dy) / self.reach2).powi(self.power))
+    }
+}
+
+/// Noise of a camera: a constant part and one that grows with the light, smoothed by the camera's own filter.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NoiseModel {
+    pub read_variance: f64,
+    pub shot_variance_per_grey: f64,
+    /// Side weight of the filter (a, 1, a) in both directions, which leaves the variance as it is.
+    pub correlation: f64,
+}
+
+impl NoiseModel {
+    /// With the error of rounding to whole grey levels (variance 1/12): what a person measures in the file.
+    pub fn measured_sigma(&self, grey: f64) -> f64 {
+        (self.read_variance + self.shot_variance_per_grey * grey.max(0.0) + 1.0 / 12.0).sqrt()
+    }
+}
+
+/// A planned picture.
+#[derive(Debug, Clone)]
+pub(super) struct Scene {
+    pub size: [u32; 2],
+    pub valid: [u32; 4],
+    pub cladding: Ellipse,
+    pub core: Ellipse,
+    pub outer: Profile,
+    pub inner: Profile,
+    pub light: LightField,
+    pub noise: NoiseModel,
+    pub sigma_px: f64,
+    /// Pixels a micrometre, along y.
+    pub px_per_um: f64,
+    pub jpeg_quality: u8,
+    pub defects: Vec<Drawn>,
+    facts: Facts,
+}
+
+#[derive(Debug, Clone)]
+struct Facts {
+    fibre: String,
+    aspect: f64,
+    noise_sigma: f64,
+    edge_px: f64,
+    core_step: f64,
+    double_ring: bool,
+}
+
+/// The generator of a picture's decisions (`stream` 0) or of its noise (`stream` 1).
+pub(super) fn generator(preset: &Preset, seed: u64, index: u64, stream: u64) -> ChaCha8Rng {
+    let mut hasher = blake3::Hasher::new_derive_key("ferrule simulate picture");
+    hasher.update(&seed.to_le_bytes()).update(&index.to_le_bytes()).update(preset.name.as_bytes());
+    let mut rng = ChaCha8Rng::from_seed(*hasher.finalize().as_bytes());
+    rng.set_stream(stream);
+    rng
+}
+
+/// Steps of the even sequences: no two of them, nor 1, are rational multiples of each other.
+mod step {
+    pub const CLEAN: f64 = 0.618_033_988_749_895;
+    pub const MICROSCOPE: f64 = 0.414_213_562_373_095;
+    pub const FIBRE: f64 = 0.732_050_807_568_877;
+    pub const LOOK: f64 = 0.645_751_311_064_591;
+    pub const KIND: f64 = 0.316_624_790_355_400;
+}
+
+impl Scene {
+    /// Decides picture `index`.
+    pub fn plan(preset: &Preset, seed: u64, index: u64) -> Self {
+        let rng = &mut generator(preset, seed, index, 0);
+        let offset = seed as f64 * 0.754_877_666;
+        let weights: Vec<f64> = preset.microscopes.iter().map(|microscope| microscope.weight).collect();
+        let microscope = &preset.microscopes[choose(&weights, evenly(index, step::MICROSCOPE, offset))];
+        let mut scene = Self::empty(microscope, index, offset, rng);
+        if let Some(defects) = &preset.defects
+            && evenly(index, step::CLEAN, offset) >= preset.clean
+        {
+            scene.defects = place::defects(&scene, defects, evenly(index, step::KIND, offset), rng);
+        }
+        scene
+    }
+
+    fn empty(m: &Microscope, index: u64, offset: f64, rng: &mut ChaCha8Rng) -> Self {
+        let [width, height] = m.size.map(f64::from);
+        let [left, top, right, bottom] = m.border_px;
+        let valid = [left, top, m.size[0] - right, m.size[1] - bottom];
+        let area = valid.map(f64::from);
+        let fibre = &m.fibres[(evenly(index, step::FIBRE, offset) * m.fibres.len() as f64) as usize % m.fibres.len()];
+
+        let sigma_px = m.edge.rise_px.draw(rng) / RISE_PER_SIGMA;
+        // A fibre too big for the frame is seen through a weaker lens, so that its whole outline stays in the picture.
+        let room = 0.5 * ((area[2] - area[0]) / m.pixel_aspect).min(area[3] - area[1]) - 4.0 - 4.0 * sigma_px;
+        let radius_px = (fibre.cladding_um / 2.0 / m.um_per_px.draw(rng)).min(room / 1.02);
+        let px_per_um = radius_px / (fibre.cladding_um / 2.0);
+
+        let outline = Outline {
+            radius_px,
+            aspect: m.pixel_aspect,
+            ellipticity: m.ellipticity.draw(rng),
+            tilt: TAU * rng.random::<f64>(),
+        };
+        let (away, toward) = (m.off_centre.draw(rng) * radius_px, TAU * rng.random::<f64>());
+        let (half_w, half_h) = Ellipse::new(0.0, 0.0, outline).half_extent();
+        let keep = 4.0 + 4.0 * sigma_px;
+        let (cx, cy) = ((width - 1.0) / 2.0 + away * toward.cos(), (height - 1.0) / 2.0 + away * toward.sin());
+        let cladding = Ellipse::new(
+            within(cx, area[0] + keep + half_w, area[2] - 1.0 - keep - half_w),
+            within(cy, area[1] + keep + half_h, area[3] - 1.0 - keep - half_h),
+            outline,
+        );
+
+        let core_radius = fibre.core_um / 2.0 * px_per_um;
+        let (shift, turn) = (m.core_offset_um.draw(rng) * px_per_um, TAU * rng.random::<f64>());
+        // Never so far that core and cladding edges would meet.
+        let shift = shift.min(0.2 * (radius_px - core_radius));
+        let core = Ellipse::new(
+            cladding.cx + m.pixel_aspect * shift * turn.cos(),
+            cladding.cy + shift * turn.sin(),
+            Outline { radius_px: core_radius, ..outline },
+        );
+
+        let level = m.light.cladding.draw(rng);
+        let shares: Vec<f64> = m.looks.iter().map(|look| look.share).collect();
+        let look = &m.looks[choose(&shares, evenly(index, step::LOOK, offset))];
+        let (edge, double_ring) = cladding_edge(m, &cladding, sigma_px, level, px_per_um, rng);
+        let core_edge = core_edge(look, core.mean_radius(), cladding.mean_radius(), sigma_px, rng);
+
+        let light = light(m, area, rng);
+        let noise_sigma = m.noise.sigma.draw(rng);
+        let shot = m.noise.shot_share.draw(rng);
+        let noise = NoiseModel {
+            read_variance: noise_sigma * noise_sigma * (1.0 - shot),
+            shot_variance_per_grey: noise_sigma * noise_sigma * shot / light.level,
+            correlation: m.noise.correlation.draw(rng),
+        };
+        Self {
+            size: m.size,
+            valid,
+            cladding,
+            core,
+            outer: edge.profile(),
+            inner: core_edge.profile(),
+            light,
+            noise,
+            sigma_px,
+            px_per_um,
+            jpeg_quality: m.jpeg_quality.draw(rng).round() as u8,
+            defects: Vec::new(),
+            facts: Facts {
+                fibre: fibre.name.clone(),
+                aspect: m.pixel_aspect,
+                noise_sigma,
+                edge_px: sigma_px * RISE_PER_SIGMA,
+                core_step: core_edge.contrast * light.at(core.cx, core.cy),
+                double_ring,
+            },
+        }
+    }
+
+    /// Grey level at a place, without defects and noise.
+    pub fn background(&self, x: f64, y: f64) -> f64 {
+        self.reflection(x, y) * self.light.at(x, y)
+    }
+
+    /// What the end face gives back, the ferrule being 1.
+    pub fn reflection(&self, x: f64, y: f64) -> f64 {
+        f64::from(self.outer.at(self.cladding.distance(x, y))) + f64::from(self.inner.at(self.core.distance(x, y)))
+    }
+
+    /// What is true of the picture. Coordinates to a ten-thousandth, as they are written.
+    pub fn truth(&self) -> Truth {
+        Truth {
+            width: self.size[0],
+            height: self.size[1],
+            zones: Zones {
+                core: CoreZone {
+                    zone: self.core.zone().rounded(),
+                    visibility: Visibility::of_step(self.facts.core_step),
+                },
+                cladding: self.cladding.zone().rounded(),
+            },
+            defects: self.defects.iter().map(|drawn| drawn.truth.clone()).collect(),
+            valid_area: self.valid,
+            fibre: self.facts.fibre.clone(),
+            um_per_px: rounded(1.0 / self.px_per_um),
+            pixel_aspect: self.facts.aspect,
+            noise_sigma: rounded(self.facts.noise_sigma),
+            edge_px: rounded(self.facts.edge_px),
+            double_ring: self.facts.double_ring,
+        }
+    }
+}
+
+/// To a ten-thousandth.
+pub(super) fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+/// Like `clamp`, but gives the middle where the bounds have crossed.
+fn within(value: f64, low: f64, high: f64) -> f64 {
+    if low <= high { value.clamp(low, high) } else { 0.5 * (low + high) }
+}
+
+fn cladding_edge(
+    m: &Microscope,
+    cladding: &Ellipse,
+    sigma_px: f64,
+    level: f64,
+    px_per_um: f64,
+    rng: &mut ChaCha8Rng,
+) -> (CladdingEdge, bool) {
+    let gap_px = m.edge.glue_um.draw(rng) * px_per_um;
+    let glue = Glue { gap_px, level: m.edge.glue_level.draw(rng) };
+    // A gap narrower than the blur shows as one ring, not two.
+    let double_ring = rng.random::<f64>() < m.edge.glue_share && gap_px > 3.0 * sigma_px;
+    let decoy = (rng.random::<f64>(), rng.random::<f64>());
+    // Rings seen at 0.57 and 0.86 of the cladding's radius on real fibres.
+    let decoy = (decoy.0 < m.edge.decoy_share).then_some((if decoy.1 < 0.5 { 0.57 } else { 0.86 }, 0.025));
+    let edge = CladdingEdge {
+        radius_px: cladding.mean_radius(),
+        level,
+        sigma_px,
+        // Never black: a ring as deep as the cladding is bright would clip.
+        ring: m.edge.ring.draw(rng).min(0.9 * level),
+        halo: m.edge.halo.draw(rng),
+        glue: double_ring.then_some(glue),
+        decoy,
+    };
+    (edge, double_ring)
+}
+
+fn core_edge(look: &CoreLook, radius_px: f64, cladding_px: f64, sigma_px: f64, rng: &mut ChaCha8Rng) -> CoreEdge {
+    let contrast = look.contrast.draw(rng);
+    let (dome, ripple, glow) = (look.dome.draw(rng), look.ripple.draw(rng), look.glow.draw(rng));
+    // A single-mode core is a few pixels wide: it has no layers to show, and a glow would hide its edge.
+    let wide = radius_px > 8.0 * sigma_px;
+    CoreEdge {
+        radius_px,
+        contrast,
+        sigma_px,
+        dome: if wide { dome } else { 0.0 },
+        ripple: if wide { ripple } else { 0.0 },
+        // Gone before the cladding's edge, whose place it must not move.
+        glow: (if wide { glow } else { 0.0 }, 0.12 * (cladding_px - radius_px).max(1.0)),
+    }
+}
+
+fn light(m: &Microscope, area: [f64; 4], rng: &mut ChaCha8Rng) -> LightField {
+    let (width, height) = ((area[2] - area[0]) / m.pixel_aspect, area[3] - area[1]);
+    let (away, toward) = (m.light.off_centre.draw(rng) * 0.5 * width.hypot(height), TAU * rng.random::<f64>());
+    let centre = [
+        0.5 * (area[0] + area[2]) + m.pixel_aspect * away * toward.cos(),
+        0.5 * (area[1] + area[3]) + away * toward.sin(),
+    ];
+    let far = |x: f64, y: f64| ((x - centre[0]) / m.pixel_aspect).powi(2) + (y - centre[1]).powi(2);
+    let corners = [far(area[0], area[1]), far(area[2], area[1]), far(area[0], area[3]), far(area[2], area[3])];
+    LightField {
+        centre,
+        aspect: m.pixel_aspect,
+        level: m.light.ferrule.draw(rng),
+        falloff: m.light.falloff.draw(rng),
+        reach2: corners.into_iter().fold(1.0, f64::max),
+        power: m.light.power.draw(rng).round() as i32,
+    }
+}

@@ -1,0 +1,218 @@
+//! What is painted is what the truth says.
+
+use proptest::prelude::*;
+
+use super::figures::{distances, sector};
+use crate::simulate::{
+    FibreType, Preset,
+    ellipse::{Ellipse, Outline},
+    render,
+    truth::{DefectKind, Label, Polarity, Rle, Visibility, Zone},
+    truth_of,
+};
+
+fn preset(name: &str) -> Preset {
+    Preset::find(name).unwrap()
+}
+
+/// The same preset without defects, and with just enough noise to spread the rounding to whole grey levels.
+fn bare(name: &str) -> Preset {
+    let mut preset = preset(name);
+    preset.defects = None;
+    for microscope in &mut preset.microscopes {
+        microscope.noise.sigma = crate::simulate::spread::Spread::even(0.4, 0.4);
+        microscope.noise.correlation = crate::simulate::spread::Spread::even(0.0, 0.0);
+    }
+    preset
+}
+
+/// Where the gradient of a profile is steepest, to a fraction of the step; the sign of the edge does not matter.
+fn steepest(along: &[f64], profile: &[f64]) -> f64 {
+    let slope = |i: usize| (profile[i + 2] - profile[i - 2]).abs();
+    let best = (3..profile.len() - 3).max_by(|&a, &b| slope(a).total_cmp(&slope(b))).unwrap();
+    let (a, b, c) = (slope(best - 1), slope(best), slope(best + 1));
+    let bend = a - 2.0 * b + c;
+    along[best] + if bend.abs() > 1e-9 { 0.5 * (a - c) / bend * (along[1] - along[0]) } else { 0.0 }
+}
+
+/// How far the steepest gradient lies from the stated outline, in each quarter of it.
+fn offsets(picture: &image::GrayImage, zone: &Zone, search: f64) -> Vec<f64> {
+    let along = distances(-search, search, 0.25);
+    let quarter = |q: i32| {
+        let mut mean = vec![0.0; along.len()];
+        for i in 0..12 {
+            let from = f64::from(90 * q) + 7.5 * f64::from(i);
+            let part = sector(picture, zone, from, from + 7.5, &along)?;
+            mean.iter_mut().zip(part).for_each(|(sum, grey)| *sum += grey);
+        }
+        Some(steepest(&along, &mean))
+    };
+    (0..4).filter_map(quarter).collect()
+}
+
+#[test]
+fn the_stated_outlines_lie_on_the_steepest_gradient_to_a_tenth_of_a_pixel() {
+    for name in ["clean-v1", "train-v1"] {
+        let preset = bare(name);
+        let mut checked = (0, 0);
+        for index in 0..40 {
+            let (picture, truth) = render(&preset, 5, index);
+            let search = (1.2 * truth.edge_px).max(2.0);
+            for off in offsets(&picture, &truth.zones.cladding, search) {
+                assert!(off.abs() < 0.1, "{name} {index}: cladding off by {off:.3} px, {truth:?}");
+                checked.0 += 1;
+            }
+            let core = truth.zones.core;
+            // A tiny core has too few pixels to average over, and a faint one too few grey levels.
+            if core.visibility == Visibility::Clear && core.zone.ax > (4.0 * truth.edge_px).max(12.0) {
+                for off in offsets(&picture, &core.zone, search) {
+                    assert!(off.abs() < 0.1, "{name} {index}: core off by {off:.3} px, {truth:?}");
+                    checked.1 += 1;
+                }
+            }
+        }
+        assert!(checked.0 > 120 && checked.1 > 40, "{name}: too few edges could be measured: {checked:?}");
+    }
+}
+
+#[test]
+fn a_picture_depends_on_preset_seed_and_index_alone() {
+    let train = preset("train-v1");
+    let (picture, truth) = render(&train, 9, 4);
+    assert_eq!((picture.clone(), truth.clone()), render(&train, 9, 4));
+    assert_eq!(truth, truth_of(&train, 9, 4));
+    assert_ne!(picture, render(&train, 10, 4).0);
+    assert_ne!(picture, render(&train, 9, 5).0);
+}
+
+#[test]
+fn clean_presets_draw_nothing_and_half_clean_ones_half() {
+    let clean = preset("clean-v1");
+    assert!((0..200).all(|i| truth_of(&clean, 1, i).defects.is_empty()));
+    for (name, share) in [("paper-v1", 0.5), ("train-v1", 0.5), ("low-contrast-v1", 0.5), ("demo-v1", 0.6)] {
+        let preset = preset(name);
+        let clean = (0..300).filter(|&i| truth_of(&preset, 3, i).label() == Label::Clean).count();
+        let wanted = (300.0 * share) as i64;
+        assert!((clean as i64 - wanted).abs() <= 6, "{name}: {clean} of 300 are clean, wanted {wanted}");
+    }
+}
+
+#[test]
+fn one_kind_a_picture_where_the_preset_says_so_and_every_kind_in_turn() {
+    let paper = preset("paper-v1");
+    let mut seen = std::collections::HashSet::new();
+    for i in 0..200 {
+        let truth = truth_of(&paper, 2, i);
+        assert!(truth.defects.windows(2).all(|pair| pair[0].kind == pair[1].kind));
+        seen.extend(truth.defects.first().map(|defect| defect.kind));
+    }
+    assert_eq!(seen.len(), DefectKind::NAMED.len());
+}
+
+#[test]
+fn every_fibre_and_both_shapes_of_pixels_occur() {
+    let clean = preset("clean-v1");
+    let truths: Vec<_> = (0..60).map(|i| truth_of(&clean, 1, i)).collect();
+    for fibre in FibreType::shipped() {
+        let found = truths.iter().find(|truth| truth.fibre == fibre.name);
+        let truth = found.unwrap_or_else(|| panic!("{} is never drawn", fibre.name));
+        let ratio = truth.zones.core.zone.ax / truth.zones.cladding.ax;
+        assert!((ratio - fibre.core_um / fibre.cladding_um).abs() < 1e-3, "{}: {ratio}", fibre.name);
+    }
+    for aspect in [1.0, 0.928] {
+        let like = |zone: &Zone| (zone.ax / zone.by - aspect).abs() < 0.02;
+        assert!(truths.iter().any(|truth| truth.pixel_aspect == aspect && like(&truth.zones.cladding)));
+    }
+}
+
+#[test]
+fn a_mask_lies_where_the_defect_was_drawn_and_has_the_stated_contrast() {
+    let train = preset("train-v1");
+    let mut without = train.clone();
+    without.defects = None;
+    let mut checked = 0;
+    for index in 0..60 {
+        let ((with, truth), (clean, _)) = (render(&train, 4, index), render(&without, 4, index));
+        let difference = |x: u32, y: u32| f64::from(with.get_pixel(x, y).0[0]) - f64::from(clean.get_pixel(x, y).0[0]);
+        let mut touched = vec![false; (truth.width * truth.height) as usize];
+        for defect in &truth.defects {
+            let pixels = defect.segmentation.pixels();
+            assert_eq!(pixels.len() as u64, defect.area);
+            let [bx, by, bw, bh] = defect.bbox;
+            assert_eq!(pixels.iter().map(|p| p.0).min(), Some(bx));
+            assert_eq!(pixels.iter().map(|p| p.1).min(), Some(by));
+            assert_eq!(pixels.iter().map(|p| p.0).max(), Some(bx + bw - 1));
+            assert_eq!(pixels.iter().map(|p| p.1).max(), Some(by + bh - 1));
+            let sign = if defect.polarity == Polarity::Dark { -1.0 } else { 1.0 };
+            let strongest = pixels.iter().map(|&(x, y)| sign * difference(x, y)).fold(f64::MIN, f64::max);
+            // Shot noise follows the changed light, and both pictures are rounded.
+            let slack = 1.5 + 0.15 * defect.contrast_grey;
+            assert!((strongest - defect.contrast_grey).abs() < slack, "{index}: {strongest} for {defect:?}");
+            for (x, y) in pixels {
+                assert!(sign * difference(x, y) >= 0.5 * defect.contrast_grey - slack, "{index}: {x},{y} {defect:?}");
+                touched[(y * truth.width + x) as usize] = true;
+            }
+            checked += 1;
+        }
+        for (x, y, _) in with.enumerate_pixels() {
+            if !touched[(y * truth.width + x) as usize] {
+                let most = truth.defects.iter().map(|d| d.contrast_grey).fold(0.0, f64::max);
+                assert!(difference(x, y).abs() <= 0.6 * most + 1.5, "{index}: {x},{y} changed outside every mask");
+            }
+        }
+    }
+    assert!(checked > 40, "only {checked} defects");
+}
+
+#[test]
+fn stated_contrasts_stay_in_the_presets_range() {
+    for (name, low, high) in [("train-v1", 3.0, 6.0), ("low-contrast-v1", 1.5, 5.0)] {
+        let preset = preset(name);
+        let defects: Vec<_> = (0..200).flat_map(|i| truth_of(&preset, 8, i).defects).collect();
+        assert!(defects.len() > 100);
+        assert!(defects.iter().all(|d| (low..=high).contains(&d.contrast_sigma)), "{name}");
+    }
+}
+
+#[test]
+fn every_kind_and_both_polarities_occur_in_every_zone_that_has_room() {
+    let train = preset("train-v1");
+    let defects: Vec<_> = (0..600).flat_map(|i| truth_of(&train, 6, i).defects).collect();
+    for (name, kind) in DefectKind::NAMED {
+        assert!(defects.iter().filter(|d| d.kind == kind).count() > 20, "{name}");
+    }
+    for zone in ["core", "cladding", "ferrule"] {
+        let found = |d: &&crate::simulate::truth::TrueDefect| serde_json::json!(d.zone) == zone;
+        assert!(defects.iter().filter(found).count() > 10, "{zone}");
+    }
+    assert!(defects.iter().any(|d| d.polarity == Polarity::Bright));
+    assert!(defects.iter().filter(|d| d.kind == DefectKind::Scratch).all(|d| d.length_px > d.width_px));
+}
+
+proptest! {
+    #[test]
+    fn run_lengths_give_back_the_mask(set in proptest::collection::btree_set((0_u32..17, 0_u32..13), 0..60)) {
+        let pixels: Vec<(u32, u32)> = set.into_iter().collect();
+        let rle = Rle::from_columns(&pixels, 17, 13);
+        prop_assert_eq!(rle.counts.iter().sum::<u64>(), 17 * 13);
+        prop_assert_eq!(rle.pixels(), pixels);
+    }
+
+    #[test]
+    fn an_outlines_axes_and_angle_describe_its_points(
+        radius_px in 5.0..300.0_f64, aspect in 0.7..1.4_f64, ellipticity in 0.0..0.03_f64,
+        tilt in 0.0..6.3_f64, turn in 0.0..6.3_f64,
+    ) {
+        let ellipse = Ellipse::new(40.0, 30.0, Outline { radius_px, aspect, ellipticity, tilt });
+        let zone = ellipse.zone();
+        prop_assert!(zone.angle_deg.abs() <= 45.0 + 1e-9);
+        let ([x, y], normal) = ellipse.point(turn);
+        let (sin, cos) = zone.angle_deg.to_radians().sin_cos();
+        let (u, v) = (((x - 40.0) * cos + (y - 30.0) * sin) / zone.ax, ((y - 30.0) * cos - (x - 40.0) * sin) / zone.by);
+        prop_assert!((u.hypot(v) - 1.0).abs() < 1e-9);
+        prop_assert!(ellipse.distance(x, y).abs() < 1e-9);
+        // The normal points outward and distances along it are pixels.
+        let away = ellipse.distance(x + normal[0], y + normal[1]);
+        prop_assert!((away - 1.0).abs() < 0.05, "{away}");
+    }
+}
