@@ -66,7 +66,7 @@ impl TryFrom<String> for ImageId {
 }
 
 /// The row of a capture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CaptureId(pub i64);
 
 impl fmt::Display for CaptureId {

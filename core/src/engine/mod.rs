@@ -1,3 +1,106 @@
-//! The engine: the process that owns a workspace.
+//! The engine: the process that owns a workspace. It watches sources, hands captures to workers, has their results
+//! stored, and tells its clients.
+//!
+//! One thread, the main loop, owns all state ([`state::Engine`]); everything that can wait for a disk, a child or a
+//! client has a thread of its own and sends facts here. The engine never opens a plug-in, never decodes a picture, and
+//! changes nothing in a source.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `lock` | one engine a dataset |
+//! | `socket` | clients |
+//! | `hashing` | a file's identity |
+//! | `intake` | from a complete file to a committed row |
+//! | `dispatch` | from the queue to a worker and back |
+//! | `receipts` | what is committed becomes an event |
+//! | `reload` | configuration and plug-ins that change while it runs |
+//! | `requests` | what clients ask |
+//! | `figures` | rates and times |
 
+mod dispatch;
+mod figures;
+mod hashing;
+mod intake;
 pub mod lock;
+mod receipts;
+mod reload;
+mod requests;
+pub mod socket;
+mod state;
+
+use std::path::PathBuf;
+
+use crossbeam_channel::Receiver;
+
+use crate::{
+    config::{Configuration, ConfigurationError},
+    host::SearchPaths,
+    store::{Store, StoreError, StoreSettings},
+    worker::arguments::WorkerProgram,
+    workspace::{DatasetPaths, Workspace},
+};
+
+use self::{
+    lock::{EngineLock, LockError},
+    socket::Socket,
+};
+
+/// What the process that becomes the engine knows, and this library must be told.
+#[derive(Debug)]
+pub struct EngineSettings {
+    pub workspace: Workspace,
+    /// Folders for plug-ins beyond the workspace's own, in order.
+    pub search: SearchPaths,
+    /// How to start a worker.
+    pub program: WorkerProgram,
+    /// Folders for the socket, the first that can be used is taken: `$XDG_RUNTIME_DIR/ferrule`, `/tmp/ferrule-<uid>`.
+    pub runtime: Vec<PathBuf>,
+    /// A message or its closing ends the engine after what is in hand (SIGTERM, SIGINT).
+    pub stop: Receiver<()>,
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("no socket for clients: {0}; set XDG_RUNTIME_DIR to a folder of yours")]
+    Socket(std::io::Error),
+    #[error("{path}: {source}; check that the workspace is yours and writable")]
+    Folder { path: String, source: std::io::Error },
+    #[error("the engine had to end: {0}")]
+    Broken(String),
+    #[error("no thread for {what}: {source}")]
+    Thread { what: &'static str, source: std::io::Error },
+}
+
+/// Runs the engine of that workspace until it is told to stop.
+///
+/// # Errors
+/// The configuration is wrong, another engine runs, the dataset cannot be used. Nothing was changed then.
+pub fn run(settings: EngineSettings) -> Result<(), EngineError> {
+    let configuration = Configuration::load(&settings.workspace)?;
+    let dataset = DatasetPaths::at(&configuration.settings.dataset.path);
+    for folder in [dataset.root().to_owned(), settings.workspace.private()] {
+        std::fs::create_dir_all(&folder)
+            .map_err(|source| EngineError::Folder { path: folder.display().to_string(), source })?;
+    }
+    let lock = EngineLock::take(&dataset)?;
+    let (store, recovery) = Store::open(&dataset, StoreSettings { images: configuration.settings.dataset.images })?;
+    tracing::info!(requeued = recovery.requeued, swept = recovery.swept, "store opened");
+    let (sender, clients) = crossbeam_channel::bounded(256);
+    let name = socket_name(&dataset);
+    let socket = Socket::listen(settings.runtime.clone(), name, sender).map_err(EngineError::Socket)?;
+    let engine = state::Engine::new(settings, configuration, dataset, lock, store, recovery, clients)?;
+    engine.run(socket)
+}
+
+/// Short, whatever the dataset's path: a socket's address holds about 100 bytes.
+fn socket_name(dataset: &DatasetPaths) -> String {
+    let path = std::fs::canonicalize(dataset.root()).unwrap_or_else(|_| dataset.root().to_owned());
+    format!("{}.sock", crate::ids::ImageId::of(path.as_os_str().as_encoded_bytes()))
+}

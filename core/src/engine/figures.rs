@@ -1,0 +1,107 @@
+//! Rates and times of a running engine: bounded windows, no history.
+
+use crate::{host::card::Slot, report::Timings};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+/// The rate is over so long.
+const WINDOW: Duration = Duration::from_secs(10);
+/// Times are over so many captures.
+const SAMPLES: usize = 1000;
+/// Times of slots are over so many.
+const TIMED: usize = 101;
+
+/// Captures done, and how long each took from complete file to committed result.
+#[derive(Debug, Default)]
+pub struct Figures {
+    done: VecDeque<Instant>,
+    latencies: VecDeque<f64>,
+    timings: VecDeque<Timings>,
+}
+
+impl Figures {
+    /// A capture is done; `complete` is when its file was, if this engine saw it.
+    pub fn done(&mut self, now: Instant, complete: Option<Instant>) {
+        self.done.push_back(now);
+        self.forget(now);
+        if let Some(complete) = complete {
+            if self.latencies.len() == SAMPLES {
+                self.latencies.pop_front();
+            }
+            self.latencies.push_back(now.duration_since(complete).as_secs_f64() * 1e3);
+        }
+    }
+
+    /// Captures a second over the last ten seconds.
+    pub fn per_second(&mut self, now: Instant) -> f64 {
+        self.forget(now);
+        self.done.len() as f64 / WINDOW.as_secs_f64()
+    }
+
+    /// Median and 95th percentile of the latencies, in milliseconds (nearest rank).
+    #[must_use]
+    pub fn latency_ms(&self) -> (Option<f64>, Option<f64>) {
+        let mut sorted: Vec<f64> = self.latencies.iter().copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        let rank = |share: f64| {
+            let place = (share * sorted.len() as f64).ceil() as usize;
+            sorted.get(place.saturating_sub(1)).copied()
+        };
+        (rank(0.5), rank(0.95))
+    }
+
+    /// A worker took so long for each slot.
+    pub fn timed(&mut self, timings: &Timings) {
+        if self.timings.len() == TIMED {
+            self.timings.pop_front();
+        }
+        self.timings.push_back(*timings);
+    }
+
+    /// Median milliseconds over a slot.
+    #[must_use]
+    pub fn slot_ms(&self, slot: Slot) -> Option<f64> {
+        let of = |timings: &Timings| match slot {
+            Slot::Segment => timings.segment,
+            Slot::Detect => timings.detect,
+            Slot::Measure => timings.measure,
+            Slot::Grade | Slot::Train => timings.grade,
+        };
+        let mut sorted: Vec<f64> = self.timings.iter().map(of).collect();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied()
+    }
+
+    /// Is there a rate that falls by itself?
+    pub fn fading(&mut self, now: Instant) -> bool {
+        let before = self.done.len();
+        self.forget(now);
+        before > 0
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self.done.front().is_some_and(|at| now.duration_since(*at) > WINDOW) {
+            self.done.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_forgets_and_percentiles_are_by_nearest_rank() {
+        let (start, mut figures) = (Instant::now(), Figures::default());
+        assert_eq!(figures.latency_ms(), (None, None));
+        for n in 1..=100 {
+            figures.done(start + Duration::from_millis(n), Some(start));
+        }
+        let (p50, p95) = figures.latency_ms();
+        assert_eq!((p50.map(f64::round), p95.map(f64::round)), (Some(50.0), Some(95.0)));
+        assert!((figures.per_second(start + Duration::from_secs(1)) - 10.0).abs() < 1e-9);
+        assert_eq!(figures.per_second(start + Duration::from_secs(60)), 0.0);
+    }
+}

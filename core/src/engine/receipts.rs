@@ -1,0 +1,104 @@
+//! What is committed becomes an event: nothing is told to a client before the database holds it.
+
+use std::{path::Path, time::Instant};
+
+use super::state::{Engine, STORAGE};
+use crate::{
+    names,
+    protocol::{CaptureEvent, Event},
+    report::CaptureState,
+    store::{Admitted, Finished, QueuedCapture, Receipt},
+};
+
+/// Times of completion kept for captures that wait; beyond that a latency is not measured.
+const MOST_WAITING: usize = 16_384;
+
+impl Engine {
+    pub fn receipt(&mut self, receipt: Receipt) {
+        match receipt {
+            Receipt::Sources | Receipt::Pipeline { .. } => {}
+            Receipt::Admitted(admitted) => self.admitted(admitted),
+            Receipt::Running(captures) => self.running(&captures),
+            Receipt::Finished(finished) => self.stored(*finished),
+            Receipt::Dropped(capture) => self.let_go(capture),
+            Receipt::Requeued { queued, unread } => {
+                self.read_again(unread);
+                if queued > 0 {
+                    self.queue.look_from_the_start();
+                }
+            }
+            Receipt::Rejected { message } => self.problem("store", format!("a write was refused: {message}")),
+            Receipt::Trouble { message, hint } => self.problem(STORAGE, format!("{message}; {hint}")),
+            Receipt::TroubleOver => self.solved(STORAGE),
+        }
+        self.dirty = true;
+    }
+
+    fn admitted(&mut self, admitted: Vec<Admitted>) {
+        let complete = self.admitting.pop_front().unwrap_or_default();
+        for (admitted, complete) in admitted.into_iter().zip(complete) {
+            if admitted.promoted.is_some() {
+                self.queue.look_from_the_start();
+            }
+            if admitted.state == CaptureState::Queued
+                && let Some(image) = admitted.image
+            {
+                if self.complete.len() < MOST_WAITING {
+                    self.complete.insert(admitted.capture, complete);
+                }
+                let (capture, source, path) = (admitted.capture, admitted.source.clone(), admitted.path.clone());
+                self.queue.push(QueuedCapture { capture, image, source, path });
+            }
+            if admitted.new {
+                let mut event = event(admitted.capture, admitted.source, &admitted.path, admitted.state);
+                event.image = admitted.image;
+                event.message = admitted.message.map(|message| names::visible(&message).into_owned());
+                self.broadcast(Event::Capture(Box::new(event)));
+            }
+        }
+    }
+
+    fn stored(&mut self, finished: Finished) {
+        let now = Instant::now();
+        let complete = self.complete.remove(&finished.capture);
+        self.let_go(finished.capture);
+        if finished.state == CaptureState::Done {
+            self.figures.done(now, complete);
+        }
+        let transient = finished.failure.as_ref().is_some_and(|failure| failure.transient);
+        if transient {
+            let most = self.configuration.settings.capture.decode_retries;
+            self.queue.retry_later(finished.capture, most, now);
+        } else {
+            self.queue.settled(finished.capture);
+        }
+        let event = CaptureEvent {
+            image: Some(finished.image),
+            has_defect: finished.has_defect,
+            verdict: finished.verdict,
+            defects: finished.defects,
+            incomplete: finished.incomplete,
+            message: finished.failure.map(|failure| names::visible(&failure.to_string()).into_owned()),
+            ms: finished.ms,
+            ..event(finished.capture, finished.source, &finished.path, finished.state)
+        };
+        self.broadcast(Event::Capture(Box::new(event)));
+    }
+}
+
+fn event(capture: crate::ids::CaptureId, source: String, path: &Path, state: CaptureState) -> CaptureEvent {
+    CaptureEvent {
+        capture,
+        source,
+        path: names::display(path),
+        path_b64: names::exact(path),
+        state,
+        image: None,
+        has_defect: None,
+        verdict: None,
+        defects: None,
+        incomplete: Vec::new(),
+        message: None,
+        ms: None,
+    }
+}

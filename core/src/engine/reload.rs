@@ -1,0 +1,266 @@
+//! Configuration and plug-ins that change while the engine runs.
+//!
+//! Once a second the stamps of `ferrule.toml` and of every plug-in folder are looked at: a few calls, no reading. What
+//! changed and then stood still is read by a thread of its own (probing a library starts a child); the main loop takes
+//! the finished catalogue, and a pipeline that differs becomes the next generation. A bad file or library changes
+//! nothing but the list of problems.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::{
+    EngineError, EngineSettings,
+    state::{Engine, LOOK},
+};
+use crate::{
+    config::Configuration,
+    host::{Catalogue, SearchPaths, assemble, card::Slot},
+    ids::BuildHash,
+    pool::{Pool, PoolSettings},
+    protocol::PluginStatus,
+    settings::Trust,
+    store::{PipelineChange, Write},
+    worker::{
+        arguments::WorkerProgram,
+        messages::{Pipeline, Stage},
+    },
+};
+
+/// What was seen of a file: enough to know that it changed, without opening it.
+type Stamp = (PathBuf, u64, u64, i64, i64);
+
+/// What to look at and who reads it.
+#[derive(Debug)]
+pub(super) struct Reload {
+    orders: Sender<Order>,
+    catalogues: Receiver<Catalogue>,
+    configuration: Vec<Stamp>,
+    plugins: Vec<Stamp>,
+    /// Plug-ins changed then and have stood still since.
+    changed: Option<Instant>,
+    building: bool,
+    next: Instant,
+    pipeline: Option<Pipeline>,
+    catalogue: Option<Catalogue>,
+}
+
+struct Order {
+    trust: Trust,
+    pinned: Vec<BuildHash>,
+}
+
+impl Reload {
+    pub fn start(settings: &EngineSettings) -> Result<Self, EngineError> {
+        let (orders, waiting) = bounded::<Order>(1);
+        let (sender, catalogues) = bounded(1);
+        let (search, store) = (settings.search.clone(), settings.workspace.plugin_store());
+        let program: WorkerProgram = settings.program.clone();
+        thread::Builder::new()
+            .name("catalogue".into())
+            .spawn(move || {
+                for order in waiting {
+                    let catalogue = Catalogue::build(
+                        &search,
+                        &crate::host::LibraryStore::at(&store),
+                        &program,
+                        crate::host::Policy { trust: order.trust, pinned: &order.pinned },
+                    );
+                    if sender.send(catalogue).is_err() {
+                        return;
+                    }
+                }
+            })
+            .map_err(|source| EngineError::Thread { what: "reading plug-ins", source })?;
+        Ok(Self {
+            orders,
+            catalogues,
+            configuration: stamp(&settings.workspace.configuration()).into_iter().collect(),
+            plugins: stamps(&settings.search),
+            // The first catalogue is due at once.
+            changed: Instant::now().checked_sub(Duration::from_secs(3600)),
+            building: false,
+            next: Instant::now(),
+            pipeline: None,
+            catalogue: None,
+        })
+    }
+
+    pub fn catalogues(&self) -> &Receiver<Catalogue> {
+        &self.catalogues
+    }
+
+    pub fn next_look(&self) -> Instant {
+        self.next
+    }
+
+    /// The pipeline in force.
+    pub fn pipeline(&self) -> Option<&Pipeline> {
+        self.pipeline.as_ref()
+    }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let found = fs::metadata(path).ok()?;
+    Some((path.to_owned(), found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
+}
+
+fn stamps(search: &SearchPaths) -> Vec<Stamp> {
+    let mut stamps: Vec<Stamp> = search
+        .iter()
+        .map(|p| &p.directory)
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flat_map(|entries| entries.flatten())
+        .filter_map(|entry| stamp(&entry.path()))
+        .collect();
+    stamps.sort();
+    stamps
+}
+
+impl Engine {
+    /// Looks whether configuration or plug-ins changed.
+    pub fn look_for_changes(&mut self, now: Instant) {
+        self.reload.next = now + LOOK;
+        let configuration: Vec<Stamp> = stamp(&self.settings.workspace.configuration()).into_iter().collect();
+        if configuration != self.reload.configuration {
+            self.reload.configuration = configuration;
+            self.read_configuration();
+        }
+        let plugins = stamps(&self.settings.search);
+        if plugins != self.reload.plugins {
+            self.reload.plugins = plugins;
+            self.reload.changed = Some(now);
+        }
+        let still = Duration::from_millis(self.configuration.settings.plugins.settle_ms);
+        if self.reload.changed.is_some_and(|changed| now.duration_since(changed) >= still) && !self.reload.building {
+            self.reload.changed = None;
+            self.order_catalogue();
+        }
+    }
+
+    fn order_catalogue(&mut self) {
+        let plugins = &self.configuration.settings.plugins;
+        let order = Order { trust: plugins.trust, pinned: plugins.pinned.clone() };
+        self.reload.building = self.reload.orders.try_send(order).is_ok();
+    }
+
+    /// The last good configuration stays in force if the new one is bad.
+    fn read_configuration(&mut self) {
+        let configuration = match Configuration::load(&self.settings.workspace) {
+            Ok(configuration) => configuration,
+            Err(error) => {
+                let line = format!("{error}; the former configuration stays in force");
+                self.problem("configuration", line);
+                return;
+            }
+        };
+        self.solved("configuration");
+        let (old, new) = (&self.configuration.settings, &configuration.settings);
+        let sources = old.sources != new.sources || old.capture != new.capture;
+        let trust = old.plugins != new.plugins;
+        let restart = old.workers != new.workers || old.dataset.path != new.dataset.path;
+        self.configuration = configuration;
+        self.log(tracing::Level::INFO, "the configuration was read again".into());
+        if restart {
+            let line = "ferrule.toml: [workers] and dataset.path take effect when the engine starts again";
+            self.problem("restart", line.into());
+        }
+        if sources && let Err(error) = self.start_sources() {
+            self.problem("sources", error.to_string());
+        }
+        if trust {
+            self.reload.changed = Some(Instant::now());
+        }
+        self.take_up("configuration");
+    }
+
+    pub fn take_catalogue(&mut self, catalogue: Catalogue) {
+        self.reload.building = false;
+        let standing: Vec<String> =
+            self.problems.keys().filter(|about| about.starts_with("library ")).cloned().collect();
+        let refused: Vec<(String, String)> = catalogue
+            .refused
+            .iter()
+            .map(|refusal| (format!("library {}", refusal.path.display()), refusal.reason.clone()))
+            .collect();
+        for about in standing.iter().filter(|about| !refused.iter().any(|(refused, _)| refused == *about)) {
+            self.solved(about);
+        }
+        for (about, line) in refused {
+            self.problem(&about, line);
+        }
+        self.reload.catalogue = Some(catalogue);
+        self.take_up("plug-ins");
+    }
+
+    /// Makes the pipeline that configuration and catalogue give, and brings it into force if it is another one.
+    fn take_up(&mut self, reason: &str) {
+        let Some(catalogue) = &self.reload.catalogue else { return };
+        let pipeline = match assemble(&self.configuration.settings, catalogue) {
+            Ok(pipeline) => pipeline,
+            Err(error) => {
+                let then =
+                    if self.reload.pipeline.is_some() { "the former pipeline stays in force" } else { "captures wait" };
+                self.problem("pipeline", format!("{error}; {then}"));
+                return;
+            }
+        };
+        self.solved("pipeline");
+        if self.reload.pipeline.as_ref().is_some_and(|in_force| in_force.id == pipeline.id) {
+            return;
+        }
+        self.generation += 1;
+        let generation = self.generation;
+        let reason = if self.reload.pipeline.is_some() { reason } else { "start" };
+        let change = PipelineChange { pipeline: pipeline.clone(), generation, reason: reason.into() };
+        // Before any result of it: results name their pipeline by a foreign key.
+        self.store_write(Write::Pipeline(Box::new(change)));
+        self.log(tracing::Level::INFO, format!("generation {generation}: pipeline {} ({reason})", pipeline.id));
+        self.reload.pipeline = Some(pipeline.clone());
+        match &self.pool {
+            Some(pool) => pool.replace(pipeline, generation),
+            None => self.start_pool(),
+        }
+        self.queue.look_from_the_start();
+        self.dirty = true;
+    }
+
+    /// Starts the workers with the pipeline in force.
+    pub fn start_pool(&mut self) {
+        let Some(pipeline) = self.reload.pipeline.clone() else { return };
+        let settings = &self.configuration.settings;
+        let staging = Some(self.dataset.staging());
+        let pool = PoolSettings::of(self.settings.program.clone(), &settings.workers, &settings.plugins, staging);
+        match Pool::start(pool, pipeline, self.generation) {
+            Ok(pool) => self.pool = Some(pool),
+            Err(error) => self.problem("workers", error.to_string()),
+        }
+    }
+
+    /// The plug-ins of the pipeline in force, with their health.
+    pub fn plugin_status(&self) -> Vec<PluginStatus> {
+        let Some(pipeline) = &self.reload.pipeline else { return Vec::new() };
+        let slots: [(Slot, &Vec<Stage>); 4] = [
+            (Slot::Segment, &pipeline.segment),
+            (Slot::Detect, &pipeline.detect),
+            (Slot::Measure, &pipeline.measure),
+            (Slot::Grade, &pipeline.grade),
+        ];
+        let status = |slot: Slot, stage: &Stage| PluginStatus {
+            slot: slot.to_string(),
+            id: stage.plugin.clone(),
+            version: stage.version.clone(),
+            build: stage.build.clone(),
+            quarantined: self.quarantined.contains_key(&stage.plugin),
+            problem: self.quarantined.get(&stage.plugin).cloned(),
+            ms: self.figures.slot_ms(slot),
+        };
+        slots.iter().flat_map(|(slot, stages)| stages.iter().map(|stage| status(*slot, stage))).collect()
+    }
+}

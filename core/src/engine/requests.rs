@@ -1,0 +1,81 @@
+//! What clients ask, answered at once; what takes time is told by events.
+
+use super::{
+    socket::{ClientId, FromClients, encode},
+    state::{Attached, Engine},
+};
+use crate::{
+    protocol::{Answer, EngineLine, Refusal, Request},
+    store::{Requeue, Write},
+};
+
+impl Engine {
+    pub fn client(&mut self, message: FromClients) {
+        match message {
+            FromClients::Bound(path) => self.announce(path),
+            FromClients::Unbound(reason) => {
+                self.problem("socket", format!("clients cannot connect: {reason}; captures go on being inspected"));
+            }
+            FromClients::Joined(client, outbox) => {
+                self.clients.insert(client, Attached { outbox, subscribed: false });
+            }
+            FromClients::Left(client) => {
+                self.clients.remove(&client);
+            }
+            FromClients::Request { client, id, body } => {
+                let answer = self.answer(client, body);
+                let line = encode(&EngineLine::Answer { id, body: answer });
+                if self.clients.get(&client).is_some_and(|attached| !attached.outbox.post(line)) {
+                    self.clients.remove(&client);
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, client: ClientId, request: Request) -> Answer {
+        match request {
+            Request::Status => Answer::Status(Box::new(self.status())),
+            Request::Subscribe => {
+                if let Some(attached) = self.clients.get_mut(&client) {
+                    attached.subscribed = true;
+                }
+                Answer::Status(Box::new(self.status()))
+            }
+            Request::Stop => {
+                self.ending = true;
+                Answer::Ok { count: 0 }
+            }
+            Request::Rescan => {
+                if let Some(ingest) = &self.ingest {
+                    ingest.rescan();
+                }
+                Answer::Ok { count: self.configuration.settings.sources.len() as u64 }
+            }
+            Request::Retry { captures } => {
+                let count = captures.as_ref().map_or_else(|| self.counts().failed, |captures| captures.len() as u64);
+                self.store_write(Write::Requeue(captures.map_or(Requeue::AllFailed, Requeue::Failed)));
+                Answer::Ok { count }
+            }
+            Request::Reinspect { images } => {
+                let count = images.len() as u64;
+                self.store_write(Write::Requeue(Requeue::Images(images)));
+                Answer::Ok { count }
+            }
+            Request::Release { plugin } => match (&self.pool, self.quarantined.contains_key(&plugin)) {
+                (Some(pool), true) => {
+                    pool.release(plugin);
+                    Answer::Ok { count: 1 }
+                }
+                _ => Answer::Refused(Refusal {
+                    message: format!("{plugin} is not in quarantine"),
+                    hint: "`ferrule status` lists plug-ins and their health".into(),
+                }),
+            },
+            Request::Pause { paused } => {
+                self.paused = paused;
+                self.dirty = true;
+                Answer::Ok { count: 0 }
+            }
+        }
+    }
+}

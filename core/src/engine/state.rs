@@ -1,0 +1,383 @@
+//! The engine's state and its main loop: the one thread that owns both.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Select, Sender, bounded, never};
+use jiff::Timestamp;
+
+use super::{
+    EngineError, EngineSettings,
+    dispatch::Queue,
+    figures::Figures,
+    hashing::Hashers,
+    intake::Sources,
+    lock::{EngineLock, Holder},
+    reload::Reload,
+    socket::{ClientId, FromClients, Outbox, Socket, encode},
+};
+use crate::{
+    client::software,
+    config::Configuration,
+    ids::{CaptureId, PluginId},
+    ingest::{Fact, Ingest},
+    pool::{Pool, Report},
+    protocol::{EngineLine, Event, Status},
+    store::{Reader, Recovery, Store},
+    workspace::DatasetPaths,
+};
+
+/// Files being read for their identity at once; ingest waits beyond that.
+const MOST_READING: usize = 1024;
+/// The shortest time between two status events.
+const STATUS_PAUSE: Duration = Duration::from_millis(250);
+/// How often files of the workspace are looked at for changes.
+pub(super) const LOOK: Duration = Duration::from_secs(1);
+/// How long captures in hand may take once the engine is to end.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Troubles under which no capture is begun: too little room, a store that cannot write.
+const ROOM: &str = "room";
+pub(super) const STORAGE: &str = "storage";
+
+/// All that the engine knows.
+pub(super) struct Engine {
+    pub settings: EngineSettings,
+    pub configuration: Configuration,
+    pub dataset: DatasetPaths,
+    pub lock: EngineLock,
+    pub started: Timestamp,
+
+    pub store: Store,
+    pub reader: Reader,
+    pub hashers: Hashers,
+    pub ingest: Option<Ingest>,
+    pub facts: (Sender<Fact>, Receiver<Fact>),
+    pub sources: Sources,
+    pub pool: Option<Pool>,
+    pub reload: Reload,
+    pub queue: Queue,
+    pub generation: u64,
+
+    pub from_clients: Receiver<FromClients>,
+    pub clients: HashMap<ClientId, Attached>,
+    pub paused: bool,
+    pub figures: Figures,
+    /// Why a plug-in is set aside.
+    pub quarantined: BTreeMap<PluginId, String>,
+    /// Standing troubles by what they are about; a person sees the lines.
+    pub problems: BTreeMap<String, String>,
+    /// Admissions and markings on their way through the store, oldest first; receipts come in the same order.
+    pub admitting: VecDeque<Vec<Instant>>,
+    pub reading: usize,
+    /// When the file of a queued capture was complete, for the latency.
+    pub complete: HashMap<CaptureId, Instant>,
+    /// Something that a status shows has changed.
+    pub dirty: bool,
+    pub last_status: Instant,
+    pub ending: bool,
+    /// Why it cannot go on, if that is why it ends.
+    pub broken: Option<String>,
+}
+
+/// A connected client.
+pub(super) struct Attached {
+    pub outbox: Outbox,
+    pub subscribed: bool,
+}
+
+impl Engine {
+    pub fn new(
+        settings: EngineSettings,
+        configuration: Configuration,
+        dataset: DatasetPaths,
+        lock: EngineLock,
+        store: Store,
+        recovery: Recovery,
+        from_clients: Receiver<FromClients>,
+    ) -> Result<Self, EngineError> {
+        let hashers = Hashers::start().map_err(|source| EngineError::Thread { what: "reading files", source })?;
+        let reader = Reader::open(&dataset)?;
+        let reload = Reload::start(&settings)?;
+        let sources = Sources::of(&configuration.settings);
+        let mut engine = Self {
+            reload,
+            reader,
+            hashers,
+            sources,
+            facts: bounded(256),
+            ingest: None,
+            pool: None,
+            queue: Queue::default(),
+            generation: recovery.generation,
+            started: Timestamp::now(),
+            clients: HashMap::new(),
+            paused: false,
+            figures: Figures::default(),
+            quarantined: BTreeMap::new(),
+            problems: BTreeMap::new(),
+            admitting: VecDeque::new(),
+            reading: 0,
+            complete: HashMap::new(),
+            dirty: true,
+            last_status: Instant::now(),
+            ending: false,
+            broken: None,
+            settings,
+            configuration,
+            dataset,
+            lock,
+            store,
+            from_clients,
+        };
+        engine.read_again(recovery.unread);
+        Ok(engine)
+    }
+
+    /// The main loop. Returns when the engine is told to stop and everything in hand is stored.
+    pub fn run(mut self, socket: Socket) -> Result<(), EngineError> {
+        self.start_sources()?;
+        while !self.ending {
+            self.dispatch();
+            self.turn();
+            self.report_status();
+        }
+        self.end(socket)
+    }
+
+    /// Waits for the next fact, whoever sends it, and takes it.
+    fn turn(&mut self) {
+        let no_facts = never();
+        let no_reports = never();
+        // Back-pressure: what ingest finds waits in its bounded channel while enough is being read.
+        let facts = if self.reading < MOST_READING && !self.problems.contains_key(STORAGE) {
+            self.facts.1.clone()
+        } else {
+            no_facts
+        };
+        let reports: Receiver<Report> = self.pool.as_ref().map_or(no_reports, |pool| pool.reports().clone());
+        let hashed = self.hashers.answers().clone();
+        let receipts = self.store.receipts().clone();
+        let clients = self.from_clients.clone();
+        let catalogues = self.reload.catalogues().clone();
+        let stop = self.settings.stop.clone();
+
+        let mut select = Select::new_biased();
+        // Receipts and reports first: they free what the others wait for.
+        let receipt = select.recv(&receipts);
+        let report = select.recv(&reports);
+        let request = select.recv(&clients);
+        let reading = select.recv(&hashed);
+        let catalogue = select.recv(&catalogues);
+        let told = select.recv(&stop);
+        let fact = select.recv(&facts);
+        match select.select_deadline(self.next_look()) {
+            Err(_) => self.look(),
+            Ok(ready) => match ready.index() {
+                index if index == receipt => match ready.recv(&receipts) {
+                    Ok(receipt) => self.receipt(receipt),
+                    Err(_) => self
+                        .fail("store", "the store's writer has ended; see the log, then start the engine again".into()),
+                },
+                index if index == report => match ready.recv(&reports) {
+                    Ok(report) => self.report(report),
+                    Err(_) => self.pool_lost(),
+                },
+                index if index == request => {
+                    if let Ok(message) = ready.recv(&clients) {
+                        self.client(message);
+                    }
+                }
+                index if index == reading => {
+                    if let Ok(first) = ready.recv(&hashed) {
+                        self.admit(first);
+                    }
+                }
+                index if index == catalogue => {
+                    if let Ok(built) = ready.recv(&catalogues) {
+                        self.take_catalogue(built);
+                    }
+                }
+                index if index == told => {
+                    let _ = ready.recv(&stop);
+                    self.ending = true;
+                }
+                index if index == fact => {
+                    if let Ok(fact) = ready.recv(&facts) {
+                        self.fact(fact);
+                    }
+                }
+                _ => {}
+            },
+        }
+    }
+
+    /// When the loop must turn even if nothing happens.
+    fn next_look(&self) -> Instant {
+        let mut next = self.reload.next_look();
+        if self.dirty && self.clients.values().any(|client| client.subscribed) {
+            next = next.min(self.last_status + STATUS_PAUSE);
+        }
+        self.queue.next_retry().map_or(next, |retry| next.min(retry))
+    }
+
+    /// What is due by the clock.
+    fn look(&mut self) {
+        let now = Instant::now();
+        self.retry_due(now);
+        if self.reload.next_look() <= now {
+            self.look_for_changes(now);
+            self.look_for_room();
+            // The rate falls without any event of its own.
+            self.dirty |= self.figures.fading(now);
+        }
+    }
+
+    /// Takes no new work while the dataset's disk is nearly full, and goes on when there is room.
+    fn look_for_room(&mut self) {
+        let wanted = self.configuration.settings.dataset.min_free_mb;
+        let Ok(disk) = rustix::fs::statvfs(self.dataset.root()) else { return };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize) >> 20;
+        if free < wanted {
+            let line = format!(
+                "{free} MB are free for {}, fewer than dataset.min_free_mb = {wanted}; captures wait until there is room",
+                self.dataset.root().display()
+            );
+            // The amount changes all the time; the trouble is told once.
+            if !self.problems.contains_key(ROOM) {
+                self.problem(ROOM, line);
+            }
+        } else {
+            self.solved(ROOM);
+        }
+    }
+
+    /// May captures be given to workers?
+    pub fn takes_work(&self) -> bool {
+        let stuck = [ROOM, STORAGE].iter().any(|about| self.problems.contains_key(*about));
+        !self.paused && !self.ending && !stuck && self.pool.is_some()
+    }
+
+    /// Tells subscribers how things stand, if that changed and they have not just been told.
+    fn report_status(&mut self) {
+        let now = Instant::now();
+        if !self.dirty || now < self.last_status + STATUS_PAUSE {
+            return;
+        }
+        if self.clients.values().any(|client| client.subscribed) {
+            let status = self.status();
+            self.broadcast(Event::Status(Box::new(status)));
+            self.last_status = now;
+        }
+        self.dirty = false;
+    }
+
+    /// Sends an event to everybody who asked for events.
+    pub fn broadcast(&mut self, event: Event) {
+        if !self.clients.values().any(|client| client.subscribed) {
+            return;
+        }
+        let line = encode(&EngineLine::Event(event));
+        self.clients.retain(|_, client| !client.subscribed || client.outbox.post(Arc::clone(&line)));
+    }
+
+    /// A line for the log, here and on every screen.
+    pub fn log(&mut self, level: tracing::Level, message: String) {
+        match level {
+            tracing::Level::ERROR => tracing::error!("{message}"),
+            tracing::Level::WARN => tracing::warn!("{message}"),
+            _ => tracing::info!("{message}"),
+        }
+        let at = Timestamp::now().to_string();
+        self.broadcast(Event::Log { at, level: level.as_str().to_lowercase(), message });
+    }
+
+    /// A standing trouble; a second one about the same thing takes the first one's place.
+    pub fn problem(&mut self, about: &str, line: String) {
+        if self.problems.get(about) != Some(&line) {
+            self.problems.insert(about.into(), line.clone());
+            self.dirty = true;
+            self.log(tracing::Level::WARN, line);
+        }
+    }
+
+    /// A trouble is over.
+    pub fn solved(&mut self, about: &str) {
+        if self.problems.remove(about).is_some() {
+            self.dirty = true;
+            self.log(tracing::Level::INFO, format!("{about}: in order again"));
+        }
+    }
+
+    /// Something without which the engine cannot go on.
+    pub fn fail(&mut self, about: &str, line: String) {
+        self.problem(about, line.clone());
+        self.broken.get_or_insert(line);
+        self.ending = true;
+    }
+
+    /// Where clients find it.
+    pub fn announce(&mut self, socket: std::path::PathBuf) {
+        let holder =
+            Holder { pid: std::process::id(), started: self.started.to_string(), socket, software: software() };
+        match self.lock.announce(&holder) {
+            Ok(()) => self.solved("socket"),
+            Err(error) => self.problem("socket", error.to_string()),
+        }
+    }
+
+    /// Finishes what is in hand, stores it, and leaves.
+    fn end(mut self, socket: Socket) -> Result<(), EngineError> {
+        tracing::info!("ending");
+        self.broadcast(Event::Stopping);
+        drop(self.ingest.take());
+        if let Some(mut pool) = self.pool.take() {
+            let reports = pool.reports().clone();
+            pool.shutdown(GRACE);
+            for report in reports.try_iter() {
+                self.report(report);
+            }
+        }
+        self.requeue_unsubmitted();
+        let closed = self.store.close();
+        drop(self.clients);
+        drop(socket);
+        closed?;
+        self.broken.map_or(Ok(()), |reason| Err(EngineError::Broken(reason)))
+    }
+}
+
+impl Engine {
+    /// The status, from the database's own counts.
+    pub fn counts(&self) -> crate::protocol::Counts {
+        let mut counts = self.reader.counts().unwrap_or_default();
+        counts.settling = self.sources.settling();
+        counts.add_up();
+        counts
+    }
+
+    pub fn status(&mut self) -> Status {
+        let (p50_ms, p95_ms) = self.figures.latency_ms();
+        Status {
+            software: software(),
+            pid: std::process::id(),
+            started: self.started.to_string(),
+            workspace: self.settings.workspace.root().display().to_string(),
+            database: self.dataset.database().display().to_string(),
+            generation: self.generation,
+            pipeline: self.reload.pipeline().map(|pipeline| pipeline.id.clone()),
+            counts: self.counts(),
+            paused: self.paused,
+            per_second: self.figures.per_second(Instant::now()),
+            p50_ms,
+            p95_ms,
+            workers: self.pool.as_ref().map(Pool::workers).unwrap_or_default(),
+            sources: self.sources.status(),
+            plugins: self.plugin_status(),
+            problems: self.problems.values().cloned().collect(),
+        }
+    }
+}
