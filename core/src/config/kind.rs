@@ -7,6 +7,7 @@ use toml::{Spanned, de::DeValue};
 
 use crate::{
     ids::{BuildHash, PluginId},
+    simulate::FibreType,
     worker::messages::ParameterValue,
 };
 
@@ -198,6 +199,26 @@ pub(super) const PATTERN: Text<String> = Text {
         pattern.capture_names().flatten().next().map(|_| text.to_owned())
     },
 };
+
+/// A fibre type that ships.
+pub(super) struct Fibre;
+
+impl Kind for Fibre {
+    type Value = &'static FibreType;
+
+    fn accept(&self, value: &DeValue<'_>) -> Option<Self::Value> {
+        FibreType::named(value.as_str()?)
+    }
+
+    fn expected(&self) -> String {
+        let names: Vec<_> = FibreType::shipped().iter().map(|fibre| fibre.name.as_str()).collect();
+        format!("a fibre type ({})", names.join(", "))
+    }
+
+    fn schema(&self) -> Json {
+        json!({"enum": FibreType::shipped().iter().map(|fibre| &fibre.name).collect::<Vec<_>>()})
+    }
+}
 
 /// A kind that can be left out by writing 0 or "".
 pub(super) struct OrNone<K>(pub K);

@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    kind::{Flag, Kind, LINE, Number, OrNone, PATH, PATTERN, describe},
+    kind::{Fibre, Flag, Kind, LINE, Number, OrNone, PATH, PATTERN, describe},
     sheet::{Place, Section, Sheet},
 };
 use crate::settings::Source;
@@ -75,14 +75,15 @@ fn source(section: &mut Section<'_, '_>, earlier: &[Found]) -> Option<Found> {
         let expected = "a name of its own for each source (set `name`)";
         section.sheet.wrong(at.layer, &at.span, &name_place.key, expected, &format!("{name:?} again"));
     }
-    let diameter = OrNone(Number(1.0, 2000.0));
+    let diameter = OrNone(Number(1.0, 3000.0));
+    let fibre = section.take("fibre", &OrNone(Fibre))?;
     let source = Source {
         name,
         path,
         recursive: section.take("recursive", &Flag)?,
-        fibre: section.take("fibre", &OrNone(LINE))?,
-        core_um: section.take("core_um", &diameter)?,
-        cladding_um: section.take("cladding_um", &diameter)?,
+        core_um: section.take("core_um", &diameter)?.or(fibre.map(|fibre| fibre.core_um)),
+        cladding_um: section.take("cladding_um", &diameter)?.or(fibre.map(|fibre| fibre.cladding_um)),
+        fibre: fibre.map(|fibre| fibre.name.clone()),
         pixel_aspect: section.take("pixel_aspect", &OrNone(Number(0.25, 4.0)))?,
         um_per_px: section.take("um_per_px", &OrNone(Number(0.001, 100.0)))?,
         poll: section.take("poll", &Flag)?,

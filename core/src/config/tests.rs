@@ -75,6 +75,15 @@ fn sources_are_laid_over_the_shipped_one_and_replace_it() {
 }
 
 #[test]
+fn a_fibre_type_gives_the_diameters_that_are_not_stated() {
+    let text = "[[capture]]\npath = 'a'\nfibre = 'mm-62.5-125'\n[[capture]]\npath = 'b'\nfibre = 'sm-9-125'\ncladding_um = 124.8\n";
+    let sources = over(text).unwrap().settings.sources;
+    assert_eq!((sources[0].core_um, sources[0].cladding_um), (Some(62.5), Some(125.0)));
+    assert_eq!((sources[1].core_um, sources[1].cladding_um), (Some(9.0), Some(124.8)));
+    assert_eq!(sources[1].fibre.as_deref(), Some("sm-9-125"));
+}
+
+#[test]
 fn parameters_of_plugins_keep_their_types() {
     let text = "[plugin.detect-region]\ngamma = 1.5\nwindow = 5\nrobust = true\nmode = 'fast'\n";
     let parameters = over(text).unwrap().settings.parameters;
@@ -153,6 +162,7 @@ fn each_mistake_gives_one_line_with_file_line_key_and_what_was_expected() {
             "capture[1].name_pattern: expected a regular expression with named groups",
         ),
         ("[[capture]]\npath = 'a'\num_per_px = -1", "expected a number from 0.001 to 100, or 0 for none, found -1"),
+        ("[[capture]]\npath = 'a'\nfibre = 'om3'", "capture[1].fibre: expected a fibre type (sm-9-125, "),
         (
             "[[capture]]\npath = '.'",
             "ferrule.toml:2: capture[1].path: expected a directory apart from the dataset (/lab/bench/dataset)",
