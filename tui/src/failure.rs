@@ -9,6 +9,7 @@ use std::{
 use ferrule_core::{
     client::{ConnectError, RequestError},
     config::ConfigurationError,
+    engine::EngineError,
 };
 
 /// What sort of bad end it is; gives the exit status.
@@ -101,6 +102,15 @@ impl From<RequestError> for Failure {
             // It was reached, and said no.
             refused @ RequestError::Refused(_) => Self::failed(refused),
             RequestError::Lost(_) | RequestError::Late(_) => Self::new(Kind::Unreachable, error),
+        }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Configuration(error) => error.into(),
+            other => Self::wrong(other),
         }
     }
 }

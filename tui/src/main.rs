@@ -3,9 +3,13 @@
 mod commands;
 mod environment;
 mod failure;
+mod interrupt;
+mod launch;
+mod log;
 mod output;
 mod place;
 mod program;
+mod progress;
 
 use std::process::ExitCode;
 

@@ -42,6 +42,17 @@ impl PluginPath {
         let own = workspace.map(Workspace::plugins);
         Ok(SearchPaths::usual(own, given, environment::executable().ok().as_deref()))
     }
+
+    /// The same, as arguments for another start of this binary.
+    pub fn arguments(&self) -> Result<Vec<std::ffi::OsString>, Failure> {
+        let mut arguments = Vec::new();
+        for folder in &self.folders {
+            let folder = environment::absolute(folder)
+                .map_err(|error| Failure::wrong(format!("--plugin-path {}: {error}", folder.display())))?;
+            arguments.extend(["--plugin-path".into(), folder.into_os_string()]);
+        }
+        Ok(arguments)
+    }
 }
 
 /// Every plug-in that this workspace could use, and what was refused. Probes builds that were never seen.

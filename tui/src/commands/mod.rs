@@ -3,38 +3,47 @@
 mod completions;
 mod config;
 mod doctor;
+mod engine;
 mod events;
 mod init;
 mod inspect;
 mod plugin;
 mod portrait;
+mod simulate;
 mod status;
 mod stop;
 mod watch;
+mod workbench;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{environment::Environment, failure::Failure};
 
 /// Inspects photographs of fibre-optic connector end faces.
+///
+/// Without a command it opens the workbench, and starts the workspace's engine where none runs.
 #[derive(Debug, Parser)]
-#[command(name = "ferrule", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "ferrule", version, disable_help_subcommand = true, args_conflicts_with_subcommands = true)]
 pub struct CommandLine {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    workbench: workbench::Workbench,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
     Inspect(inspect::Inspect),
+    Engine(engine::Engine),
     Status(status::Status),
     Stop(stop::Stop),
     Events(events::Events),
     Watch(watch::Watch),
+    Config(config::Config),
+    Simulate(simulate::Simulate),
     Plugin(plugin::Plugin),
     Doctor(doctor::Doctor),
-    Config(config::Config),
     Completions(completions::Completions),
     #[command(hide = true)]
     Portrait(portrait::Portrait),
@@ -43,17 +52,20 @@ enum Command {
 impl CommandLine {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         match self.command {
-            Command::Init(command) => command.run(),
-            Command::Inspect(command) => command.run(environment),
-            Command::Status(command) => command.run(),
-            Command::Stop(command) => command.run(),
-            Command::Events(command) => command.run(),
-            Command::Watch(command) => command.run(),
-            Command::Plugin(command) => command.run(environment),
-            Command::Doctor(command) => command.run(environment),
-            Command::Config(command) => command.run(),
-            Command::Portrait(command) => command.run(),
-            Command::Completions(command) => command.run(&mut Self::command()),
+            None => self.workbench.run(environment),
+            Some(Command::Init(command)) => command.run(),
+            Some(Command::Inspect(command)) => command.run(environment),
+            Some(Command::Engine(command)) => command.run(environment),
+            Some(Command::Status(command)) => command.run(),
+            Some(Command::Stop(command)) => command.run(),
+            Some(Command::Events(command)) => command.run(),
+            Some(Command::Watch(command)) => command.run(),
+            Some(Command::Config(command)) => command.run(),
+            Some(Command::Simulate(command)) => command.run(),
+            Some(Command::Plugin(command)) => command.run(environment),
+            Some(Command::Doctor(command)) => command.run(environment),
+            Some(Command::Portrait(command)) => command.run(),
+            Some(Command::Completions(command)) => command.run(&mut Self::command()),
         }
     }
 }
@@ -65,5 +77,12 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_word_that_is_no_command_is_a_workspace() {
+        let parsed = CommandLine::parse_from(["ferrule", "./bench"]);
+        assert!(parsed.command.is_none());
+        assert!(CommandLine::parse_from(["ferrule", "status", "./bench"]).command.is_some());
     }
 }

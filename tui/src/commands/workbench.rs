@@ -1,0 +1,53 @@
+//! `ferrule [WORKSPACE]`: the workbench, on an engine that is started where none runs.
+
+use clap::Args;
+use ferrule::workbench::{self, Exit, TerminalFacts, WorkbenchSettings};
+use ferrule_core::{doctor::logout::at_logout, workspace::DatasetPaths};
+use jiff::tz::TimeZone;
+
+use crate::{
+    environment::{self, Environment},
+    failure::Failure,
+    launch::Launch,
+    output::Output,
+    place::Place,
+    program::PluginPath,
+};
+
+/// The workbench of a workspace.
+#[derive(Debug, Args)]
+pub struct Workbench {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    path: PluginPath,
+}
+
+impl Workbench {
+    pub fn run(self, environment: &Environment) -> Result<(), Failure> {
+        let (workspace, configuration) = self.place.configured()?;
+        let dataset = DatasetPaths::at(&configuration.settings.dataset.path);
+        let launch = Launch::new(&workspace, dataset.clone(), &self.path, environment)?;
+        launch.start()?;
+        let name = workspace.root().file_name().unwrap_or(workspace.root().as_os_str());
+        let settings = WorkbenchSettings {
+            workspace: name.to_string_lossy().into_owned(),
+            dataset,
+            log: Some(workspace.log()),
+            terminal: TerminalFacts::read(environment::variable),
+            screen: configuration.settings.screen,
+            time_zone: TimeZone::system(),
+            start_engine: Box::new(move || launch.start().map_err(|failure| failure.messages.join("; "))),
+            at_logout: at_logout(environment.user.as_deref()).warning().map(str::to_owned),
+        };
+        let exit = workbench::run(settings).map_err(|error| Failure::failed(format!("{error:#}")))?;
+        let mut output = Output::new();
+        match exit {
+            Exit::Left => output.line("the engine goes on; `ferrule` shows it again, `ferrule stop` ends it")?,
+            Exit::EngineStopped => output.line("the engine has ended")?,
+            // There is nobody to tell.
+            Exit::Signalled | Exit::TerminalLost => {}
+        }
+        output.flush()
+    }
+}
