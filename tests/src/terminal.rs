@@ -3,12 +3,18 @@
 use std::{
     io::{Read, Write},
     num::NonZeroU16,
+    os::fd::BorrowedFd,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{HANG, Lab, binary};
 
@@ -19,6 +25,8 @@ pub struct Terminal {
     keys: Option<Box<dyn Write + Send>>,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<Mutex<Seen>>,
+    reading: Arc<AtomicBool>,
+    reader: Option<JoinHandle<()>>,
 }
 
 fn screen_of(rows: u16, cols: u16) -> vt100::Parser {
@@ -61,9 +69,19 @@ impl Terminal {
         let keys = pair.master.take_writer().expect("a writer");
         let seen = Arc::new(Mutex::new(Seen { screen: screen_of(rows, cols), bytes: 0 }));
         let watching = Arc::clone(&seen);
-        std::thread::spawn(move || {
+        let reading = Arc::new(AtomicBool::new(true));
+        let go_on = Arc::clone(&reading);
+        let descriptor = pair.master.as_raw_fd().expect("a descriptor");
+        let reader = std::thread::spawn(move || {
             let mut buffer = [0; 65536];
-            while let Ok(count) = reader.read(&mut buffer) {
+            while go_on.load(Ordering::Acquire) {
+                // SAFETY: the master is closed only after this thread was joined.
+                let master = unsafe { BorrowedFd::borrow_raw(descriptor) };
+                let pause = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+                if poll(&mut [PollFd::from_borrowed_fd(master, PollFlags::IN)], Some(&pause)) == Ok(0) {
+                    continue;
+                }
+                let Ok(count) = reader.read(&mut buffer) else { return };
                 if count == 0 {
                     return;
                 }
@@ -72,7 +90,7 @@ impl Terminal {
                 seen.screen.process(&buffer[..count]);
             }
         });
-        Self { master: Some(pair.master), keys: Some(keys), child, seen }
+        Self { master: Some(pair.master), keys: Some(keys), child, seen, reading, reader: Some(reader) }
     }
 
     /// Types.
@@ -116,6 +134,11 @@ impl Terminal {
 
     /// Takes the terminal away, as a lost SSH connection does.
     pub fn hang_up(&mut self) {
+        // The reader holds the terminal open too.
+        self.reading.store(false, Ordering::Release);
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
         self.keys = None;
         self.master = None;
     }
@@ -140,5 +163,6 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.hang_up();
     }
 }
