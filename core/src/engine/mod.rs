@@ -1,7 +1,7 @@
 //! The engine: the process that owns a workspace. It watches sources, hands captures to workers, has their results
 //! stored, and tells its clients.
 //!
-//! One thread, the main loop, owns all state ([`state::Engine`]); everything that can wait for a disk, a child or a
+//! One thread, the main loop, owns all state (`state::Engine`); everything that can wait for a disk, a child or a
 //! client has a thread of its own and sends facts here. The engine never opens a plug-in, never decodes a picture, and
 //! changes nothing in a source.
 //!

@@ -65,10 +65,11 @@ fn the_stated_outlines_lie_on_the_steepest_gradient() {
                 checked.0 += 1;
             }
             let core = truth.zones.core;
-            // A tiny core has too few pixels to average over, and a faint one too few grey levels.
+            // A tiny core has too few pixels to average over, and a faint one too few grey levels; what is left has
+            // about half the cladding's contrast, so its edge is known less well.
             if core.visibility == Visibility::Clear && core.zone.ax > (4.0 * truth.edge_px).max(12.0) {
                 for off in offsets(&picture, &core.zone, search) {
-                    assert!(off.abs() < tolerance, "{name} {index}: core off by {off:.3} px, {truth:?}");
+                    assert!(off.abs() < 1.5 * tolerance, "{name} {index}: core off by {off:.3} px, {truth:?}");
                     checked.1 += 1;
                 }
             }
