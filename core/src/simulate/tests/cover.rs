@@ -59,7 +59,7 @@ fn noise_edges_light_and_contrast_cover_the_range_of_real_photographs() {
             .map(|part| {
                 let preset = &preset;
                 scope.spawn(move || {
-                    let pictures = (0..110_u64).filter(|i| i % 2 == part).map(|i| render(preset, 11, i));
+                    let pictures = (0..220_u64).filter(|i| i % 2 == part).map(|i| render(preset, 11, i));
                     pictures
                         .filter(|(picture, _)| picture.width() > 700)
                         .map(|(picture, truth)| {
