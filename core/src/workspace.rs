@@ -45,6 +45,13 @@ impl Workspace {
         self.private().join("engine.log")
     }
 
+    /// Written by the engine: the path of the dataset it holds, so that it is found while `ferrule.toml` is wrong or
+    /// names another one.
+    #[must_use]
+    pub fn dataset_in_force(&self) -> PathBuf {
+        self.private().join("dataset")
+    }
+
     /// Content-addressed copies of plug-in libraries.
     #[must_use]
     pub fn plugin_store(&self) -> PathBuf {

@@ -178,6 +178,21 @@ impl Lab {
         }
     }
 
+    /// Waits until `progress` of the engine's status reaches `goal`, however long it takes while it grows.
+    ///
+    /// # Panics
+    /// It has stood still for [`HANG`]; says what was waited for and how things stand.
+    pub fn wait_while_it_moves(&self, what: &str, goal: u64, progress: impl Fn(&Value) -> u64) {
+        let mut reached = 0;
+        while reached < goal {
+            let before = reached;
+            reached = self.wait_for(&format!("{what} (stands at {before} of {goal})"), || {
+                let now = progress(&self.status()?);
+                (now > before || now >= goal).then_some(now)
+            });
+        }
+    }
+
     /// Waits until that many captures are done.
     pub fn wait_done(&self, count: u64) {
         self.wait_for(&format!("{count} captures done"), || (self.count("done") >= count).then_some(()));

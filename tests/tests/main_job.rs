@@ -54,14 +54,12 @@ fn a_burst_of_five_thousand_files_is_taken_without_losing_one() {
         let entry = entry.unwrap();
         fs::rename(entry.path(), lab.captures().join(entry.file_name())).unwrap();
     }
-    lab.wait_for("5,000 captures accounted for", || {
-        let status = lab.status()?;
+    lab.wait_while_it_moves("5,000 captures accounted for", 5000, |status| {
         let count = |state: &str| status["counts"][state].as_u64().unwrap_or(0);
-        let ended = count("done") + count("failed") + count("duplicate");
         // A sum that is ever wrong is a defect, not something to wait for.
         let states = ["settling", "queued", "running", "done", "duplicate", "failed", "ignored", "replaced"];
         assert_eq!(count("seen"), states.iter().map(|state| count(state)).sum::<u64>());
-        (ended == 5000).then_some(())
+        count("done") + count("failed") + count("duplicate")
     });
     assert_eq!(lab.count("failed"), 0);
     assert_eq!(lab.query_count("SELECT count(*) FROM captures WHERE state = 'done'"), 5000);
@@ -85,7 +83,8 @@ fn the_same_content_twice_is_a_duplicate_and_a_rewritten_file_replaces_its_forme
         let status = lab.status()?;
         (status["counts"]["replaced"] == 1
             && status["counts"]["done"].as_u64()? >= 1
-            && status["counts"]["queued"] == 0)
+            && status["counts"]["queued"] == 0
+            && status["counts"]["running"] == 0)
             .then_some(())
     });
     lab.audit();
@@ -100,11 +99,23 @@ fn a_changed_configuration_is_taken_up_and_a_bad_one_leaves_the_last_good_one_in
     let path = lab.workspace.join("ferrule.toml");
     let good = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("{good}\n[screen]\ntheme = 7\n")).unwrap();
-    // A client would be refused with the same line: it reads the same file to find the dataset.
+    // The engine goes on and says what is wrong, and a client reaches it while the file is bad.
     let line = lab.wait_for("the mistake is reported", || {
-        lab.engine_log().lines().find(|line| line.contains("theme")).map(str::to_owned)
+        let status = lab.status()?;
+        let problems = status["problems"].as_array()?;
+        problems.iter().filter_map(Value::as_str).find(|problem| problem.contains("theme")).map(str::to_owned)
     });
     assert!(line.contains("ferrule.toml:"), "names file and line: {line}");
+    let told = lab.run(&["status"]);
+    assert!(told.status.success());
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert!(told.contains("theme") && told.contains("last good settings"), "{told}");
+    // Not even TOML.
+    fs::write(&path, "[[[").unwrap();
+    lab.wait_for("the other mistake is reported", || {
+        let problems = lab.status()?["problems"].to_string();
+        (!problems.contains("theme") && problems.contains("ferrule.toml:1")).then_some(())
+    });
     let more = format!("{good}\n[[capture]]\nname = \"second\"\npath = {:?}\n", second.to_str().unwrap());
     fs::write(&path, more).unwrap();
     lab.simulate(&second, 3, "burst-v1", 5);

@@ -65,6 +65,12 @@ impl Failure {
 
     /// Tells the person on standard error, and gives the exit status.
     pub fn report(self) -> ExitCode {
+        self.warn();
+        ExitCode::from(self.status())
+    }
+
+    /// Tells the person on standard error, where the command can go on all the same.
+    pub fn warn(&self) {
         let mut stderr = io::stderr().lock();
         // There is no further place to complain when standard error is gone.
         for message in &self.messages {
@@ -73,7 +79,6 @@ impl Failure {
         if let Some(hint) = &self.hint {
             let _ = writeln!(stderr, "  {hint}");
         }
-        ExitCode::from(self.status())
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use ferrule_core::{
     config::Configuration,
-    workspace::{CONFIGURATION, Workspace},
+    engine::lock,
+    workspace::{CONFIGURATION, DatasetPaths, Workspace},
 };
 
 use crate::{environment, failure::Failure};
@@ -42,5 +43,21 @@ impl Place {
         let workspace = self.find()?;
         let configuration = Configuration::load(&workspace)?;
         Ok((workspace, configuration))
+    }
+
+    /// The workspace and the dataset of its engine. Settings that are wrong keep nobody from an engine that runs on the
+    /// last good ones: then they are told on standard error, and the dataset is the one in force.
+    pub fn dataset(&self) -> Result<(Workspace, DatasetPaths), Failure> {
+        let workspace = self.find()?;
+        let running = lock::running(&workspace);
+        match (Configuration::load(&workspace), running) {
+            (Ok(_), Some(running)) => Ok((workspace, running)),
+            (Ok(configuration), None) => Ok((workspace, DatasetPaths::at(&configuration.settings.dataset.path))),
+            (Err(error), Some(running)) => {
+                Failure::from(error).hint("the engine goes on with the last good settings").warn();
+                Ok((workspace, running))
+            }
+            (Err(error), None) => Err(error.into()),
+        }
     }
 }

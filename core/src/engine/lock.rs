@@ -4,16 +4,20 @@
 //! engine heals itself.
 
 use std::{
-    fs::{File, OpenOptions},
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
     io::{self, Read, Seek, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::OpenOptionsExt,
+    },
     path::{Path, PathBuf},
 };
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::workspace::DatasetPaths;
+use crate::workspace::{DatasetPaths, Workspace};
 
 /// What the lock file says of the engine that holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +103,27 @@ pub fn holder(paths: &DatasetPaths) -> io::Result<Option<Holder>> {
     }
 }
 
+/// Leaves word in the workspace of the dataset that its engine holds. Whole or not at all: clients read it at any time.
+///
+/// # Errors
+/// The disk.
+pub fn record(workspace: &Workspace, dataset: &DatasetPaths) -> io::Result<()> {
+    let path = workspace.dataset_in_force();
+    let beside = path.with_extension("part");
+    fs::write(&beside, dataset.root().as_os_str().as_bytes())?;
+    fs::rename(beside, path)
+}
+
+/// The dataset of the engine that runs for this workspace now, whatever its `ferrule.toml` says meanwhile. `None` where
+/// none runs.
+#[must_use]
+pub fn running(workspace: &Workspace) -> Option<DatasetPaths> {
+    let path = fs::read(workspace.dataset_in_force()).ok()?;
+    let dataset = DatasetPaths::at(OsString::from_vec(path));
+    holder(&dataset).ok()??;
+    Some(dataset)
+}
+
 fn read(path: &Path) -> io::Result<Option<Holder>> {
     let mut text = String::new();
     File::open(path)?.read_to_string(&mut text)?;
@@ -138,5 +163,22 @@ mod tests {
         drop(lock);
         assert_eq!(holder(&paths).unwrap(), None, "its text is still there, its holder is not");
         EngineLock::take(&paths).unwrap().announce(&holder_of(12)).unwrap();
+    }
+
+    #[test]
+    fn a_workspace_finds_the_dataset_of_its_engine_while_that_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Workspace::at(folder.path());
+        let paths = DatasetPaths::at(folder.path().join("elsewhere"));
+        for place in [workspace.private(), paths.root().to_owned()] {
+            fs::create_dir(place).unwrap();
+        }
+        assert_eq!(running(&workspace), None);
+        let mut lock = EngineLock::take(&paths).unwrap();
+        lock.announce(&holder_of(4711)).unwrap();
+        record(&workspace, &paths).unwrap();
+        assert_eq!(running(&workspace), Some(paths));
+        drop(lock);
+        assert_eq!(running(&workspace), None, "its word is left, its engine is gone");
     }
 }

@@ -90,6 +90,10 @@ pub fn run(settings: EngineSettings) -> Result<(), EngineError> {
             .map_err(|source| EngineError::Folder { path: folder.display().to_string(), source })?;
     }
     let lock = EngineLock::take(&dataset)?;
+    lock::record(&settings.workspace, &dataset).map_err(|source| EngineError::Folder {
+        path: settings.workspace.dataset_in_force().display().to_string(),
+        source,
+    })?;
     let (store, recovery) = Store::open(&dataset, StoreSettings { images: configuration.settings.dataset.images })?;
     tracing::info!(requeued = recovery.requeued, swept = recovery.swept, "store opened");
     let (sender, clients) = crossbeam_channel::bounded(256);

@@ -214,7 +214,7 @@ impl Flattener {
     }
 }
 
-/// Mean of a cell's usable pixels; `None` if they are few.
+/// Mean of a cell's usable pixels; `None` if some are missing, for then the mean is not the middle's where light falls off.
 fn cell_mean(plane: &[i16], scene: &Scene<'_>, columns: usize, index: usize) -> Option<f32> {
     let (left, top) = (index % columns * CELL, index / columns * CELL);
     let (mut sum, mut n) = (0, 0);
@@ -226,5 +226,5 @@ fn cell_mean(plane: &[i16], scene: &Scene<'_>, columns: usize, index: usize) -> 
             n += counts;
         }
     }
-    (n >= (CELL * CELL / 3) as i32).then(|| sum as f32 / n as f32)
+    (n >= (CELL * CELL * 7 / 8) as i32).then(|| sum as f32 / n as f32)
 }

@@ -1,44 +1,82 @@
-//! The illumination as a cubic surface, fitted robustly to a coarse grid.
+//! The illumination as a smooth surface, fitted robustly to a coarse grid.
 //!
 //! Falloff toward the corners is steep where a local median has only one side to look at; the surface takes it away
-//! first. Called by [`crate::flatten`].
+//! first. Lenses keep a field level up to a radius and let it drop beyond, about as the eighth power of the distance
+//! from a middle that is not quite the picture's: hence a cubic in x and y, and even powers of the radius with a tilt
+//! each, which let their middle move. Called by [`crate::flatten`].
 
 use crate::grid::Grid;
 
-const TERMS: usize = 10;
-/// Rounds of fitting and leaving out what lies beyond three standard deviations.
-const ROUNDS: usize = 4;
+const TERMS: usize = 19;
+/// The cubic's, which come first.
+const CUBIC: usize = 10;
+/// Terms of each round of fitting and leaving out what lies beyond three standard deviations. The first look leaves out
+/// dark corners, beyond which high powers run wild; the cubic brings the corners back.
+const ROUNDS: [usize; 5] = [CUBIC, CUBIC, TERMS, TERMS, TERMS];
+/// So many cells are enough to fit to: of a finer grid only every second one along each side is looked at.
+const PLENTY: usize = 2000;
 
-/// Coefficients over coordinates scaled to [-1, 1].
+/// Coefficients over coordinates in which the picture's corners lie on the unit circle.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Surface {
     coefficients: [f64; TERMS],
 }
 
 fn terms(grid: &Grid, index: usize) -> [f64; TERMS] {
-    let scale = |i: usize, n: usize| if n > 1 { 2.0 * i as f64 / (n - 1) as f64 - 1.0 } else { 0.0 };
-    let (x, y) = (scale(index % grid.columns, grid.columns), scale(index / grid.columns, grid.rows));
-    [1.0, x, y, x * x, x * y, y * y, x * x * x, x * x * y, x * y * y, y * y * y]
+    let middle = |n: usize| (n as f64 - 1.0) / 2.0;
+    let reach = middle(grid.columns).hypot(middle(grid.rows)).max(1.0);
+    let place = |i: usize, n: usize| (i as f64 - middle(n)) / reach;
+    let (x, y) = (place(index % grid.columns, grid.columns), place(index / grid.columns, grid.rows));
+    let (xx, yy) = (x * x, y * y);
+    let r2 = xx + yy;
+    let (r4, r6, r8) = (r2 * r2, r2 * r2 * r2, r2 * r2 * r2 * r2);
+    [
+        1.0,
+        x,
+        y,
+        xx,
+        x * y,
+        yy,
+        x * xx,
+        xx * y,
+        x * yy,
+        y * yy,
+        r4,
+        r4 * x,
+        r4 * y,
+        r6,
+        r6 * x,
+        r6 * y,
+        r8,
+        r8 * x,
+        r8 * y,
+    ]
 }
 
 impl Surface {
     /// The surface through the known cells of a grid; level through their median where there are too few.
     #[must_use]
     pub fn fit(grid: &Grid) -> Self {
-        let mut known: Vec<(usize, f64)> =
-            grid.values.iter().enumerate().filter(|(_, v)| !v.is_nan()).map(|(i, v)| (i, f64::from(*v))).collect();
+        let stride = if grid.values.len() > PLENTY { 2 } else { 1 };
+        // The last ones too: falloff shows in the corners.
+        let some = |n: usize| (0..n).filter(move |i| i % stride == 0 || i + 1 == n);
+        let cells = some(grid.rows).flat_map(|row| some(grid.columns).map(move |column| (row, column)));
+        let mut known: Vec<(usize, f64)> = cells
+            .map(|(row, column)| row * grid.columns + column)
+            .map(|index| (index, f64::from(grid.values[index])))
+            .filter(|(_, value)| !value.is_nan())
+            .collect();
         let level = median(known.iter().map(|(_, v)| *v).collect());
         let mut surface = Self { coefficients: [0.0; TERMS] };
         surface.coefficients[0] = level;
-        let enough = 4 * TERMS;
         // A first look at anything within a third of the level, which leaves out black frames and fibres.
         let all = known.clone();
         known.retain(|(_, v)| (v - level).abs() < 0.35 * level.abs() + 1.0);
-        for _ in 0..ROUNDS {
-            if known.len() < enough {
+        for terms in ROUNDS {
+            if known.len() < 4 * terms {
                 break;
             }
-            let Some(coefficients) = least_squares(grid, &known) else { break };
+            let Some(coefficients) = least_squares(grid, &known, terms) else { break };
             surface = Self { coefficients };
             let off = |(i, v): &(usize, f64)| (v - surface.at(grid, *i)).abs();
             let limit = 3.0 * 1.4826 * median(known.iter().map(off).collect()) + 1e-3 * level.abs();
@@ -62,28 +100,28 @@ fn median(mut values: Vec<f64>) -> f64 {
     *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
-/// Normal equations with a whisper of damping, solved by elimination with pivots.
-fn least_squares(grid: &Grid, cells: &[(usize, f64)]) -> Option<[f64; TERMS]> {
+/// The first `n` coefficients, the others 0: normal equations with a whisper of damping, solved by elimination with pivots.
+fn least_squares(grid: &Grid, cells: &[(usize, f64)], n: usize) -> Option<[f64; TERMS]> {
     let mut system = [[0.0; TERMS + 1]; TERMS];
     for (index, value) in cells {
         let t = terms(grid, *index);
-        for (row, a) in system.iter_mut().zip(t) {
-            for (cell, b) in row.iter_mut().zip(t) {
+        for (row, a) in system[..n].iter_mut().zip(t) {
+            for (cell, b) in row[..n].iter_mut().zip(t) {
                 *cell += a * b;
             }
-            row[TERMS] += a * value;
+            row[n] += a * value;
         }
     }
-    for (i, row) in system.iter_mut().enumerate() {
-        row[i] += 1e-6 * cells.len() as f64;
+    for (i, row) in system[..n].iter_mut().enumerate() {
+        row[i] += 1e-9 * cells.len() as f64;
     }
-    for i in 0..TERMS {
-        let pivot = (i..TERMS).max_by(|a, b| system[*a][i].abs().total_cmp(&system[*b][i].abs()))?;
+    for i in 0..n {
+        let pivot = (i..n).max_by(|a, b| system[*a][i].abs().total_cmp(&system[*b][i].abs()))?;
         system.swap(i, pivot);
         if system[i][i].abs() < 1e-12 {
             return None;
         }
-        let (done, rest) = system.split_at_mut(i + 1);
+        let (done, rest) = system[..n].split_at_mut(i + 1);
         for row in rest {
             let factor = row[i] / done[i][i];
             for (cell, above) in row.iter_mut().zip(done[i]).skip(i) {
@@ -92,9 +130,9 @@ fn least_squares(grid: &Grid, cells: &[(usize, f64)]) -> Option<[f64; TERMS]> {
         }
     }
     let mut solution = [0.0; TERMS];
-    for i in (0..TERMS).rev() {
-        let known: f64 = (i + 1..TERMS).map(|k| system[i][k] * solution[k]).sum();
-        solution[i] = (system[i][TERMS] - known) / system[i][i];
+    for i in (0..n).rev() {
+        let known: f64 = (i + 1..n).map(|k| system[i][k] * solution[k]).sum();
+        solution[i] = (system[i][n] - known) / system[i][i];
     }
     Some(solution)
 }

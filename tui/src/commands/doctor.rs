@@ -160,6 +160,7 @@ fn of_workspace(workspace: &Workspace, path: &PluginPath, environment: &Environm
         Ok(configuration) => configuration,
         Err(error) => {
             findings.push(Finding::problem(AREA, "settings", error.to_string(), "correct that line of the file"));
+            findings.extend(lock::running(workspace).map(|dataset| engine(&dataset)));
             return findings;
         }
     };

@@ -26,8 +26,7 @@ pub struct Events {
 
 impl Events {
     pub fn run(self) -> Result<(), Failure> {
-        let (_, configuration) = self.place.configured()?;
-        let dataset = DatasetPaths::at(&configuration.settings.dataset.path);
+        let (_, dataset) = self.place.dataset()?;
         let mut output = Output::new();
         follow(&dataset, |event| {
             if self.json {

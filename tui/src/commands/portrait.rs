@@ -2,7 +2,6 @@
 
 use clap::Args;
 use ferrule::workbench;
-use ferrule_core::workspace::DatasetPaths;
 
 use super::status;
 use crate::{failure::Failure, output::Output, place::Place};
@@ -21,8 +20,7 @@ pub struct Portrait {
 
 impl Portrait {
     pub fn run(self) -> Result<(), Failure> {
-        let (workspace, configuration) = self.place.configured()?;
-        let dataset = DatasetPaths::at(&configuration.settings.dataset.path);
+        let (workspace, dataset) = self.place.dataset()?;
         let glance = status::ask(&dataset)?;
         let name = workspace.root().file_name().unwrap_or(workspace.root().as_os_str());
         let svg = workbench::portrait(&dataset, &name.to_string_lossy(), glance, (self.width, self.height))

@@ -31,8 +31,8 @@ pub struct Status {
 
 impl Status {
     pub fn run(self) -> Result<(), Failure> {
-        let (_, configuration) = self.place.configured()?;
-        let glance = ask(&DatasetPaths::at(&configuration.settings.dataset.path))?;
+        let (_, dataset) = self.place.dataset()?;
+        let glance = ask(&dataset)?;
         let mut output = Output::new();
         if self.json {
             output.object(&glance)?;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use ferrule_core::{client::Client, engine::lock, protocol::Request, workspace::DatasetPaths};
+use ferrule_core::{client::Client, engine::lock, protocol::Request};
 use serde_json::json;
 
 use crate::{
@@ -30,8 +30,7 @@ pub struct Stop {
 
 impl Stop {
     pub fn run(self) -> Result<(), Failure> {
-        let (_, configuration) = self.place.configured()?;
-        let dataset = DatasetPaths::at(&configuration.settings.dataset.path);
+        let (_, dataset) = self.place.dataset()?;
         let limit = Duration::from_secs(self.wait);
         let deadline = Instant::now() + limit;
         let mut client = Client::connect(&dataset)?;

@@ -3,10 +3,7 @@
 use std::io::{IsTerminal, stderr};
 
 use clap::Args;
-use ferrule_core::{
-    protocol::{Counts, Event, Status},
-    workspace::DatasetPaths,
-};
+use ferrule_core::protocol::{Counts, Event, Status};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
@@ -30,8 +27,7 @@ pub struct Watch {
 
 impl Watch {
     pub fn run(self) -> Result<(), Failure> {
-        let (_, configuration) = self.place.configured()?;
-        let dataset = DatasetPaths::at(&configuration.settings.dataset.path);
+        let (_, dataset) = self.place.dataset()?;
         let mut output = Output::new();
         let live = !self.json && stderr().is_terminal();
         let bar = if live { ProgressBar::new_spinner() } else { ProgressBar::hidden() };

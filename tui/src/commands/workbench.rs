@@ -2,7 +2,7 @@
 
 use clap::Args;
 use ferrule::workbench::{self, Exit, TerminalFacts, WorkbenchSettings};
-use ferrule_core::{doctor::logout::at_logout, workspace::DatasetPaths};
+use ferrule_core::{config::Configuration, doctor::logout::at_logout};
 use jiff::tz::TimeZone;
 
 use crate::{
@@ -25,8 +25,9 @@ pub struct Workbench {
 
 impl Workbench {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
-        let (workspace, configuration) = self.place.configured()?;
-        let dataset = DatasetPaths::at(&configuration.settings.dataset.path);
+        let (workspace, dataset) = self.place.dataset()?;
+        // Wrong settings, told by now: the engine runs on the last good ones, and the screen on the shipped ones.
+        let configuration = Configuration::load(&workspace).or_else(|_| Configuration::shipped(workspace.root()))?;
         let launch = Launch::new(&workspace, dataset.clone(), &self.path, environment)?;
         launch.start()?;
         let name = workspace.root().file_name().unwrap_or(workspace.root().as_os_str());
