@@ -1,34 +1,34 @@
-//! Paints a planned scene: light, fibre, defects, noise, rounding. The same scene and the same noise generator give the
-//! same bytes; nothing here asks for threads or time.
+//! Paints a planned scene: light, fibre, grain, defects, noise, rounding, the microscope's own compression. The same scene
+//! and the same generator give the same bytes; nothing here asks for threads or time.
 
-use std::sync::OnceLock;
-
-use image::GrayImage;
-use rand::RngCore;
+use image::{GrayImage, ImageFormat, codecs::jpeg::JpegEncoder};
 use rand_chacha::ChaCha8Rng;
 
-use super::{profile::normal_cdf, scene::Scene};
+use super::{field, scene::Scene};
 
 /// Grey level of the bars that some frame grabbers leave around the picture.
 const BAR: f32 = 18.0;
 
 /// Paints the picture.
-pub(super) fn picture(scene: &Scene, noise: &mut ChaCha8Rng) -> GrayImage {
+pub(super) fn picture(scene: &Scene, random: &mut ChaCha8Rng) -> GrayImage {
+    let mut grey = end_face(scene);
+    grain(scene, &mut grey, random);
+    defects(scene, &mut grey);
+    bars(scene, &mut grey);
+    let pixels = develop(scene, &grey, random);
     let [width, height] = scene.size;
+    let picture = GrayImage::from_raw(width, height, pixels).unwrap_or_else(|| GrayImage::new(width, height));
+    match scene.camera_jpeg {
+        Some(quality) => compressed(picture, quality),
+        None => picture,
+    }
+}
+
+/// Light and fibre alone, in grey levels that are not rounded: what the truth's outlines are about.
+pub(super) fn end_face(scene: &Scene) -> Vec<f32> {
     let mut grey = light(scene);
     fibre(scene, &mut grey);
-    for drawn in &scene.defects {
-        let columns = drawn.patch.width as usize;
-        for (row, y) in drawn.patch.values.chunks_exact(columns).zip(drawn.patch.y as usize..) {
-            let at = y * width as usize + drawn.patch.x as usize;
-            for (pixel, value) in grey[at..at + columns].iter_mut().zip(row) {
-                *pixel += drawn.amplitude * value;
-            }
-        }
-    }
-    bars(scene, &mut grey);
-    let pixels = develop(scene, &grey, noise);
-    GrayImage::from_raw(width, height, pixels).unwrap_or_else(|| GrayImage::new(width, height))
+    grey
 }
 
 /// The empty, lit ferrule.
@@ -52,8 +52,8 @@ fn light(scene: &Scene) -> Vec<f32> {
     grey
 }
 
-/// Darkens what is fibre. Only the box around it is visited: beyond, the profile is 1.
-fn fibre(scene: &Scene, grey: &mut [f32]) {
+/// Calls `change` with place and grey level of every pixel in the box around the fibre and what its edge still reaches.
+fn around_fibre(scene: &Scene, grey: &mut [f32], mut change: impl FnMut(u32, u32, &mut f32)) {
     let (half_w, half_h) = scene.cladding.half_extent();
     let reach = scene.outer.reach() + 1.0;
     let [width, height] = scene.size;
@@ -63,7 +63,41 @@ fn fibre(scene: &Scene, grey: &mut [f32]) {
     };
     for y in range(scene.cladding.cy, half_h, height) {
         for x in range(scene.cladding.cx, half_w, width) {
-            grey[(y * width + x) as usize] *= scene.reflection(f64::from(x), f64::from(y)) as f32;
+            change(x, y, &mut grey[(y * width + x) as usize]);
+        }
+    }
+}
+
+/// Darkens what is fibre. Beyond the box around it the profile is 1.
+fn fibre(scene: &Scene, grey: &mut [f32]) {
+    around_fibre(scene, grey, |x, y, grey| *grey *= scene.reflection(f64::from(x), f64::from(y)) as f32);
+}
+
+/// The relief of the polished ceramic: on the ferrule only, and faded in behind the edge, whose place it must not move.
+fn grain(scene: &Scene, grey: &mut [f32], random: &mut ChaCha8Rng) {
+    let share = scene.grain.share as f32;
+    if share <= 0.0 {
+        return;
+    }
+    let mut relief = field::band(scene.size, scene.grain.period_px, random);
+    let fade = 1.0 / (2.0 * scene.sigma_px);
+    around_fibre(scene, &mut relief, |x, y, relief| {
+        *relief *= (scene.cladding.distance(f64::from(x), f64::from(y)) * fade).clamp(0.0, 1.0) as f32;
+    });
+    for (grey, relief) in grey.iter_mut().zip(relief) {
+        *grey *= 1.0 + share * relief;
+    }
+}
+
+fn defects(scene: &Scene, grey: &mut [f32]) {
+    let width = scene.size[0] as usize;
+    for drawn in &scene.defects {
+        let columns = drawn.patch.width as usize;
+        for (row, y) in drawn.patch.values.chunks_exact(columns).zip(drawn.patch.y as usize..) {
+            let at = y * width + drawn.patch.x as usize;
+            for (pixel, value) in grey[at..at + columns].iter_mut().zip(row) {
+                *pixel += drawn.amplitude * value;
+            }
         }
     }
 }
@@ -81,54 +115,19 @@ fn bars(scene: &Scene, grey: &mut [f32]) {
     }
 }
 
-/// Standard normal deviates at evenly spaced probabilities: one look-up turns 16 random bits into noise.
-fn deviates() -> &'static [f32] {
-    static TABLE: OnceLock<Vec<f32>> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        let quantile = |i: u32| {
-            let wanted = (f64::from(i) + 0.5) / 65536.0;
-            let (mut low, mut high) = (-6.0, 6.0);
-            while high - low > 1e-7 {
-                let middle = 0.5 * (low + high);
-                if normal_cdf(middle) < wanted { low = middle } else { high = middle }
-            }
-            0.5 * (low + high)
-        };
-        (0..65536).map(|i| quantile(i) as f32).collect()
-    })
+/// Adds the camera's noise and rounds to grey levels.
+fn develop(scene: &Scene, grey: &[f32], random: &mut ChaCha8Rng) -> Vec<u8> {
+    let (read, shot) = (scene.noise.read_variance as f32, scene.noise.shot_variance_per_grey as f32);
+    let noise = field::smooth(scene.size, scene.noise.correlation, random);
+    let developed = |(&grey, noise): (&f32, f32)| (grey + noise * (read + shot * grey.max(0.0)).sqrt() + 0.5) as u8;
+    grey.iter().zip(noise).map(developed).collect()
 }
 
-/// Adds the camera's noise and rounds to grey levels.
-fn develop(scene: &Scene, grey: &[f32], noise: &mut ChaCha8Rng) -> Vec<u8> {
-    let width = scene.size[0] as usize;
-    let table = deviates();
-    let side = scene.noise.correlation as f32;
-    let unit = 1.0 / (1.0 + 2.0 * side * side);
-    let (read, shot) = (scene.noise.read_variance as f32, scene.noise.shot_variance_per_grey as f32);
-    let mut random = vec![0_u8; 2 * (width + 2)];
-    let mut raw = vec![0.0_f32; width + 2];
-    let mut fresh = |row: &mut [f32]| {
-        noise.fill_bytes(&mut random);
-        for (deviate, bits) in raw.iter_mut().zip(random.chunks_exact(2)) {
-            *deviate = table[usize::from(u16::from_le_bytes([bits[0], bits[1]]))];
-        }
-        for (out, three) in row.iter_mut().zip(raw.windows(3)) {
-            *out = unit * (three[1] + side * (three[0] + three[2]));
-        }
-    };
-    let (mut above, mut here, mut below) = (vec![0.0; width], vec![0.0; width], vec![0.0; width]);
-    fresh(&mut above);
-    fresh(&mut here);
-    let mut pixels = Vec::with_capacity(grey.len());
-    for row in grey.chunks_exact(width) {
-        fresh(&mut below);
-        let neighbours = above.iter().zip(&here).zip(&below);
-        pixels.extend(row.iter().zip(neighbours).map(|(&value, ((above, here), below))| {
-            let deviate = here + side * (above + below);
-            (value + deviate * (read + shot * value.max(0.0)).sqrt() + 0.5) as u8
-        }));
-        std::mem::swap(&mut above, &mut here);
-        std::mem::swap(&mut here, &mut below);
-    }
-    pixels
+/// What is left of a picture after the microscope has stored it as a JPEG, in whatever format it is handed on later.
+fn compressed(picture: GrayImage, quality: u8) -> GrayImage {
+    let mut bytes = Vec::new();
+    let encoded = picture.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, quality));
+    let decoded = encoded.and_then(|()| image::load_from_memory_with_format(&bytes, ImageFormat::Jpeg));
+    // A frame of at most 8192 pixels a side always fits a JPEG.
+    decoded.map_or(picture, image::DynamicImage::into_luma8)
 }

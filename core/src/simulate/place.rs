@@ -214,7 +214,7 @@ fn smear(scene: &Scene, zone: Place, size_um: f64, rng: &mut ChaCha8Rng) -> Opti
 /// Gives a candidate its contrast and writes down what is true of it.
 fn finish(scene: &Scene, d: &Defects, kind: DefectKind, c: Candidate, rng: &mut ChaCha8Rng) -> Option<Drawn> {
     let background = scene.background(c.at[0], c.at[1]);
-    let sigma = scene.noise.measured_sigma(background);
+    let sigma = scene.noise_at(c.at[0], c.at[1], background);
     let wanted = d.contrast.draw(rng) * sigma;
     let wants_dark = rng.random::<f64>() < d.dark;
     // Grey levels end at 0 and 255: where the wanted side has no room the other is taken, and what is stated is what was drawn.

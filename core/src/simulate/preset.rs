@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Counted up when the same preset and seed begin to give other pictures, so that a resumed run cannot mix them.
-const DRAWING: &str = "1";
+const DRAWING: &str = "2";
 
 macro_rules! shipped {
     ($($name:literal),* $(,)?) => {
@@ -55,8 +55,11 @@ pub(super) struct Microscope {
     pub light: Light,
     pub looks: Vec<CoreLook>,
     pub edge: Edge,
+    pub grain: Grain,
     pub noise: Noise,
     pub jpeg_quality: Spread,
+    /// Share of the pictures that the microscope itself has stored as JPEG.
+    pub camera_jpeg: f64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +90,13 @@ pub(super) struct Edge {
     pub glue_um: Spread,
     pub glue_level: Spread,
     pub decoy_share: f64,
+}
+
+/// Relief of the ferrule's ceramic.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Grain {
+    pub sigma: Spread,
+    pub period_um: Spread,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -211,8 +221,10 @@ impl Microscope {
             light: s.table("light", Light::read)?,
             looks: s.tables("core", CoreLook::read)?,
             edge: s.table("edge", Edge::read)?,
+            grain: s.table("grain", Grain::read)?,
             noise: s.table("noise", Noise::read)?,
             jpeg_quality: s.spread("jpeg_quality", 1.0, 100.0)?,
+            camera_jpeg: s.number("camera_jpeg", 0.0, 1.0)?,
         })
     }
 }
@@ -255,12 +267,18 @@ impl Edge {
     }
 }
 
+impl Grain {
+    fn read(s: &mut Section<'_>) -> Result<Self, PresetError> {
+        Ok(Self { sigma: s.spread("sigma", 0.0, 40.0)?, period_um: s.spread("period_um", 0.5, 50.0)? })
+    }
+}
+
 impl Noise {
     fn read(s: &mut Section<'_>) -> Result<Self, PresetError> {
         Ok(Self {
             sigma: s.spread("sigma", 0.0, 40.0)?,
             shot_share: s.spread("shot_share", 0.0, 1.0)?,
-            correlation: s.spread("correlation", 0.0, 0.5)?,
+            correlation: s.spread("correlation", 0.0, 0.78)?,
         })
     }
 }

@@ -26,6 +26,13 @@ fn bell(x: f64, sigma: f64) -> f64 {
     (-0.5 * (x / sigma) * (x / sigma)).exp()
 }
 
+/// A decay that begins at 0, `exp(-x / decay)`, as optics with a Gaussian blur of `sigma` show it. Without the blur its
+/// kink at 0 would put the steepest gradient where no grid of pixels can show it.
+fn blurred_decay(x: f64, sigma: f64, decay: f64) -> f64 {
+    let ratio = sigma / decay;
+    normal_cdf(x / sigma - ratio) * (0.5 * ratio * ratio - x / decay).min(40.0).exp()
+}
+
 /// Brightness over the signed distance from an edge.
 #[derive(Debug, Clone)]
 pub(super) struct Profile {
@@ -125,7 +132,7 @@ pub(super) struct CoreEdge {
     pub dome: f64,
     /// Height of concentric ripples (graded-index layers), relative to the contrast.
     pub ripple: f64,
-    /// Light scattered into the cladding: (height relative to the contrast, decay in pixels).
+    /// Light scattered into the cladding: (height relative to the contrast, decay in pixels, at least `sigma_px`).
     pub glow: (f64, f64),
 }
 
@@ -138,7 +145,7 @@ impl CoreEdge {
             let inside = normal_cdf(-x / s);
             let within = normal_cdf(-(x + 3.0 * s) / s);
             let shape = 1.0 + within * (self.dome * (1.0 - r * r) + self.ripple * (3.5 * TAU * r).cos());
-            let glow = self.glow.0 * (-x.max(0.0) / self.glow.1).exp() * (1.0 - inside);
+            let glow = self.glow.0 * blurred_decay(x, s, self.glow.1);
             self.contrast * (inside * shape + glow)
         };
         Profile::tabulate(-radius, 8.0 * s + 6.0 * self.glow.1, 1.5 * s + 0.5, brightness)

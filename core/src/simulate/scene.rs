@@ -34,13 +34,22 @@ impl LightField {
     }
 }
 
-/// Noise of a camera: a constant part and one that grows with the light, smoothed by the camera's own filter.
+/// Noise of a camera: a constant part and one that grows with the light, its neighbouring pixels correlated.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NoiseModel {
     pub read_variance: f64,
     pub shot_variance_per_grey: f64,
-    /// Side weight of the filter (a, 1, a) in both directions, which leaves the variance as it is.
+    /// Between a pixel and the next.
     pub correlation: f64,
+}
+
+/// The relief that polishing leaves on the ferrule's ceramic.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grain {
+    /// Standard deviation, relative to the light.
+    pub share: f64,
+    /// From one grain to the next.
+    pub period_px: f64,
 }
 
 impl NoiseModel {
@@ -61,10 +70,13 @@ pub(super) struct Scene {
     pub inner: Profile,
     pub light: LightField,
     pub noise: NoiseModel,
+    pub grain: Grain,
     pub sigma_px: f64,
     /// Pixels a micrometre, along y.
     pub px_per_um: f64,
     pub jpeg_quality: u8,
+    /// Quality of the JPEG that the microscope has made of the picture, whatever format it is written in later.
+    pub camera_jpeg: Option<u8>,
     pub defects: Vec<Drawn>,
     facts: Facts,
 }
@@ -74,6 +86,7 @@ struct Facts {
     fibre: String,
     aspect: f64,
     noise_sigma: f64,
+    grain_sigma: f64,
     edge_px: f64,
     core_step: f64,
     double_ring: bool,
@@ -155,8 +168,9 @@ impl Scene {
         let level = m.light.cladding.draw(rng);
         let shares: Vec<f64> = m.looks.iter().map(|look| look.share).collect();
         let look = &m.looks[choose(&shares, evenly(index, step::LOOK, offset))];
-        let (edge, double_ring) = cladding_edge(m, &cladding, sigma_px, level, px_per_um, rng);
-        let core_edge = core_edge(look, core.mean_radius(), cladding.mean_radius(), sigma_px, rng);
+        let glass = Glass { radius_px: cladding.mean_radius(), core_px: core.mean_radius(), sigma_px, level };
+        let (edge, double_ring) = cladding_edge(m, glass, px_per_um, rng);
+        let core_edge = core_edge(look, glass, rng);
 
         let light = light(m, area, rng);
         let noise_sigma = m.noise.sigma.draw(rng);
@@ -166,6 +180,10 @@ impl Scene {
             shot_variance_per_grey: noise_sigma * noise_sigma * shot / light.level,
             correlation: m.noise.correlation.draw(rng),
         };
+        let grain_sigma = m.grain.sigma.draw(rng);
+        let grain = Grain { share: grain_sigma / light.level, period_px: m.grain.period_um.draw(rng) * px_per_um };
+        let jpeg_quality = m.jpeg_quality.draw(rng).round() as u8;
+        let camera_jpeg = (rng.random::<f64>() < m.camera_jpeg).then_some(jpeg_quality);
         Self {
             size: m.size,
             valid,
@@ -175,14 +193,17 @@ impl Scene {
             inner: core_edge.profile(),
             light,
             noise,
+            grain,
             sigma_px,
             px_per_um,
-            jpeg_quality: m.jpeg_quality.draw(rng).round() as u8,
+            jpeg_quality,
+            camera_jpeg,
             defects: Vec::new(),
             facts: Facts {
                 fibre: fibre.name.clone(),
                 aspect: m.pixel_aspect,
                 noise_sigma,
+                grain_sigma,
                 edge_px: sigma_px * RISE_PER_SIGMA,
                 core_step: core_edge.contrast * light.at(core.cx, core.cy),
                 double_ring,
@@ -198,6 +219,13 @@ impl Scene {
     /// What the end face gives back, the ferrule being 1.
     pub fn reflection(&self, x: f64, y: f64) -> f64 {
         f64::from(self.outer.at(self.cladding.distance(x, y))) + f64::from(self.inner.at(self.core.distance(x, y)))
+    }
+
+    /// Standard deviation of what hides a defect of the brightness `grey` at a place: the camera's noise, and on the
+    /// ferrule its grain.
+    pub fn noise_at(&self, x: f64, y: f64, grey: f64) -> f64 {
+        let grain = if self.cladding.distance(x, y) > 0.0 { self.grain.share * grey } else { 0.0 };
+        self.noise.measured_sigma(grey).hypot(grain)
     }
 
     /// What is true of the picture. Coordinates to a ten-thousandth, as they are written.
@@ -218,6 +246,8 @@ impl Scene {
             um_per_px: rounded(1.0 / self.px_per_um),
             pixel_aspect: self.facts.aspect,
             noise_sigma: rounded(self.facts.noise_sigma),
+            grain_sigma: rounded(self.facts.grain_sigma),
+            camera_jpeg: self.camera_jpeg,
             edge_px: rounded(self.facts.edge_px),
             double_ring: self.facts.double_ring,
         }
@@ -234,23 +264,31 @@ fn within(value: f64, low: f64, high: f64) -> f64 {
     if low <= high { value.clamp(low, high) } else { 0.5 * (low + high) }
 }
 
-fn cladding_edge(
-    m: &Microscope,
-    cladding: &Ellipse,
+/// What the looks of the two edges depend on.
+#[derive(Debug, Clone, Copy)]
+struct Glass {
+    radius_px: f64,
+    core_px: f64,
     sigma_px: f64,
     level: f64,
-    px_per_um: f64,
-    rng: &mut ChaCha8Rng,
-) -> (CladdingEdge, bool) {
+}
+
+fn cladding_edge(m: &Microscope, glass: Glass, px_per_um: f64, rng: &mut ChaCha8Rng) -> (CladdingEdge, bool) {
+    let Glass { radius_px, core_px, sigma_px, level } = glass;
     let gap_px = m.edge.glue_um.draw(rng) * px_per_um;
     let glue = Glue { gap_px, level: m.edge.glue_level.draw(rng) };
-    // A gap narrower than the blur shows as one ring, not two.
-    let double_ring = rng.random::<f64>() < m.edge.glue_share && gap_px > 3.0 * sigma_px;
+    // A gap narrower than the blur shows as one ring, not two; and the glass's own edge lies clear of the core's, so that
+    // neither moves the other.
+    let room = radius_px - core_px - 9.0 * sigma_px;
+    let double_ring = rng.random::<f64>() < m.edge.glue_share && gap_px > 3.0 * sigma_px && gap_px < room;
     let decoy = (rng.random::<f64>(), rng.random::<f64>());
     // Rings seen at 0.57 and 0.86 of the cladding's radius on real fibres.
-    let decoy = (decoy.0 < m.edge.decoy_share).then_some((if decoy.1 < 0.5 { 0.57 } else { 0.86 }, 0.025));
+    let share = if decoy.1 < 0.5 { 0.57 } else { 0.86 };
+    // On top of the core's edge it would be no decoy but the edge.
+    let clear = (share * radius_px - core_px).abs() > 4.0 + 2.0 * RISE_PER_SIGMA * sigma_px;
+    let decoy = (decoy.0 < m.edge.decoy_share && clear).then_some((share, 0.025));
     let edge = CladdingEdge {
-        radius_px: cladding.mean_radius(),
+        radius_px,
         level,
         sigma_px,
         // Never black: a ring as deep as the cladding is bright would clip.
@@ -262,11 +300,14 @@ fn cladding_edge(
     (edge, double_ring)
 }
 
-fn core_edge(look: &CoreLook, radius_px: f64, cladding_px: f64, sigma_px: f64, rng: &mut ChaCha8Rng) -> CoreEdge {
+fn core_edge(look: &CoreLook, glass: Glass, rng: &mut ChaCha8Rng) -> CoreEdge {
+    let Glass { radius_px: cladding_px, core_px: radius_px, sigma_px, .. } = glass;
     let contrast = look.contrast.draw(rng);
     let (dome, ripple, glow) = (look.dome.draw(rng), look.ripple.draw(rng), look.glow.draw(rng));
     // A single-mode core is a few pixels wide: it has no layers to show, and a glow would hide its edge.
     let wide = radius_px > 8.0 * sigma_px;
+    let gap_px = cladding_px - radius_px;
+    let decay_px = (0.12 * gap_px).max(sigma_px);
     CoreEdge {
         radius_px,
         contrast,
@@ -274,7 +315,7 @@ fn core_edge(look: &CoreLook, radius_px: f64, cladding_px: f64, sigma_px: f64, r
         dome: if wide { dome } else { 0.0 },
         ripple: if wide { ripple } else { 0.0 },
         // Gone before the cladding's edge, whose place it must not move.
-        glow: (if wide { glow } else { 0.0 }, 0.12 * (cladding_px - radius_px).max(1.0)),
+        glow: (if wide && gap_px > 8.0 * decay_px { glow } else { 0.0 }, decay_px),
     }
 }
 

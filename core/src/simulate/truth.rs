@@ -122,7 +122,8 @@ pub struct TrueDefect {
     /// Pixels of the mask.
     pub area: u64,
     pub segmentation: Rle,
-    /// Contrast of the strongest pixel over the standard deviation of the noise there, rounding to grey levels included.
+    /// Contrast of the strongest pixel over the standard deviation of the noise there: the camera's, the rounding to grey
+    /// levels, and on the ferrule the grain of the ceramic. Before the microscope's JPEG, where there is one.
     pub contrast_sigma: f64,
     /// The same in grey levels, before noise.
     pub contrast_grey: f64,
@@ -189,8 +190,12 @@ pub struct Truth {
     /// Along y; along x a pixel is this divided by the aspect.
     pub um_per_px: f64,
     pub pixel_aspect: f64,
-    /// Standard deviation of the noise on the brightest part of the ferrule, grey levels, before rounding.
+    /// Standard deviation of the camera's noise on the brightest part of the ferrule, grey levels, before rounding.
     pub noise_sigma: f64,
+    /// Standard deviation of the ceramic's grain at the same place, grey levels.
+    pub grain_sigma: f64,
+    /// Quality of the microscope's own JPEG, which changed the picture before it was written; None: it made none.
+    pub camera_jpeg: Option<u8>,
     /// 10-90 % rise of the step at the cladding's edge, without its ring and halo.
     pub edge_px: f64,
     /// A glue line shows as a second ring inside the cladding's edge.
@@ -245,6 +250,8 @@ pub struct CocoImage {
     pub um_per_px: f64,
     pub pixel_aspect: f64,
     pub noise_sigma: f64,
+    pub grain_sigma: f64,
+    pub camera_jpeg: Option<u8>,
     pub edge_px: f64,
     pub double_ring: bool,
 }
@@ -296,6 +303,8 @@ impl Coco {
             um_per_px: truth.um_per_px,
             pixel_aspect: truth.pixel_aspect,
             noise_sigma: truth.noise_sigma,
+            grain_sigma: truth.grain_sigma,
+            camera_jpeg: truth.camera_jpeg,
             edge_px: truth.edge_px,
             double_ring: truth.double_ring,
         });

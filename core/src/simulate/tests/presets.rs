@@ -14,7 +14,13 @@ fn every_shipped_preset_and_fibre_can_be_read() {
     for name in ["demo-v1", "clean-v1", "paper-v1", "train-v1", "low-contrast-v1", "burst-v1"] {
         assert!(Preset::shipped().contains(&name), "{name}");
     }
+    // A file that lies in config and is not compiled in would be missing without a word.
+    let files = |folder: &str| {
+        let entries = std::fs::read_dir(format!("{}/../config/{folder}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "toml")).count()
+    };
     assert_eq!(FibreType::shipped().len(), 8);
+    assert_eq!((FibreType::shipped().len(), Preset::shipped().len()), (files("fibres"), files("simulate")));
     let single = FibreType::named("sm-9-125").unwrap();
     assert_eq!((single.core_um, single.cladding_um), (9.0, 125.0));
 }
@@ -54,6 +60,7 @@ fn each_mistake_gives_one_line_with_file_line_key_and_what_was_expected() {
         ("\"sm-9-125\"", "\"sm-8-125\"", "fibres", "`microscope[0].fibres`: expected names from sm-9-125"),
         ("border_px = [0, 0, 0, 0]", "border_px = [70, 0, 70, 0]", "border_px", "leave at least 48 px"),
         ("count = [1, 2]", "count = [2, 1]", "count", "the smaller number first"),
+        ("camera_jpeg = 0.0", "camera_jpeg = 2", "camera_jpeg", "`microscope[0].camera_jpeg`"),
         ("one_kind = false", "one_kind = 0", "one_kind", "true or false"),
     ];
     for (from, to, at, wanted) in cases {
