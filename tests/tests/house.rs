@@ -153,6 +153,10 @@ fn each_outside_library_is_named_only_where_it_belongs() {
         }
         if package.is_plugin() {
             for host in ["rusqlite", "notify", "libloading", "toml", "clap"] {
+                // Settings are the host's to read, but a grader's rules are files of its own.
+                if (package.name.as_str(), host) == ("grade-iec", "toml") {
+                    continue;
+                }
                 assert!(!normal(host), "plug-in {} names {host}", package.name);
             }
         }

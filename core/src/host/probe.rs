@@ -221,10 +221,13 @@ fn try_out(slot: Slot, instance: &mut dyn Instance) -> Result<(), String> {
         Slot::Measure => check::measurements(&instance.measure(&input, &[])?),
         Slot::Grade => {
             let input = abi::GradeInput {
+                width: SIDE,
+                height: SIDE,
                 zones: zones.as_slice().into(),
                 defects: abi::RSlice::EMPTY,
                 um_per_px: abi::ROption::RSome(2.0),
                 pixel_aspect: 1.0,
+                core_um: abi::ROption::RNone,
                 flags: abi::RSlice::EMPTY,
             };
             check::verdict(&instance.grade(&input)?, 0)

@@ -43,7 +43,7 @@ pub fn flags(attributes: &[abi::Attribute]) -> impl Iterator<Item = String> {
 }
 
 /// What a grader gets of the merged defects, in their order.
-pub fn graded(defects: &[Merged], zones: &[Option<abi::ZoneName>]) -> Vec<abi::GradedDefect> {
+pub fn graded<'a>(defects: &'a [Merged], zones: &[Option<abi::ZoneName>]) -> Vec<abi::GradedDefect<'a>> {
     let pairs = defects.iter().zip(zones);
     let graded = pairs.map(|(Merged { defect, .. }, zone)| abi::GradedDefect {
         kind: defect.kind,
@@ -55,22 +55,29 @@ pub fn graded(defects: &[Merged], zones: &[Option<abi::ZoneName>]) -> Vec<abi::G
         area_px: defect.area_px,
         length_px: defect.length_px,
         width_px: defect.width_px,
+        angle_deg: defect.angle_deg,
+        mask: defect.mask.as_slice().into(),
     });
     graded.collect()
 }
 
-/// A grader's input.
+/// A grader's input, for a picture of that width and height.
 pub fn grade_input<'a>(
+    (width, height): (u32, u32),
     zones: &'a [abi::Zone],
-    defects: &'a [abi::GradedDefect],
-    scale: &Scale,
+    defects: &'a [abi::GradedDefect<'a>],
+    (scale, core_um): (&Scale, Option<f64>),
     flags: &'a [abi::RString],
 ) -> abi::GradeInput<'a> {
+    let known = |value: Option<f64>| value.map_or(abi::ROption::RNone, abi::ROption::RSome);
     abi::GradeInput {
+        width,
+        height,
         zones: zones.into(),
         defects: defects.into(),
-        um_per_px: scale.um_per_px.map_or(abi::ROption::RNone, abi::ROption::RSome),
+        um_per_px: known(scale.um_per_px),
         pixel_aspect: scale.pixel_aspect,
+        core_um: known(core_um),
         flags: flags.into(),
     }
 }
@@ -95,6 +102,20 @@ pub fn verdict(answer: &abi::Verdict, ids: &[String]) -> Verdict {
         zones,
         reason: printable(&answer.reason),
     }
+}
+
+/// A pass is believed only if everybody looked: where a plug-in's results are missing, so may be what fails. A failure
+/// stands, for more results would not take it back.
+pub fn pass_only_if_complete(verdict: Verdict, detectors: usize, incomplete: &[Missing]) -> Verdict {
+    if verdict.overall != Outcome::Pass {
+        return verdict;
+    }
+    let reason = match incomplete.first() {
+        Some(missing) => format!("{} gave no results", missing.plugin),
+        None if detectors == 0 => "no detector in the pipeline".to_owned(),
+        None => return verdict,
+    };
+    Verdict { overall: Outcome::NotGraded, reason, ..verdict }
 }
 
 /// Nobody graded, and why.
@@ -140,5 +161,25 @@ pub const fn kind(kind: abi::DefectKind) -> DefectKind {
         abi::DefectKind::Particle => DefectKind::Particle,
         abi::DefectKind::Residue => DefectKind::Residue,
         abi::DefectKind::Anomaly => DefectKind::Anomaly,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_without_everybodys_results_is_not_graded_and_a_failure_stands() {
+        let verdict = |overall| Verdict { overall, reason: String::new(), ..not_graded("") };
+        let missing = [Missing { plugin: "detect-scratch 1.0.0".into(), reason: "it crashed".into() }];
+        let judged = |overall, detectors, missing: &[Missing]| {
+            let verdict = pass_only_if_complete(verdict(overall), detectors, missing);
+            (verdict.overall, verdict.reason)
+        };
+        assert_eq!(judged(Outcome::Pass, 2, &[]), (Outcome::Pass, String::new()));
+        let doubted = judged(Outcome::Pass, 2, &missing);
+        assert_eq!(doubted, (Outcome::NotGraded, "detect-scratch 1.0.0 gave no results".into()));
+        assert_eq!(judged(Outcome::Pass, 0, &[]), (Outcome::NotGraded, "no detector in the pipeline".into()));
+        assert_eq!(judged(Outcome::Fail, 2, &missing), (Outcome::Fail, String::new()));
     }
 }

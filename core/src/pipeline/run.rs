@@ -262,12 +262,16 @@ impl<'a> Pass<'a> {
         &mut self,
         segmentation: &abi::Segmentation,
         scale: &Scale,
-        defects: &[abi::GradedDefect],
+        defects: &[abi::GradedDefect<'_>],
         flags: &[String],
         ids: &[String],
     ) -> Verdict {
         let flags: Vec<abi::RString> = flags.iter().map(|flag| flag.as_str().into()).collect();
-        let input = judge::grade_input(&segmentation.zones, defects, scale, &flags);
+        let size = (self.picture.width, self.picture.height);
+        let known = (scale, self.optics.core_um);
+        let input = judge::grade_input(size, &segmentation.zones, defects, known, &flags);
+        // A grader that errs lets the next one answer; only what came before it can hide a defect.
+        let before = self.incomplete.len();
         let mut tools = std::mem::take(&mut self.tools.grade);
         let answer = tools.iter_mut().find_map(|tool| {
             self.ask(tool, |instance| {
@@ -278,7 +282,10 @@ impl<'a> Pass<'a> {
         let listed = !tools.is_empty();
         self.tools.grade = tools;
         match answer {
-            Some(answer) => judge::verdict(&answer, ids),
+            Some(answer) => {
+                let (detectors, missing) = (self.tools.detect.len(), &self.incomplete[..before]);
+                judge::pass_only_if_complete(judge::verdict(&answer, ids), detectors, missing)
+            }
             None if listed => judge::not_graded("the grading plug-in did not answer"),
             None => judge::not_graded("no grading plug-in in the pipeline"),
         }

@@ -115,6 +115,12 @@ impl ParameterSpec {
         Self::new(name, ParameterKind::Choice { options }, Value::Text(default.into()), "", help)
     }
 
+    /// Any text, empty unless given.
+    #[must_use]
+    pub fn text(name: &str, help: &str) -> Self {
+        Self::new(name, ParameterKind::Text, Value::Text("".into()), "", help)
+    }
+
     fn new(name: &str, kind: ParameterKind, default: Value, unit: &str, help: &str) -> Self {
         Self { name: name.into(), kind, default, unit: unit.into(), help: help.into() }
     }

@@ -1,7 +1,7 @@
 //! One capture's result in lines: verdict, zones, quality, what is missing, defects, figures. Shown beside the picture on
 //! the Live screen and in the detail.
 
-use ferrule_core::report::{CaptureState, Defect, Inspection, Outline, ZoneName};
+use ferrule_core::report::{CaptureState, Defect, Inspection, Outline, Verdict, ZoneName};
 use jiff::tz::TimeZone;
 use ratatui::text::{Line, Span};
 
@@ -39,9 +39,7 @@ pub fn lines(detail: &Detail, theme: &Theme, width: usize) -> Vec<Line<'static>>
         }
     }
     let Some(inspection) = &detail.inspection else { return lines };
-    for rule in &inspection.verdict.failed {
-        lines.push(Line::styled(cut(&format!("  {rule}"), width, theme.signs.ellipsis), theme.bad()));
-    }
+    lines.extend(verdict(&inspection.verdict, theme, width));
     for missing in &inspection.incomplete {
         let text = format!("{} missing: {}, {}", theme.signs.warn, missing.plugin, missing.reason);
         lines.push(Line::styled(cut(&text, width, theme.signs.ellipsis), theme.warn()));
@@ -103,6 +101,33 @@ fn headline(detail: &Detail, theme: &Theme, width: usize) -> Line<'static> {
         spans.push(Span::styled(format!("  {}", detail.row.state), theme.state(detail.row.state)));
     }
     Line::from(spans)
+}
+
+/// Each zone's outcome, the rules that failed, and why it was not graded.
+fn verdict(verdict: &Verdict, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    if !verdict.zones.is_empty() {
+        let outcomes = verdict.zones.iter().enumerate().flat_map(|(index, zone)| {
+            let (style, sign) = theme.outcome(zone.outcome);
+            let gap = if index == 0 { "" } else { " " };
+            [Span::styled(format!("{gap}{} ", zone.zone), theme.dim()), Span::styled(sign, style)]
+        });
+        lines.push(Line::from(outcomes.collect::<Vec<_>>()));
+    }
+    // A plug-in writes the sign; a terminal without it is written to in letters.
+    let plain = |text: &str| text.replace("µm", theme.signs.micro);
+    let mut indented = |text: &str, style| {
+        for part in wrap(&plain(text), width.saturating_sub(2)) {
+            lines.push(Line::styled(format!("  {part}"), style));
+        }
+    };
+    for rule in &verdict.failed {
+        indented(rule, theme.bad());
+    }
+    if !verdict.reason.is_empty() {
+        indented(&verdict.reason, theme.warn());
+    }
+    lines
 }
 
 fn zones(inspection: &Inspection, theme: &Theme, width: usize) -> Vec<Line<'static>> {
@@ -216,7 +241,49 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use ferrule_core::report::{Outcome, ZoneVerdict};
+
     use super::*;
+    use crate::workbench::theme::Colours;
+
+    #[test]
+    fn a_verdict_shows_every_zone_and_the_whole_reason_in_half_a_small_terminal() {
+        let zone = |zone, outcome, rule: &str| ZoneVerdict { zone, outcome, rule: rule.into(), defects: Vec::new() };
+        let shown = |given: &Verdict, utf8| {
+            let lines = verdict(given, &Theme::new(Colours::None, utf8), 38);
+            lines.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let rule = "no scratch wider than 3 µm: found 2, up to 4.5 µm";
+        let failed = Verdict {
+            profile: Some("sm-pc-panduit".into()),
+            overall: Outcome::Fail,
+            failed: vec![format!("cladding: {rule}")],
+            zones: vec![
+                zone(ZoneName::Core, Outcome::Pass, ""),
+                zone(ZoneName::Cladding, Outcome::Fail, rule),
+                zone(ZoneName::Adhesive, Outcome::Pass, ""),
+                zone(ZoneName::Ferrule, Outcome::NotGraded, "4 % of the zone lies outside the picture"),
+            ],
+            reason: String::new(),
+        };
+        assert_eq!(
+            shown(&failed, true),
+            [
+                "core ✓ cladding ✗ adhesive ✓ ferrule –",
+                "  cladding: no scratch wider than 3",
+                "  µm: found 2, up to 4.5 µm"
+            ]
+        );
+        assert_eq!(shown(&failed, false)[2], "  um: found 2, up to 4.5 um");
+        let refused = Verdict {
+            profile: Some("auto".into()),
+            overall: Outcome::NotGraded,
+            failed: Vec::new(),
+            zones: Vec::new(),
+            reason: "the capture is blurred, dark".into(),
+        };
+        assert_eq!(shown(&refused, true), ["  the capture is blurred, dark"]);
+    }
 
     #[test]
     fn wrapped_lines_fit_and_lose_no_word() {

@@ -8,7 +8,7 @@ use ferrule_core::{
     protocol::{Answer, CaptureEvent, Counts, PluginStatus, Request, SourceStatus, Status, WorkerStatus},
     report::{
         CaptureState, Defect, DefectKind, Feature, Inspection, Missing, Outcome, Outline, Quality, Severity, Timings,
-        Verdict, ZoneName, Zones,
+        Verdict, ZoneName, ZoneVerdict, Zones,
     },
 };
 use image::{GrayImage, Luma};
@@ -137,10 +137,10 @@ fn inspection(row: &Row) -> Inspection {
         has_defect: row.has_defect,
         quality: Quality { score: Some(84.0), focus: Some(0.81), flags: Vec::new() },
         verdict: Verdict {
-            profile: Some("sm-pc".into()),
+            profile: Some("sm-pc-panduit".into()),
             overall: row.verdict.unwrap_or(Outcome::NotGraded),
-            failed: if defective { vec!["cladding: scratch wider than 3 µm".into()] } else { Vec::new() },
-            zones: Vec::new(),
+            failed: if defective { vec![format!("cladding: {SCRATCH_RULE}")] } else { Vec::new() },
+            zones: zone_verdicts(row),
             reason: String::new(),
         },
         features: vec![
@@ -156,6 +156,18 @@ fn inspection(row: &Row) -> Inspection {
         },
         ms: Timings { decode: 5.1, segment: 2.0, detect: 6.3, measure: 1.2, grade: 0.1, artefacts: 3.4 },
     }
+}
+
+const SCRATCH_RULE: &str = "no scratch wider than 3 µm: found 1, up to 4.2 µm";
+
+fn zone_verdicts(row: &Row) -> Vec<ZoneVerdict> {
+    let Some(overall) = row.verdict else { return Vec::new() };
+    let verdicts = ZoneName::ALL.iter().map(|&zone| {
+        let failed = zone == ZoneName::Cladding && overall == Outcome::Fail;
+        let (outcome, rule) = if failed { (Outcome::Fail, SCRATCH_RULE) } else { (Outcome::Pass, "") };
+        ZoneVerdict { zone, outcome, rule: rule.into(), defects: Vec::new() }
+    });
+    verdicts.collect()
 }
 
 fn defects(row: &Row) -> Vec<Defect> {
