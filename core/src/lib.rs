@@ -3,10 +3,13 @@
 //! Nothing here names a terminal, an environment variable or a home directory: paths and values are given.
 
 pub mod client;
+//pub mod compare;
 pub mod config;
 pub mod decode;
 pub mod doctor;
+mod draw;
 pub mod engine;
+pub mod evaluate;
 pub mod host;
 pub mod ids;
 pub mod ingest;
@@ -17,6 +20,7 @@ pub mod pool;
 pub mod protocol;
 pub mod report;
 pub mod settings;
+pub mod sheet;
 pub mod simulate;
 pub mod store;
 pub mod worker;

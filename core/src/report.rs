@@ -3,6 +3,7 @@
 //! Plain data, serialised by both postcard (worker frames) and JSON; so no flattened, untagged or skipped fields here.
 //! Coordinates as everywhere: pixel centres are integers, y points down, angles turn from +x toward +y.
 
+use ferrule_vision::ellipse::Ellipse;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ImageId;
@@ -69,6 +70,13 @@ impl Outline {
     #[must_use]
     pub fn mean_radius(&self) -> f64 {
         (self.ax * self.by).sqrt()
+    }
+}
+
+impl From<&Outline> for Ellipse {
+    fn from(outline: &Outline) -> Self {
+        let Outline { cx, cy, ax, by, angle_deg, .. } = *outline;
+        Self { cx, cy, ax, by, angle_deg }
     }
 }
 

@@ -31,6 +31,12 @@ pub struct PluginPath {
 }
 
 impl PluginPath {
+    /// The same, with one library before everything else.
+    pub fn led_by(&self, library: PathBuf) -> Self {
+        let folders = std::iter::once(library).chain(self.folders.iter().cloned());
+        Self { folders: folders.collect() }
+    }
+
     /// The workspace's plug-ins, what the person names, then those that ship with the binary.
     pub fn search(&self, workspace: Option<&Workspace>, environment: &Environment) -> Result<SearchPaths, Failure> {
         let mut given = Vec::new();

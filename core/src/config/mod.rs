@@ -108,20 +108,27 @@ impl Configuration {
     /// # Errors
     /// When its file cannot be read or says something wrong.
     pub fn load(workspace: &Workspace) -> Result<Self, ConfigurationError> {
-        let file = workspace.configuration();
+        Self::read(&workspace.configuration(), workspace.root())
+    }
+
+    /// The settings of this file; its relative paths lie under `root`.
+    ///
+    /// # Errors
+    /// When it cannot be read or says something wrong.
+    pub fn read(file: &Path, root: &Path) -> Result<Self, ConfigurationError> {
         // Bytes first: a file in another encoding is a mistake with a line, not an unreadable file.
         let bytes =
-            std::fs::read(&file).map_err(|source| ConfigurationError::Unreadable { file: file.clone(), source })?;
+            std::fs::read(file).map_err(|source| ConfigurationError::Unreadable { file: file.to_owned(), source })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             ConfigurationError::Mistakes(vec![Mistake {
-                file: file.clone(),
+                file: file.to_owned(),
                 line: sound.iter().filter(|byte| **byte == b'\n').count() + 1,
                 key: String::new(),
                 message: "expected UTF-8 text, found other bytes".into(),
             }])
         })?;
-        Self::of(&text, &file, workspace.root())
+        Self::of(&text, file, root)
     }
 
     /// The settings that this text makes of the shipped ones; its relative paths lie under `root`.

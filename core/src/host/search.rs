@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchPaths(Vec<SearchPath>);
 
-/// One directory, and why it is looked into.
+/// One directory, or a single library, and why it is looked into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchPath {
     pub origin: Origin,
@@ -105,8 +105,11 @@ impl SearchPaths {
     }
 }
 
-/// Files that end in `.so`, but for hidden ones and those that a copy tool is still writing.
+/// Files that end in `.so`, but for hidden ones and those that a copy tool is still writing; a file stands for itself.
 fn libraries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    if directory.is_file() {
+        return Ok(vec![directory.to_owned()]);
+    }
     let mut paths = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
@@ -122,6 +125,17 @@ fn libraries(directory: &Path) -> io::Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_library_that_is_named_itself_comes_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["a.so", "b.so"] {
+            fs::write(folder.path().join(file), "").unwrap();
+        }
+        let (found, faults) = SearchPaths::only(vec![folder.path().join("b.so")]).candidates();
+        assert_eq!(found, [Candidate { origin: Origin::Given, path: folder.path().join("b.so") }]);
+        assert!(faults.is_empty());
+    }
 
     #[test]
     fn libraries_come_in_order_of_precedence_and_missing_directories_hold_none() {

@@ -4,6 +4,7 @@ mod completions;
 mod config;
 mod doctor;
 mod engine;
+mod evaluate;
 mod events;
 mod init;
 mod inspect;
@@ -35,6 +36,7 @@ pub struct CommandLine {
 enum Command {
     Init(init::Init),
     Inspect(inspect::Inspect),
+    Evaluate(evaluate::Evaluate),
     Engine(engine::Engine),
     Status(status::Status),
     Stop(stop::Stop),
@@ -55,6 +57,7 @@ impl CommandLine {
             None => self.workbench.run(environment),
             Some(Command::Init(command)) => command.run(),
             Some(Command::Inspect(command)) => command.run(environment),
+            Some(Command::Evaluate(command)) => command.run(environment),
             Some(Command::Engine(command)) => command.run(environment),
             Some(Command::Status(command)) => command.run(),
             Some(Command::Stop(command)) => command.run(),
