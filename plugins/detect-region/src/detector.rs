@@ -102,10 +102,7 @@ impl DetectRegion {
         let scene = Scene { width, height, usable: &usable.mask, cladding, core };
         fine.look(plane, &scene, 1, settings.low, 0.4 * settings.min_contrast);
         let (width, height) = halve(plane, width, half_plane);
-        half_usable.clear();
-        for row in usable.mask.chunks_exact(scene.width).step_by(2) {
-            half_usable.extend(row.iter().step_by(2));
-        }
+        usable.halve(scene.width, half_usable);
         let (cladding, core) = (cladding.map(halved), core.map(halved));
         let scene = Scene { width, height, usable: half_usable, cladding, core };
         coarse.look(half_plane, &scene, 3, settings.smear_low, 0.3 * settings.min_contrast);

@@ -120,29 +120,17 @@ impl DetectScratch {
     /// Line responses at half the picture's size.
     fn respond(&mut self, width: usize, cladding: Option<Outline>, core: Option<Outline>) {
         let (half_width, half_height) = halve(&self.plane, width, &mut self.half);
-        self.half_usable.clear();
-        for row in self.usable.mask.chunks_exact(width).step_by(2) {
-            self.half_usable.extend(row.iter().step_by(2));
-        }
+        self.usable.halve(width, &mut self.half_usable);
         let scene = Scene { width: half_width, height: half_height, usable: &self.half_usable, cladding, core };
         self.flattener.flatten(&self.half, &scene, &mut self.residual);
         self.flattener.noise(&self.residual, &scene, LEAST_NOISE * f32::from(UNIT), &mut self.noise);
         normalised(&self.residual, &self.noise, STEP, self.settings.clip, &mut self.values);
         if cladding.is_some() {
-            blank_rim(&self.flattener.fibre, half_width, &mut self.values);
+            // The rim is a circle that the model never meets exactly.
+            self.flattener.fibre.blank_edge(RIM, half_width, &mut self.values);
         }
         let bank = LineBank { directions: DIRECTIONS, length: self.settings.line_length / 2.0, aside: ASIDE };
         self.map.look(&self.values, half_width, bank);
-    }
-}
-
-/// Takes the cladding's rim out of what lines are looked for in: it is a circle that the model never meets exactly.
-fn blank_rim(fibre: &FibreFrame, width: usize, values: &mut [i16]) {
-    let [left, top, columns, _] = fibre.window;
-    for (i, rho) in fibre.rho.iter().enumerate() {
-        if (rho - fibre.edge).abs() < RIM {
-            values[(top + i / columns) * width + left + i % columns] = 0;
-        }
     }
 }
 

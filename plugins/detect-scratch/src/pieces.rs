@@ -50,6 +50,8 @@ pub struct Ridges {
     places: Vec<Place>,
     positions: Vec<usize>,
     parent: Vec<u32>,
+    /// Step to the next pixel across a line of each direction.
+    across: Vec<isize>,
 }
 
 /// The pieces whose strongest place exceeds `limits.high`.
@@ -76,42 +78,36 @@ pub fn find(map: &LineMap, width: usize, limits: Limits, ridges: &mut Ridges) ->
 impl Ridges {
     /// Keeps pixels above the lower limit that no neighbour across the line exceeds.
     fn thin(&mut self, map: &LineMap, width: usize, limits: Limits) {
-        let height = map.score.len().checked_div(width).unwrap_or(0);
+        let height = map.len().checked_div(width).unwrap_or(0);
         let low = (limits.low * f32::from(SCORE_UNIT)) as i16;
-        let normals: Vec<(isize, isize)> = (0..limits.directions)
-            .map(|d| {
-                let angle = std::f32::consts::PI * (d as f32 / limits.directions as f32 + 0.5);
-                (angle.cos().round() as isize, angle.sin().round() as isize)
-            })
-            .collect();
-        self.places.clear();
-        self.positions.clear();
-        self.at.clear();
-        self.at.resize(map.score.len(), 0);
+        let Self { at, places, positions, across, .. } = self;
+        across.clear();
+        across.extend((0..limits.directions).map(|d| {
+            let angle = std::f32::consts::PI * (d as f32 / limits.directions as f32 + 0.5);
+            angle.sin().round() as isize * width as isize + angle.cos().round() as isize
+        }));
+        places.clear();
+        positions.clear();
+        at.clear();
+        at.resize(map.len(), 0);
         for y in 2..height.saturating_sub(2) {
-            for x in 2..width - 2 {
-                let i = y * width + x;
-                let score = map.score[i];
-                if score <= low {
-                    continue;
-                }
-                let direction = (map.kind[i] / 2) as usize;
-                let (nx, ny) = normals[direction];
-                let across = |k: isize| map.score[(i as isize + k * (ny * width as isize + nx)) as usize];
+            map.exceeding(y * width + 2, width.saturating_sub(4), low, |i| {
+                let (score, direction) = (map.score(i), map.direction(i));
+                let beside = |k: isize| map.score(i.wrapping_add_signed(k * across[direction]));
                 // The second comparison is strict on one side, so that of two equal pixels one stays.
-                if across(-1) > score || across(1) >= score || across(-2) > score || across(2) > score {
-                    continue;
+                if beside(-1) > score || beside(1) >= score || beside(-2) > score || beside(2) > score {
+                    return;
                 }
-                self.places.push(Place {
-                    x: x as f32,
+                places.push(Place {
+                    x: (i - y * width) as f32,
                     y: y as f32,
                     score: f32::from(score) / f32::from(SCORE_UNIT),
                     angle: std::f32::consts::PI * direction as f32 / limits.directions as f32,
-                    dark: map.kind[i] % 2 == 1,
+                    dark: map.is_dark(i),
                 });
-                self.positions.push(i);
-                self.at[i] = self.places.len() as u32;
-            }
+                positions.push(i);
+                at[i] = places.len() as u32;
+            });
         }
     }
 

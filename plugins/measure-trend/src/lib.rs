@@ -10,6 +10,7 @@ use ferrule_abi::{
     SegmentationView, Slot, ZoneName, export_plugins,
 };
 use ferrule_vision::{gradient::RowResponses, plane::Plane, runs::label_runs};
+use multiversion::multiversion;
 
 /// The plug-in.
 #[derive(Default)]
@@ -58,7 +59,7 @@ impl Measurer for MeasureTrend {
                 if let Some(zone) = ZoneName::from_label(label) {
                     let row = &self.row;
                     let (gradient, laplacian) = (&row.gradient_squared[run.clone()], &row.laplacian[run.clone()]);
-                    sums[zone as usize - 1].add(gradient, laplacian, &row.variance_81[run]);
+                    add(&mut sums[zone as usize - 1], gradient, laplacian, &row.variance_81[run]);
                 }
             }
         }
@@ -80,36 +81,37 @@ struct Sums {
 
 /// Pixels that are summed up in narrow lanes before they join the wide sums: 512 squared gradients stay below 2^32.
 const BLOCK: usize = 512;
-const LANES: usize = 8;
+const LANES: usize = 16;
+
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn add(sums: &mut Sums, gradient_squared: &[i32], laplacian: &[i16], variance_81: &[i32]) {
+    sums.pixels += gradient_squared.len() as u64;
+    for block in gradient_squared.chunks(BLOCK) {
+        let mut roots = [0.0f32; LANES];
+        let mut squares = [0u32; LANES];
+        let (groups, tail) = block.as_chunks::<LANES>();
+        for group in groups {
+            for lane in 0..LANES {
+                roots[lane] += (group[lane] as f32).sqrt();
+                squares[lane] += group[lane] as u32;
+            }
+        }
+        for &square in tail {
+            roots[0] += (square as f32).sqrt();
+            squares[0] += square as u32;
+        }
+        sums.gradient += roots.iter().map(|&root| f64::from(root)).sum::<f64>();
+        sums.gradient_squared += squares.iter().map(|&square| u64::from(square)).sum::<u64>();
+    }
+    for (laplacian, variance) in laplacian.chunks(BLOCK).zip(variance_81.chunks(BLOCK)) {
+        sums.laplacian += i64::from(laplacian.iter().map(|&v| i32::from(v)).sum::<i32>());
+        let squares = laplacian.iter().map(|&v| (i32::from(v) * i32::from(v)) as u32);
+        sums.laplacian_squared += u64::from(squares.sum::<u32>());
+        sums.variance_81 += u64::from(variance.iter().map(|&v| v as u32).sum::<u32>());
+    }
+}
 
 impl Sums {
-    fn add(&mut self, gradient_squared: &[i32], laplacian: &[i16], variance_81: &[i32]) {
-        self.pixels += gradient_squared.len() as u64;
-        for block in gradient_squared.chunks(BLOCK) {
-            let mut roots = [0.0f32; LANES];
-            let mut squares = [0u32; LANES];
-            let (groups, tail) = block.as_chunks::<LANES>();
-            for group in groups {
-                for lane in 0..LANES {
-                    roots[lane] += (group[lane] as f32).sqrt();
-                    squares[lane] += group[lane] as u32;
-                }
-            }
-            for &square in tail {
-                roots[0] += (square as f32).sqrt();
-                squares[0] += square as u32;
-            }
-            self.gradient += roots.iter().map(|&root| f64::from(root)).sum::<f64>();
-            self.gradient_squared += squares.iter().map(|&square| u64::from(square)).sum::<u64>();
-        }
-        for (laplacian, variance) in laplacian.chunks(BLOCK).zip(variance_81.chunks(BLOCK)) {
-            self.laplacian += i64::from(laplacian.iter().map(|&v| i32::from(v)).sum::<i32>());
-            let squares = laplacian.iter().map(|&v| (i32::from(v) * i32::from(v)) as u32);
-            self.laplacian_squared += u64::from(squares.sum::<u32>());
-            self.variance_81 += u64::from(variance.iter().map(|&v| v as u32).sum::<u32>());
-        }
-    }
-
     fn features(&self, zone: ZoneName) -> Vec<Feature> {
         if self.pixels == 0 {
             return Vec::new();

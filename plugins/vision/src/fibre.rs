@@ -7,16 +7,30 @@
 
 use std::f32::consts::TAU;
 
-use crate::{ellipse::Ellipse, noise::quiet_sigma};
+use multiversion::multiversion;
+
+use crate::{
+    ellipse::{Ellipse, Gauge},
+    noise::{QUIETEST, sigma_of_quiet},
+    order::{ABSENT, LANES, nth, present},
+};
 
 /// Directions looked at.
 const RAYS: usize = 384;
 /// Directions for which a profile is kept; between them it is interpolated.
 const SECTORS: usize = 16;
+/// Steps of that interpolation from one sector to the next.
+const SHADES: usize = 4;
 /// Arc in pixels whose median makes a profile's value: longer than a chip, shorter than what shading varies over.
 const ARC: f32 = 40.0;
-/// Marks samples outside of the usable picture.
-const MISSING: i16 = i16::MIN;
+/// Rays over an arc that are looked at: near the middle neighbouring ones see the same pixels.
+const ARC_RAYS: usize = RAYS / SECTORS;
+/// Where stretches of distances end that share an arc, below the first vector's end.
+const FIRST_BINS: [usize; 4] = [6, 12, 20, LANES];
+/// Rays from one sample of the noise to the next.
+const NOISE_STEP: usize = 2;
+/// Pixels of a row that share a direction.
+const STRETCH: usize = 8;
 
 /// Coordinates of the pixels in and around a fibre.
 #[derive(Debug, Clone, Default)]
@@ -25,24 +39,96 @@ pub struct FibreFrame {
     pub window: [usize; 4],
     /// Distance from the middle a window pixel, in pixels of the mean radius; infinite beyond the disc.
     pub rho: Vec<f32>,
-    /// Direction a window pixel, from 0 to [`RAYS`].
-    direction: Vec<f32>,
     /// Distance of the core's outline, if there is one, and of the cladding's.
     pub core: Option<f32>,
     pub edge: f32,
     /// Distances 0 to `bins - 1` are kept.
     pub bins: usize,
     centre: (f32, f32),
-    core_reach: Vec<f32>,
-    edge_reach: Vec<f32>,
+    /// Length of a row of `samples`: `bins` and a vector's worth.
+    stride: usize,
     samples: Vec<i16>,
-    arc: Vec<i16>,
+    starts: Vec<usize>,
+    places: Vec<Place>,
     profiles: Vec<f32>,
+    /// Value and step to the next distance, for each distance in each of `SECTORS * SHADES` directions.
+    shaded: Vec<[i16; 2]>,
     raw_noise: Vec<f32>,
-    /// Cosine and sine of each ray.
-    rays: Vec<(f32, f32)>,
+    rays: Vec<Ray>,
     /// Noise a distance, from the last [`Self::measure_noise`].
     pub noise: Vec<f32>,
+}
+
+/// A direction, and how far the outlines lie there.
+#[derive(Debug, Clone, Copy)]
+struct Ray {
+    cos: f32,
+    sin: f32,
+    core: f32,
+    edge: f32,
+}
+
+/// Where a sample lies: the pixel to its upper left, and how far beyond; `usize::MAX` outside of the picture.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    index: u32,
+    u: f32,
+    v: f32,
+}
+
+/// From pixels to distances: outlines as quadratic forms of the offset from the middle, so that no direction is needed.
+#[derive(Debug, Clone, Copy)]
+struct Distances {
+    edge: f32,
+    /// `xx`, `2 xy`, `yy` of the cladding.
+    cladding: [f32; 3],
+    core: Option<CoreDistances>,
+}
+
+/// On a ray the core's outline is where `a t² + 2 b t + c = 0`, with `a` a quadratic form and `b` linear in the offset.
+#[derive(Debug, Clone, Copy)]
+struct CoreDistances {
+    radius: f32,
+    a: [f32; 3],
+    b: [f32; 2],
+    c: f32,
+}
+
+impl Distances {
+    /// The distance of an offset from the middle.
+    #[inline(always)]
+    fn at(&self, dx: f32, dy: f32) -> f32 {
+        let form = |q: &[f32; 3]| (q[0] * dx + q[1] * dy) * dx + q[2] * dy * dy;
+        // 1 on the cladding's outline.
+        let s = form(&self.cladding).max(0.0).sqrt();
+        let r = (dx * dx + dy * dy).sqrt();
+        let inside = match &self.core {
+            None => s * self.edge,
+            Some(core) => {
+                let (a, b) = (form(&core.a), core.b[0] * dx + core.b[1] * dy);
+                // 1 on the core's outline.
+                let g = (b + (b * b - a * core.c).max(0.0).sqrt()) * (-1.0 / core.c);
+                let between = core.radius + s * (g - 1.0) / (g - s) * (self.edge - core.radius);
+                if g < 1.0 { g * core.radius } else { between }
+            }
+        };
+        if s < 1.0 { inside } else { self.edge + r - r / s }
+    }
+}
+
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn lay_row(distances: &Distances, dx: f32, dy: f32, limit: f32, out: &mut [f32]) {
+    // Of the variants the loop has one: whether there is a core is decided before it.
+    let mut lay = |distances: Distances| {
+        for (x, rho) in out.iter_mut().enumerate() {
+            let distance = distances.at(dx + x as i32 as f32, dy);
+            *rho = if distance < limit { distance } else { f32::INFINITY };
+        }
+    };
+    match distances.core {
+        None => lay(Distances { core: None, ..*distances }),
+        Some(core) => lay(Distances { core: Some(core), ..*distances }),
+    }
 }
 
 impl FibreFrame {
@@ -50,24 +136,10 @@ impl FibreFrame {
     pub fn lay(&mut self, width: usize, height: usize, cladding: &Ellipse, core: Option<&Ellipse>, margin: f32) {
         self.centre = (cladding.cx as f32, cladding.cy as f32);
         self.edge = cladding.mean_radius() as f32;
-        self.edge_reach.clear();
-        self.core_reach.clear();
-        self.rays.clear();
-        for ray in 0..=RAYS {
-            let (sin, cos) = (ray as f64 * std::f64::consts::TAU / RAYS as f64).sin_cos();
-            self.rays.push((cos as f32, sin as f32));
-            self.edge_reach
-                .push(reach(cladding, cladding.cx, cladding.cy, cos, sin).unwrap_or(cladding.mean_radius()) as f32);
-            if let Some(core) = core {
-                self.core_reach.extend(reach(core, cladding.cx, cladding.cy, cos, sin).map(|r| r as f32));
-            }
-        }
-        // A core that does not hold the middle, or reaches out of the cladding, is no core to measure by.
-        let inside = self.core_reach.len() == RAYS + 1
-            && self.core_reach.iter().zip(&self.edge_reach).all(|(core, edge)| *core > 2.0 && core + 2.0 < *edge);
-        self.core = core.filter(|_| inside).map(|core| core.mean_radius() as f32);
+        self.lay_rays(cladding, core);
         self.bins = (self.edge + margin) as usize + 1;
-        let far = self.edge_reach.iter().fold(0.0, |far: f32, r| far.max(*r)) + margin + 1.0;
+        self.stride = self.bins.next_multiple_of(LANES);
+        let far = self.rays.iter().fold(0.0, |far: f32, ray| far.max(ray.edge)) + margin + 1.0;
         let span = |centre: f32, size: usize| {
             let low = ((centre - far).floor().max(0.0) as usize).min(size);
             let high = ((centre + far).ceil().max(0.0) as usize + 1).min(size);
@@ -76,175 +148,291 @@ impl FibreFrame {
         let ((left, right), (top, bottom)) = (span(self.centre.0, width), span(self.centre.1, height));
         self.window = [left, top, right - left, bottom - top];
         self.rho.resize((right - left) * (bottom - top), 0.0);
-        self.direction.resize(self.rho.len(), 0.0);
-        let mut at = 0;
-        for y in top..bottom {
-            for x in left..right {
-                let (dx, dy) = (x as f32 - self.centre.0, y as f32 - self.centre.1);
-                let r = (dx * dx + dy * dy).sqrt();
-                if r > far {
-                    self.rho[at] = f32::INFINITY;
-                } else {
-                    let direction = turn(dy, dx) * RAYS as f32;
-                    self.direction[at] = direction;
-                    self.rho[at] = self.distance(r, direction);
-                }
-                at += 1;
+        if self.rho.is_empty() {
+            return;
+        }
+        let distances = self.distances(cladding, core);
+        let dx = left as f32 - self.centre.0;
+        for (y, row) in self.rho.chunks_exact_mut(right - left).enumerate() {
+            lay_row(&distances, dx, (top + y) as f32 - self.centre.1, (self.bins - 1) as f32, row);
+        }
+    }
+
+    /// Directions and the outlines' distances there; forgets a core that is no core to measure by.
+    fn lay_rays(&mut self, cladding: &Ellipse, core: Option<&Ellipse>) {
+        let (outer, inner) = (cladding.gauge(), core.map(Ellipse::gauge));
+        if self.rays.len() != RAYS {
+            self.rays.clear();
+            self.rays.extend((0..RAYS).map(|ray| {
+                let (sin, cos) = (ray as f64 * std::f64::consts::TAU / RAYS as f64).sin_cos();
+                Ray { cos: cos as f32, sin: sin as f32, core: 0.0, edge: 0.0 }
+            }));
+        }
+        let mut measurable = true;
+        for ray in &mut self.rays {
+            let (cos, sin) = (f64::from(ray.cos), f64::from(ray.sin));
+            ray.edge = reach(&outer, (0.0, 0.0), cos, sin).unwrap_or(cladding.mean_radius()) as f32;
+            if let (Some(core), Some(gauge)) = (core, &inner) {
+                let off = (cladding.cx - core.cx, cladding.cy - core.cy);
+                ray.core = reach(gauge, off, cos, sin).unwrap_or(0.0) as f32;
+                // A core that does not hold the middle, or reaches out of the cladding, is none.
+                measurable &= ray.core > 2.0 && ray.core + 2.0 < ray.edge;
             }
         }
-        let limit = (self.bins - 1) as f32;
-        self.rho.iter_mut().filter(|rho| **rho >= limit).for_each(|rho| *rho = f32::INFINITY);
+        self.core = core.filter(|_| measurable).map(|core| core.mean_radius() as f32);
     }
 
-    /// Distance of the point `r` pixels from the centre in that direction.
-    fn distance(&self, r: f32, direction: f32) -> f32 {
-        let ray = (direction as usize).min(RAYS - 1);
-        let t = direction - ray as f32;
-        let edge = self.edge_reach[ray] + (self.edge_reach[ray + 1] - self.edge_reach[ray]) * t;
-        if r >= edge {
-            return self.edge + r - edge;
-        }
-        let Some(core_rho) = self.core else { return r / edge * self.edge };
-        let core = self.core_reach[ray] + (self.core_reach[ray + 1] - self.core_reach[ray]) * t;
-        if r < core { r / core * core_rho } else { core_rho + (r - core) / (edge - core) * (self.edge - core_rho) }
+    fn distances(&self, cladding: &Ellipse, core: Option<&Ellipse>) -> Distances {
+        let form = |q: &Gauge| [q.xx as f32, 2.0 * q.xy as f32, q.yy as f32];
+        let core = self.core.zip(core).map(|(radius, core)| {
+            let (q, dx, dy) = (core.gauge(), cladding.cx - core.cx, cladding.cy - core.cy);
+            CoreDistances {
+                radius,
+                a: form(&q),
+                b: [(q.xx * dx + q.xy * dy) as f32, (q.xy * dx + q.yy * dy) as f32],
+                c: (q.xx * dx * dx + 2.0 * q.xy * dx * dy + q.yy * dy * dy - 1.0) as f32,
+            }
+        });
+        Distances { edge: self.edge, cladding: form(&cladding.gauge()), core }
     }
 
-    /// Inverse of [`Self::distance`] on a ray: pixels from the centre.
-    fn reach_of(&self, rho: f32, ray: usize) -> f32 {
-        let edge = self.edge_reach[ray];
-        if rho >= self.edge {
-            return edge + rho - self.edge;
-        }
-        let Some(core_rho) = self.core else { return rho / self.edge * edge };
-        let core = self.core_reach[ray];
-        if rho < core_rho {
-            rho / core_rho * core
-        } else {
-            core + (rho - core_rho) / (self.edge - core_rho) * (edge - core)
-        }
-    }
-
-    /// The picture's point `r` pixels from the centre on a ray.
-    fn point(&self, r: f32, ray: usize) -> (f32, f32) {
-        let (cos, sin) = self.rays[ray];
-        (self.centre.0 + r * cos, self.centre.1 + r * sin)
+    /// Samples of a plane along a ray, a distance each.
+    fn places(&mut self, ray: usize, width: usize, height: usize) {
+        let mut places = std::mem::take(&mut self.places);
+        places.resize(self.bins, Place { index: u32::MAX, u: 0.0, v: 0.0 });
+        let ray = self.rays[ray];
+        let core = self.core.map(|rho| (rho, ray.core));
+        place(&ray, core, self.edge, self.centre, (width, height), &mut places);
+        self.places = places;
     }
 
     /// Samples a plane along all rays into `samples`, ray by ray.
     fn sample(&mut self, plane: &[i16], usable: &[u8], width: usize) {
         let height = plane.len() / width;
-        let mut samples = std::mem::take(&mut self.samples);
-        samples.clear();
+        self.samples.clear();
+        self.samples.resize(RAYS * self.stride, ABSENT);
         for ray in 0..RAYS {
-            for bin in 0..self.bins {
-                let (x, y) = self.point(self.reach_of(bin as f32, ray), ray);
-                samples.push(bilinear(plane, usable, width, height, x, y));
+            self.places(ray, width, height);
+            let out = &mut self.samples[ray * self.stride..];
+            for (sample, place) in out.iter_mut().zip(&self.places) {
+                let at = place.index as usize;
+                // What is usable has usable neighbours, or such as are a pixel from being usable.
+                if usable.get(at).is_none_or(|usable| *usable == 0) {
+                    continue;
+                }
+                let (Some(top), Some(bottom)) = (plane.get(at..at + 2), plane.get(at + width..at + width + 2)) else {
+                    continue;
+                };
+                let [a, b, c, d] = [top[0], top[1], bottom[0], bottom[1]].map(f32::from);
+                let (upper, lower) = (a + (b - a) * place.u, c + (d - c) * place.u);
+                *sample = (upper + (lower - upper) * place.v + 0.5) as i32 as i16;
             }
         }
-        self.samples = samples;
     }
 
-    /// Medians over directions of a plane; [`Self::model`] reads them.
+    /// Medians over directions of a plane (of values not below 0); [`Self::lay_model`] reads them.
     pub fn measure_profiles(&mut self, plane: &[i16], usable: &[u8], width: usize) {
         self.sample(plane, usable, width);
         self.profiles.clear();
-        self.profiles.resize(SECTORS * self.bins, f32::NAN);
-        let apart = RAYS / SECTORS;
-        for bin in 0..self.bins {
-            let wanted = (ARC * RAYS as f32 / (TAU * bin as f32 + 1.0)) as usize;
-            let rays = wanted.clamp(apart, RAYS);
-            let sectors = if rays == RAYS { 1 } else { SECTORS };
+        self.profiles.resize(SECTORS * self.stride, f32::NAN);
+        let mut from = 0;
+        while from < self.bins {
+            // Arcs turn less the further out: fast near the middle, where a vector of distances must be taken apart.
+            let (first, to) = (from / LANES * LANES, FIRST_BINS.into_iter().find(|to| *to > from));
+            let to = to.unwrap_or(first + LANES);
+            let wanted = (ARC * RAYS as f32 / (TAU * ((from + to) / 2) as f32 + 1.0)) as usize;
+            let step = wanted.clamp(ARC_RAYS, RAYS).div_ceil(ARC_RAYS);
+            let (rays, sectors) = (ARC_RAYS, if step * ARC_RAYS >= RAYS { 1 } else { SECTORS });
+            let lanes = from - first..to - first;
             for sector in 0..sectors {
-                let from = sector * apart + apart / 2 + RAYS - rays / 2;
-                self.arc.clear();
-                let column = (from..from + rays).map(|ray| self.samples[ray % RAYS * self.bins + bin]);
-                self.arc.extend(column.filter(|v| *v != MISSING));
-                if self.arc.len() >= 8 {
-                    let middle = self.arc.len() / 2;
-                    self.profiles[sector * self.bins + bin] = f32::from(*self.arc.select_nth_unstable(middle).1);
+                let centre = sector * ARC_RAYS + ARC_RAYS / 2 + RAYS - rays * step / 2;
+                self.starts.clear();
+                self.starts.extend((0..rays).map(|k| (centre + k * step) % RAYS * self.stride + first));
+                let counts = present(&self.samples, &self.starts);
+                let medians = nth(&self.samples, &self.starts, &counts.map(|n| n / 2));
+                let out = &mut self.profiles[sector * self.stride + from..][..to - from];
+                for (value, lane) in out.iter_mut().zip(lanes.clone()) {
+                    *value = if counts[lane] >= 8 { f32::from(medians[lane]) } else { f32::NAN };
                 }
             }
             for sector in sectors..SECTORS {
-                self.profiles[sector * self.bins + bin] = self.profiles[bin];
+                self.profiles.copy_within(from..to, sector * self.stride + from);
             }
-            self.complete(bin);
+            from = to;
         }
+        self.complete();
+        self.shade();
     }
 
     /// Gives sectors without samples (a fibre cut by the frame) the mean of the others.
-    fn complete(&mut self, bin: usize) {
-        let known = (0..SECTORS).map(|s| self.profiles[s * self.bins + bin]).filter(|v| !v.is_nan());
-        let (sum, n) = known.fold((0.0, 0), |(sum, n), v| (sum + v, n + 1));
-        let mean = if n > 0 { sum / n as f32 } else { 0.0 };
-        for sector in 0..SECTORS {
-            let value = &mut self.profiles[sector * self.bins + bin];
-            if value.is_nan() {
-                *value = mean;
+    fn complete(&mut self) {
+        for bin in 0..self.bins {
+            let known = (0..SECTORS).map(|s| self.profiles[s * self.stride + bin]).filter(|v| !v.is_nan());
+            let (sum, n) = known.fold((0.0, 0), |(sum, n), v| (sum + v, n + 1));
+            if n == SECTORS {
+                continue;
+            }
+            let mean = if n > 0 { sum / n as f32 } else { 0.0 };
+            for sector in 0..SECTORS {
+                let value = &mut self.profiles[sector * self.stride + bin];
+                if value.is_nan() {
+                    *value = mean;
+                }
             }
         }
     }
 
-    /// The healthy fibre at a window pixel; `None` beyond the disc.
-    #[must_use]
-    pub fn model(&self, index: usize) -> Option<f32> {
-        let rho = self.rho[index];
-        if rho == f32::INFINITY {
-            return None;
+    /// Interpolates the profiles between sectors.
+    fn shade(&mut self) {
+        self.shaded.clear();
+        for shade in 0..SECTORS * SHADES {
+            let along = (shade as f32 + 0.5) / SHADES as f32 + SECTORS as f32 - 0.5;
+            let (sector, share) = (along as usize, along.fract());
+            let profile = |sector: usize| &self.profiles[sector % SECTORS * self.stride..][..self.bins];
+            let (a, b) = (profile(sector), profile(sector + 1));
+            let value = |bin: usize| (a[bin] + (b[bin] - a[bin]) * share + 0.5) as i16;
+            let next = |bin: usize| value((bin + 1).min(self.bins - 1));
+            self.shaded.extend((0..self.bins).map(|bin| [value(bin), next(bin) - value(bin)]));
         }
-        let (bin, t) = (rho as usize, rho.fract());
-        let along = self.direction[index] * (SECTORS as f32 / RAYS as f32) + SECTORS as f32 - 0.5;
-        let (sector, s) = (along as usize, along.fract());
-        let at = |sector: usize| {
-            let row = &self.profiles[sector % SECTORS * self.bins..][..self.bins];
-            row[bin] + (row[bin + 1] - row[bin]) * t
-        };
-        let (a, b) = (at(sector), at(sector + 1));
-        Some(a + (b - a) * s)
+    }
+
+    /// Replaces `row`, the background in picture row `y`, by the healthy fibre, fading out over the last `fade` pixels.
+    pub fn lay_model(&self, y: usize, fade: f32, row: &mut [f32]) {
+        let [left, top, width, height] = self.window;
+        if y < top || y >= top + height {
+            return;
+        }
+        let rho = &self.rho[(y - top) * width..][..width];
+        let (dx, dy) = (left as f32 - self.centre.0, y as f32 - self.centre.1);
+        lay_profile(rho, (dx, dy), &self.shaded, self.bins, fade, &mut row[left..left + width]);
     }
 
     /// Spread over directions of a response (whose quiet value is 0) a distance, into `noise`; never below `floor`.
     pub fn measure_noise(&mut self, response: &[i16], usable: &[u8], width: usize, floor: f32) {
         let height = response.len() / width;
-        let mut arc = std::mem::take(&mut self.arc);
-        let mut raw = std::mem::take(&mut self.raw_noise);
-        raw.clear();
-        for bin in 0..self.bins {
-            arc.clear();
-            // Neighbouring rays are less than a pixel apart near the middle.
-            let step = if bin < 30 { 4 } else { 2 };
-            for ray in (bin % step..RAYS).step_by(step) {
-                let r = self.reach_of(bin as f32, ray);
-                let (x, y) = self.point(r, ray);
-                let (x, y) = (x.round(), y.round());
-                if x >= 0.0 && y >= 0.0 && (x as usize) < width && (y as usize) < height {
-                    let i = y as usize * width + x as usize;
-                    if usable[i] != 0 {
-                        arc.push(response[i].saturating_abs());
-                    }
+        let rows = RAYS / NOISE_STEP;
+        self.samples.clear();
+        self.samples.resize(rows * self.stride, ABSENT);
+        for (row, ray) in (0..RAYS).step_by(NOISE_STEP).enumerate() {
+            self.places(ray, width, height);
+            let out = &mut self.samples[row * self.stride..];
+            for (sample, place) in out.iter_mut().zip(&self.places) {
+                let nearest = place.index as usize + usize::from(place.u > 0.5) + usize::from(place.v > 0.5) * width;
+                if usable.get(nearest).is_some_and(|usable| *usable != 0) {
+                    *sample = response[nearest].saturating_abs().min(ABSENT - 1);
                 }
             }
-            raw.push(quiet_sigma(&mut arc).max(floor));
+        }
+        self.raw_noise.clear();
+        for first in (0..self.bins).step_by(LANES) {
+            self.starts.clear();
+            self.starts.extend((0..rows).map(|row| row * self.stride + first));
+            let counts = present(&self.samples, &self.starts);
+            let quiet = nth(&self.samples, &self.starts, &counts.map(|n| (f32::from(n) * QUIETEST) as i16));
+            let sigmas = quiet.iter().zip(counts).map(|(q, n)| if n > 0 { sigma_of_quiet(*q) } else { 0.0 });
+            self.raw_noise.extend(sigmas.map(|sigma| sigma.max(floor)).take(self.bins - first));
         }
         self.noise.clear();
-        for bin in 0..raw.len() {
-            let near = &raw[bin.saturating_sub(2)..(bin + 3).min(raw.len())];
+        for bin in 0..self.bins {
+            let near = &self.raw_noise[bin.saturating_sub(2)..(bin + 3).min(self.bins)];
             self.noise.push(near.iter().fold(0.0, |worst: f32, v| worst.max(*v)));
         }
-        (self.arc, self.raw_noise) = (arc, raw);
     }
 
-    /// Noise at a window pixel after [`Self::measure_noise`]; `None` beyond the disc.
-    #[must_use]
-    pub fn noise_at(&self, index: usize) -> Option<f32> {
-        let rho = self.rho[index];
-        (rho < f32::INFINITY).then(|| self.noise[rho as usize])
+    /// Replaces `row`, the noise in picture row `y`, by the fibre's after [`Self::measure_noise`]; around the cladding,
+    /// `clear` pixels from its edge, by the larger of both.
+    pub fn lay_noise(&self, y: usize, clear: f32, row: &mut [f32]) {
+        let [left, top, width, height] = self.window;
+        if y < top || y >= top + height {
+            return;
+        }
+        let rho = &self.rho[(y - top) * width..][..width];
+        lay_noise(rho, &self.noise, self.edge + clear, &mut row[left..left + width]);
+    }
+
+    /// Clears a plane within `reach` pixels of the cladding's edge.
+    pub fn blank_edge(&self, reach: f32, width: usize, values: &mut [i16]) {
+        let [left, top, columns, _] = self.window;
+        for (y, rho) in self.rho.chunks_exact(columns.max(1)).enumerate() {
+            blank_row(rho, self.edge, reach, &mut values[(top + y) * width + left..][..columns]);
+        }
     }
 }
 
-/// Distance from a point inside an ellipse to its outline along a direction.
-fn reach(ellipse: &Ellipse, x: f64, y: f64, cos: f64, sin: f64) -> Option<f64> {
-    let q = ellipse.gauge();
-    let (dx, dy) = (x - ellipse.cx, y - ellipse.cy);
+/// Clears what lies within `reach` of a distance.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn blank_row(rho: &[f32], distance: f32, reach: f32, values: &mut [i16]) {
+    for (value, rho) in values.iter_mut().zip(rho) {
+        *value = if (rho - distance).abs() < reach { 0 } else { *value };
+    }
+}
+
+/// Places of a ray's samples at distances 0, 1, 2 …, which is the inverse of [`Distances::at`] on it.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn place(
+    ray: &Ray,
+    core: Option<(f32, f32)>,
+    edge: f32,
+    centre: (f32, f32),
+    size: (usize, usize),
+    places: &mut [Place],
+) {
+    let (core_rho, core) = core.unwrap_or((0.0, 0.0));
+    let inner = if core_rho > 0.0 { core / core_rho } else { 0.0 };
+    let outer = (ray.edge - core) / (edge - core_rho);
+    let (last_x, last_y) = ((size.0 - 1) as f32, (size.1 - 1) as f32);
+    let width = size.0 as u32;
+    for (bin, place) in places.iter_mut().enumerate() {
+        let rho = bin as i32 as f32;
+        let glass = if rho < core_rho { rho * inner } else { core + (rho - core_rho) * outer };
+        let r = if rho < edge { glass } else { ray.edge + rho - edge };
+        let (x, y) = (centre.0 + r * ray.cos, centre.1 + r * ray.sin);
+        let inside = x >= 0.0 && y >= 0.0 && x < last_x && y < last_y;
+        let (column, row) = (x as i32, y as i32);
+        let index = (row as u32).wrapping_mul(width).wrapping_add(column as u32);
+        *place = Place { index: if inside { index } else { u32::MAX }, u: x - column as f32, v: y - row as f32 };
+    }
+}
+
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn lay_profile(rho: &[f32], (dx, dy): (f32, f32), shaded: &[[i16; 2]], bins: usize, fade: f32, row: &mut [f32]) {
+    let (rim, share) = ((bins - 1) as f32, 1.0 / fade);
+    let lay = |first: usize, rho: &[f32], row: &mut [f32]| {
+        let direction = turn(dy, dx + first as f32 + STRETCH as f32 / 2.0 - 0.5) * (SECTORS * SHADES) as f32;
+        let profile = &shaded[(direction as usize).min(SECTORS * SHADES - 1) * bins..][..bins];
+        for (background, rho) in row.iter_mut().zip(rho) {
+            let kept = rho.min(rim);
+            let bin = (kept as i32 as u32 as usize).min(profile.len() - 1);
+            let [value, step] = profile[bin].map(f32::from);
+            let model = value + step * (kept - bin as f32);
+            // Beyond the disc the distance is infinite and the share nothing.
+            *background += (model - *background) * ((rim - rho) * share).clamp(0.0, 1.0);
+        }
+    };
+    let (stretches, tail) = rho.as_chunks::<STRETCH>();
+    let (rows, rest) = row.as_chunks_mut::<STRETCH>();
+    for (i, (rho, row)) in stretches.iter().zip(rows).enumerate() {
+        if rho.iter().fold(f32::INFINITY, |least, rho| rho.min(least)) < rim {
+            lay(i * STRETCH, rho, row);
+        }
+    }
+    lay(stretches.len() * STRETCH, tail, rest);
+}
+
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn lay_noise(rho: &[f32], noise: &[f32], around: f32, row: &mut [f32]) {
+    let rim = (noise.len() - 1) as f32;
+    for (value, rho) in row.iter_mut().zip(rho) {
+        let found = noise[(rho.min(rim) as i32 as u32 as usize).min(noise.len() - 1)];
+        let within = if *rho > around { value.max(found) } else { found };
+        *value = if *rho < rim { within } else { *value };
+    }
+}
+
+/// Distance from a point to an ellipse's outline along a direction; `off` leads from the ellipse's centre to the point,
+/// which must lie inside.
+fn reach(q: &Gauge, off: (f64, f64), cos: f64, sin: f64) -> Option<f64> {
+    let (dx, dy) = off;
     let a = q.xx * cos * cos + 2.0 * q.xy * cos * sin + q.yy * sin * sin;
     let b = q.xx * dx * cos + q.xy * (dx * sin + dy * cos) + q.yy * dy * sin;
     let c = q.xx * dx * dx + 2.0 * q.xy * dx * dy + q.yy * dy * dy - 1.0;
@@ -253,6 +441,7 @@ fn reach(ellipse: &Ellipse, x: f64, y: f64, cos: f64, sin: f64) -> Option<f64> {
 
 /// Direction of a vector as a share of a full turn, from 0 to 1: atan2 by a polynomial, good to a thousandth of a degree
 /// (Hastings, Approximations for Digital Computers, 1955, sheet 13).
+#[inline(always)]
 fn turn(y: f32, x: f32) -> f32 {
     let (ax, ay) = (x.abs(), y.abs());
     let a = ax.min(ay) / ax.max(ay).max(1e-20);
@@ -270,25 +459,6 @@ fn turn(y: f32, x: f32) -> f32 {
         angle = 1.0 - angle;
     }
     angle.clamp(0.0, 1.0 - f32::EPSILON)
-}
-
-fn bilinear(plane: &[i16], usable: &[u8], width: usize, height: usize, x: f32, y: f32) -> i16 {
-    if !(x >= 0.0 && y >= 0.0) {
-        return MISSING;
-    }
-    let (left, top) = (x as usize, y as usize);
-    if left + 1 >= width || top + 1 >= height {
-        return MISSING;
-    }
-    let i = top * width + left;
-    if usable[i] == 0 || usable[i + 1] == 0 || usable[i + width] == 0 || usable[i + width + 1] == 0 {
-        return MISSING;
-    }
-    let (u, v) = (x - left as f32, y - top as f32);
-    let p = |i: usize| f32::from(plane[i]);
-    let upper = p(i) + (p(i + 1) - p(i)) * u;
-    let lower = p(i + width) + (p(i + width + 1) - p(i + width)) * u;
-    (upper + (lower - upper) * v).round() as i16
 }
 
 #[cfg(test)]
@@ -317,12 +487,16 @@ mod tests {
             for (outline, wanted) in [(cladding, frame.edge), (core, frame.core.unwrap())] {
                 let (ox, oy) = outline.offset_at(t);
                 let (px, py) = ((outline.cx + ox - cx) as f32, (outline.cy + oy - cy) as f32);
-                let rho = frame.distance(px.hypot(py), turn(py, px) * RAYS as f32);
+                let rho = frame.distances(&cladding, Some(&core)).at(px, py);
                 prop_assert!((rho - wanted).abs() < 0.05, "{rho} instead of {wanted}");
             }
             for ray in [0, 77, 200] {
-                for rho in [3.0, 25.0, 40.0, 65.0] {
-                    prop_assert!((frame.distance(frame.reach_of(rho, ray), ray as f32) - rho).abs() < 1e-2);
+                frame.places(ray, 200, 200);
+                for rho in [3, 25, 40, 65] {
+                    let place = frame.places[rho];
+                    let (x, y) = ((place.index % 200) as f32 + place.u, (place.index / 200) as f32 + place.v);
+                    let back = frame.distances(&cladding, Some(&core)).at(x - cx as f32, y - cy as f32);
+                    prop_assert!((back - rho as f32).abs() < 1e-2, "{back} instead of {rho}");
                 }
             }
         }
@@ -347,11 +521,16 @@ mod tests {
         let mut frame = FibreFrame::default();
         frame.lay(200, 200, &cladding, Some(&core), 12.0);
         frame.measure_profiles(&dirty, &vec![1; clean.len()], 200);
-        let [left, top, width, _] = frame.window;
-        for i in 0..frame.rho.len() {
-            let Some(model) = frame.model(i) else { continue };
-            let truth = f32::from(clean[(top + i / width) * 200 + left + i % width]);
-            assert!((model - truth).abs() < 60.0, "{model} for {truth} at rho {}", frame.rho[i]);
+        let [left, top, width, height] = frame.window;
+        let mut row = vec![0.0; 200];
+        for y in top..top + height {
+            frame.lay_model(y, 1e-3, &mut row);
+            for x in left..left + width {
+                let rho = frame.rho[(y - top) * width + x - left];
+                let truth = f32::from(clean[y * 200 + x]);
+                let model = row[x];
+                assert!(rho == f32::INFINITY || (model - truth).abs() < 60.0, "{model} for {truth} at rho {rho}");
+            }
         }
     }
 }

@@ -5,6 +5,8 @@
 //! Noise is measured on whatever response a detector makes of the residual, locally outside, a distance from the middle
 //! inside. Planes hold `i16` in units of [`UNIT`] a gray level. Called by the detectors; keeps its buffers.
 
+use multiversion::multiversion;
+
 use crate::{
     ellipse::Ellipse,
     fibre::FibreFrame,
@@ -26,6 +28,8 @@ const BACKGROUND_REACH: usize = 3;
 const MARGIN: f32 = 0.16;
 /// Pixels over which the fibre's model fades into the background.
 const FADE: f32 = 8.0;
+/// Pixels beyond the cladding's edge from which the larger noise counts, of the ferrule's and the fibre's.
+const AROUND: f32 = 4.0;
 /// Cells of the background keep this far from the cladding.
 const CLEARANCE: f32 = 16.0;
 
@@ -50,12 +54,18 @@ pub struct Flattener {
     cells: Vec<f32>,
     row: Vec<f32>,
     magnitudes: Magnitudes,
+    cell_sums: Vec<CellSum>,
+    /// The background's shape, what the cells are off it, and the first round's answer.
+    shape: Vec<f32>,
+    offsets: Vec<f32>,
+    first: Vec<f32>,
 }
 
 /// A gray 8-bit picture as a plane.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
 pub fn widen(gray: &[u8], plane: &mut Vec<i16>) {
-    plane.clear();
-    plane.extend(gray.iter().map(|g| i16::from(*g) * UNIT));
+    plane.resize(gray.len(), 0);
+    plane.iter_mut().zip(gray).for_each(|(p, g)| *p = i16::from(*g) * UNIT);
 }
 
 impl Flattener {
@@ -74,61 +84,55 @@ impl Flattener {
             self.grid.row_into(y, &mut self.cells, &mut self.row);
             let span = y * scene.width..(y + 1) * scene.width;
             if self.has_fibre {
-                self.lay_model_over_row(y);
+                self.fibre.lay_model(y, FADE, &mut self.row);
             }
-            let pixels = plane[span.clone()].iter().zip(&scene.usable[span.clone()]);
-            for ((r, (p, usable)), background) in residual[span].iter_mut().zip(pixels).zip(&self.row) {
-                let value = (p - *background as i16).clamp(-LIMIT, LIMIT);
-                *r = if *usable == 0 { 0 } else { value };
-            }
+            subtract(&plane[span.clone()], &self.row, &scene.usable[span.clone()], &mut residual[span]);
         }
     }
 
     /// Background of the ferrule on the coarse grid.
     fn background(&mut self, plane: &[i16], scene: &Scene<'_>) {
         self.grid.lay(scene.width, scene.height);
-        for index in 0..self.grid.values.len() {
-            if self.in_the_open(index, scene) {
-                self.grid.values[index] = cell_mean(plane, scene, self.grid.columns, index).unwrap_or(f32::NAN);
-            }
-        }
+        // Whole cells: the mean of a part is not the middle's where light falls off.
+        self.fill_cells(plane, scene, i16::MAX, 1, CELL * CELL * 7 / 8, false);
         let surface = Surface::fit(&self.grid);
-        let shape: Vec<f32> = (0..self.grid.values.len()).map(|i| surface.at(&self.grid, i) as f32).collect();
-        self.grid.values.iter_mut().zip(&shape).for_each(|(v, s)| *v -= s);
+        self.shape.clear();
+        self.shape.extend((0..self.grid.values.len()).map(|i| surface.at(&self.grid, i) as f32));
+        let Self { grid, shape, offsets, first, .. } = self;
+        grid.values.iter_mut().zip(&*shape).for_each(|(v, s)| *v -= s);
         // Twice: the second round takes away the bias of the first where the background curves (Tukey's twicing).
-        let offsets = self.grid.values.clone();
-        self.grid.local_quantile(BACKGROUND_REACH, 0.5);
-        self.grid.fill(0.0);
-        self.grid.soften();
-        let first = self.grid.values.clone();
-        self.grid.values.iter_mut().zip(&offsets).for_each(|(v, o)| *v = o - *v);
-        self.grid.local_quantile(BACKGROUND_REACH, 0.5);
-        self.grid.fill(0.0);
-        self.grid.soften();
-        self.grid.values.iter_mut().zip(&shape).zip(&first).for_each(|((v, s), f)| *v += s + f);
+        offsets.clone_from(&grid.values);
+        grid.local_quantile(BACKGROUND_REACH, 0.5, 1.0);
+        grid.fill(0.0);
+        grid.soften();
+        first.clone_from(&grid.values);
+        grid.values.iter_mut().zip(&*offsets).for_each(|(v, o)| *v = o - *v);
+        grid.local_quantile(BACKGROUND_REACH, 0.5, 1.0);
+        grid.fill(0.0);
+        grid.soften();
+        grid.values.iter_mut().zip(&*shape).zip(&*first).for_each(|((v, s), f)| *v += s + f);
     }
 
-    /// True for cells clear of the fibre.
-    fn in_the_open(&self, index: usize, scene: &Scene<'_>) -> bool {
-        let (x, y) = self.grid.centre(index);
-        scene.cladding.is_none_or(|c| {
-            let clear = 1.0 + f64::from(CLEARANCE) / c.ax.min(c.by);
-            c.radius_at(f64::from(x), f64::from(y)) > clear
-        })
-    }
-
-    /// Replaces the background in `row` by the fibre's model, fading out at the disc's rim.
-    fn lay_model_over_row(&mut self, y: usize) {
-        let [left, top, width, height] = self.fibre.window;
-        if y < top || y >= top + height {
-            return;
-        }
-        let first = (y - top) * width;
-        let rim = (self.fibre.bins - 1) as f32;
-        for (x, background) in self.row[left..left + width].iter_mut().enumerate() {
-            if let Some(model) = self.fibre.model(first + x) {
-                let share = ((rim - self.fibre.rho[first + x]) / FADE).min(1.0);
-                *background += (model - *background) * share;
+    /// Means of the cells clear of the fibre, of values or of their magnitudes up to `cut`, over every `step`-th row;
+    /// cells with fewer than `least` usable pixels there stay unknown.
+    fn fill_cells(&mut self, plane: &[i16], scene: &Scene<'_>, cut: i16, step: usize, least: usize, magnitudes: bool) {
+        let Self { grid, spread, cell_sums, .. } = self;
+        let grid = if magnitudes { spread } else { grid };
+        let clear = scene.cladding.map(|c| (c.gauge(), 1.0 + f64::from(CLEARANCE) / c.ax.min(c.by)));
+        for row in 0..grid.rows {
+            cell_sums.clear();
+            cell_sums.resize(grid.columns, CellSum::default());
+            for y in (row * CELL..((row + 1) * CELL).min(scene.height)).step_by(step) {
+                let span = y * scene.width..(y + 1) * scene.width;
+                add_row(&plane[span.clone()], &scene.usable[span], magnitudes, cut, cell_sums);
+            }
+            for (column, sum) in cell_sums.iter().enumerate() {
+                let index = row * grid.columns + column;
+                let (x, y) = grid.centre(index);
+                let open = clear.is_none_or(|(gauge, clear)| gauge.radius_at(f64::from(x), f64::from(y)) > clear);
+                if open && sum.pixels >= least as i32 {
+                    grid.values[index] = sum.total as f32 / sum.pixels as f32;
+                }
             }
         }
     }
@@ -145,12 +149,10 @@ impl Flattener {
         for y in 0..scene.height {
             self.spread.row_into(y, &mut self.cells, &mut self.row);
             if self.has_fibre {
-                self.lay_fibre_noise_over_row(y);
+                self.fibre.lay_noise(y, AROUND, &mut self.row);
             }
             let span = y * scene.width..(y + 1) * scene.width;
-            for ((n, usable), value) in noise[span.clone()].iter_mut().zip(&scene.usable[span]).zip(&self.row) {
-                *n = if *usable == 0 { UNUSABLE } else { (value * f32::from(NOISE_UNIT)) as i16 };
-            }
+            in_noise_units(&self.row, &scene.usable[span.clone()], &mut noise[span]);
         }
         whole
     }
@@ -172,59 +174,60 @@ impl Flattener {
 
     /// Mean magnitude a cell, large values cut, then a low quantile of the neighbourhood, so that dirt does not count.
     fn local_noise(&mut self, response: &[i16], scene: &Scene<'_>, whole: f32) {
-        let cut = (3.0 * whole) as i16;
         self.spread.lay(scene.width, scene.height);
-        for index in 0..self.spread.values.len() {
-            if !self.in_the_open(index, scene) {
-                continue;
-            }
-            let (left, top) = (index % self.spread.columns * CELL, index / self.spread.columns * CELL);
-            let (mut sum, mut n) = (0, 0);
-            for y in (top..(top + CELL).min(scene.height)).step_by(2) {
-                let span = y * scene.width + left..y * scene.width + (left + CELL).min(scene.width);
-                for (value, usable) in response[span.clone()].iter().zip(&scene.usable[span]) {
-                    if *usable != 0 {
-                        sum += i32::from(value.saturating_abs().min(cut));
-                        n += 1;
-                    }
-                }
-            }
-            if n >= 48 {
-                self.spread.values[index] = sum as f32 / n as f32 / MEAN_OF_GAUSSIAN;
-            }
-        }
-        self.spread.local_quantile(2, 0.4);
-        self.spread.fill(whole);
-        self.spread.soften();
-        self.spread.values.iter_mut().for_each(|v| *v = v.clamp(0.9 * whole, 2.5 * whole));
-    }
-
-    fn lay_fibre_noise_over_row(&mut self, y: usize) {
-        let [left, top, width, height] = self.fibre.window;
-        if y < top || y >= top + height {
-            return;
-        }
-        let first = (y - top) * width;
-        for (x, value) in self.row[left..left + width].iter_mut().enumerate() {
-            if let Some(noise) = self.fibre.noise_at(first + x) {
-                let outside = self.fibre.rho[first + x] > self.fibre.edge + 4.0;
-                *value = if outside { value.max(noise) } else { noise };
-            }
-        }
+        self.fill_cells(response, scene, (3.0 * whole) as i16, 2, 48, true);
+        let Self { spread, .. } = self;
+        spread.values.iter_mut().for_each(|v| *v /= MEAN_OF_GAUSSIAN);
+        spread.local_quantile(2, 0.4, f32::from(NOISE_UNIT));
+        spread.fill(whole);
+        spread.soften();
+        spread.values.iter_mut().for_each(|v| *v = v.clamp(0.9 * whole, 2.5 * whole));
     }
 }
 
-/// Mean of a cell's usable pixels; `None` if some are missing, for then the mean is not the middle's where light falls off.
-fn cell_mean(plane: &[i16], scene: &Scene<'_>, columns: usize, index: usize) -> Option<f32> {
-    let (left, top) = (index % columns * CELL, index / columns * CELL);
-    let (mut sum, mut n) = (0, 0);
-    for y in top..(top + CELL).min(scene.height) {
-        let span = y * scene.width + left..y * scene.width + (left + CELL).min(scene.width);
-        for (value, usable) in plane[span.clone()].iter().zip(&scene.usable[span]) {
-            let counts = i32::from(*usable != 0);
-            sum += i32::from(*value) * counts;
-            n += counts;
+/// Sum over the usable pixels of a cell.
+#[derive(Debug, Clone, Copy, Default)]
+struct CellSum {
+    total: i32,
+    pixels: i32,
+}
+
+/// Adds a row of a plane to the sums of its cells.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn add_row(plane: &[i16], usable: &[u8], magnitudes: bool, cut: i16, sums: &mut [CellSum]) {
+    let add = |plane: &[i16], usable: &[u8], sum: &mut CellSum| {
+        let (mut total, mut pixels) = (0, 0);
+        for (value, usable) in plane.iter().zip(usable) {
+            let counted = if magnitudes { value.saturating_abs().min(cut) } else { *value };
+            let counts = *usable != 0;
+            total += i32::from(if counts { counted } else { 0 });
+            pixels += i16::from(counts);
         }
+        sum.total += total;
+        sum.pixels += i32::from(pixels);
+    };
+    let (cells, rest) = plane.as_chunks::<CELL>();
+    let (masks, rest_of_mask) = usable.as_chunks::<CELL>();
+    for ((cell, mask), sum) in cells.iter().zip(masks).zip(&mut *sums) {
+        add(cell, mask, sum);
     }
-    (n >= (CELL * CELL * 7 / 8) as i32).then(|| sum as f32 / n as f32)
+    if let Some(sum) = sums.get_mut(cells.len()) {
+        add(rest, rest_of_mask, sum);
+    }
+}
+
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn subtract(plane: &[i16], background: &[f32], usable: &[u8], residual: &mut [i16]) {
+    for ((r, (p, usable)), background) in residual.iter_mut().zip(plane.iter().zip(usable)).zip(background) {
+        let value = (p - *background as i32 as i16).clamp(-LIMIT, LIMIT);
+        *r = if *usable == 0 { 0 } else { value };
+    }
+}
+
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn in_noise_units(row: &[f32], usable: &[u8], noise: &mut [i16]) {
+    for ((n, usable), value) in noise.iter_mut().zip(usable).zip(row) {
+        let value = (value * f32::from(NOISE_UNIT)).min(f32::from(UNUSABLE)) as i32 as i16;
+        *n = if *usable == 0 { UNUSABLE } else { value };
+    }
 }

@@ -3,6 +3,8 @@
 //! Everything is integer and exact. Borders are mirrored about the outermost pixel (`reflect_101`), kernels are the
 //! 3 x 3 ones that OpenCV calls `Sobel(ksize=3)` and `Laplacian(ksize=1)`. Called by measure-trend and measure-intensity.
 
+use multiversion::multiversion;
+
 use crate::plane::Gray;
 
 /// One row of responses, and the buffers behind it.
@@ -28,54 +30,61 @@ impl RowResponses {
     /// # Panics
     /// If there is no such row, as slicing does.
     pub fn compute(&mut self, picture: Gray<'_>, y: usize) {
-        let (width, last) = (picture.width(), picture.height() - 1);
+        let last = picture.height() - 1;
         let upper = picture.row(if y > 0 { y - 1 } else { 1.min(last) });
         let lower = picture.row(if y < last { y + 1 } else { last.saturating_sub(1) });
         let middle = picture.row(y);
-        for buffer in [&mut self.smooth, &mut self.difference, &mut self.sum, &mut self.middle] {
-            buffer.resize(width + 2, 0);
-        }
-        self.gradient_squared.resize(width, 0);
-        self.variance_81.resize(width, 0);
-        self.laplacian.resize(width, 0);
-        self.square.resize(width + 2, 0);
-        columns(upper, middle, lower, &mut self.smooth[1..], |a, b, c| a + 2 * b + c);
-        columns(upper, middle, lower, &mut self.difference[1..], |a, _, c| c - a);
-        columns(upper, middle, lower, &mut self.sum[1..], |a, b, c| a + b + c);
-        columns(upper, middle, lower, &mut self.middle[1..], |_, b, _| b);
-        for (out, ((&a, &b), &c)) in self.square[1..].iter_mut().zip(upper.iter().zip(middle).zip(lower)) {
-            let square = |v: u8| i32::from(u16::from(v) * u16::from(v));
-            *out = square(a) + square(b) + square(c);
-        }
-        mirror(&mut self.smooth);
-        mirror(&mut self.difference);
-        mirror(&mut self.sum);
-        mirror(&mut self.middle);
-        mirror(&mut self.square);
-
-        // Everything is kept in 16 bits until it is squared: compilers then multiply eight at a time.
-        let square = |v: i16| i32::from(v) * i32::from(v);
-        let (s, d) = (self.smooth.as_slice(), self.difference.as_slice());
-        let across = s.iter().zip(&s[2..]);
-        let down = d.iter().zip(&d[1..]).zip(&d[2..]);
-        for (out, ((s0, s2), ((d0, d1), d2))) in self.gradient_squared.iter_mut().zip(across.zip(down)) {
-            *out = square(s2 - s0) + square(d0 + 2 * d1 + d2);
-        }
-        // The plain column sum holds above, here and below; left and right are missing, here counts five times too often.
-        let (t, b) = (self.sum.as_slice(), self.middle.as_slice());
-        let across = b.iter().zip(&b[1..]).zip(&b[2..]);
-        for (out, (sum, ((b0, b1), b2))) in self.laplacian.iter_mut().zip(t[1..].iter().zip(across)) {
-            *out = sum + b0 + b2 - 5 * b1;
-        }
-        let q = self.square.as_slice();
-        let sums = t.iter().zip(&t[1..]).zip(&t[2..]);
-        let squares = q.iter().zip(&q[1..]).zip(&q[2..]);
-        for (out, (((t0, t1), t2), ((q0, q1), q2))) in self.variance_81.iter_mut().zip(sums.zip(squares)) {
-            *out = 9 * (q0 + q1 + q2) - square(t0 + t1 + t2);
-        }
+        respond(upper, middle, lower, self);
     }
 }
 
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn respond(upper: &[u8], middle: &[u8], lower: &[u8], row: &mut RowResponses) {
+    let width = middle.len();
+    for buffer in [&mut row.smooth, &mut row.difference, &mut row.sum, &mut row.middle] {
+        buffer.resize(width + 2, 0);
+    }
+    row.gradient_squared.resize(width, 0);
+    row.variance_81.resize(width, 0);
+    row.laplacian.resize(width, 0);
+    row.square.resize(width + 2, 0);
+    columns(upper, middle, lower, &mut row.smooth[1..], |a, b, c| a + 2 * b + c);
+    columns(upper, middle, lower, &mut row.difference[1..], |a, _, c| c - a);
+    columns(upper, middle, lower, &mut row.sum[1..], |a, b, c| a + b + c);
+    columns(upper, middle, lower, &mut row.middle[1..], |_, b, _| b);
+    for (out, ((&a, &b), &c)) in row.square[1..].iter_mut().zip(upper.iter().zip(middle).zip(lower)) {
+        let square = |v: u8| i32::from(u16::from(v) * u16::from(v));
+        *out = square(a) + square(b) + square(c);
+    }
+    mirror(&mut row.smooth);
+    mirror(&mut row.difference);
+    mirror(&mut row.sum);
+    mirror(&mut row.middle);
+    mirror(&mut row.square);
+
+    // Everything is kept in 16 bits until it is squared: compilers then multiply eight at a time.
+    let square = |v: i16| i32::from(v) * i32::from(v);
+    let (s, d) = (row.smooth.as_slice(), row.difference.as_slice());
+    let across = s.iter().zip(&s[2..]);
+    let down = d.iter().zip(&d[1..]).zip(&d[2..]);
+    for (out, ((s0, s2), ((d0, d1), d2))) in row.gradient_squared.iter_mut().zip(across.zip(down)) {
+        *out = square(s2 - s0) + square(d0 + 2 * d1 + d2);
+    }
+    // The plain column sum holds above, here and below; left and right are missing, here counts five times too often.
+    let (t, b) = (row.sum.as_slice(), row.middle.as_slice());
+    let across = b.iter().zip(&b[1..]).zip(&b[2..]);
+    for (out, (sum, ((b0, b1), b2))) in row.laplacian.iter_mut().zip(t[1..].iter().zip(across)) {
+        *out = sum + b0 + b2 - 5 * b1;
+    }
+    let q = row.square.as_slice();
+    let sums = t.iter().zip(&t[1..]).zip(&t[2..]);
+    let squares = q.iter().zip(&q[1..]).zip(&q[2..]);
+    for (out, (((t0, t1), t2), ((q0, q1), q2))) in row.variance_81.iter_mut().zip(sums.zip(squares)) {
+        *out = 9 * (q0 + q1 + q2) - square(t0 + t1 + t2);
+    }
+}
+
+#[inline(always)]
 fn columns(upper: &[u8], middle: &[u8], lower: &[u8], out: &mut [i16], combine: impl Fn(i16, i16, i16) -> i16) {
     for (out, ((&a, &b), &c)) in out.iter_mut().zip(upper.iter().zip(middle).zip(lower)) {
         *out = combine(i16::from(a), i16::from(b), i16::from(c));
@@ -83,6 +92,7 @@ fn columns(upper: &[u8], middle: &[u8], lower: &[u8], out: &mut [i16], combine: 
 }
 
 /// Fills the padding on both sides.
+#[inline(always)]
 fn mirror<T: Copy>(padded: &mut [T]) {
     let last = padded.len() - 1;
     padded[0] = padded[2.min(last - 1)];

@@ -3,6 +3,10 @@
 //! What varies slowly over a picture (illumination, noise) is estimated here, where robust statistics are cheap, and
 //! interpolated back to pixels row by row. Called by [`crate::flatten`].
 
+use multiversion::multiversion;
+
+use crate::order::{ABSENT, LANES, nth, present};
+
 /// Pixels a cell's side has.
 pub const CELL: usize = 16;
 
@@ -13,7 +17,8 @@ pub struct Grid {
     pub columns: usize,
     pub rows: usize,
     spare: Vec<f32>,
-    window: Vec<f32>,
+    table: Vec<i16>,
+    starts: Vec<usize>,
 }
 
 impl Grid {
@@ -33,26 +38,32 @@ impl Grid {
     }
 
     /// Replaces each cell by the `quantile` of the known cells at most `reach` away; unknown where fewer than a fifth
-    /// are known.
-    pub fn local_quantile(&mut self, reach: usize, quantile: f32) {
-        let Self { values, columns, rows, spare, window } = self;
-        spare.clear();
-        spare.extend_from_slice(values);
-        let least = (2 * reach + 1).pow(2) / 5;
-        for y in 0..*rows {
-            for x in 0..*columns {
-                window.clear();
-                let span = x.saturating_sub(reach)..(x + reach + 1).min(*columns);
-                for v in y.saturating_sub(reach)..(y + reach + 1).min(*rows) {
-                    let row = &spare[v * *columns..][span.clone()];
-                    window.extend(row.iter().filter(|value| !value.is_nan()));
+    /// are known. Values are told apart in steps of 1 / `steps`, and must stay within ±32 000 of them.
+    pub fn local_quantile(&mut self, reach: usize, quantile: f32, steps: f32) {
+        let Self { values, columns, rows, table, starts, .. } = self;
+        // A margin of absent cells on all sides, and room for the last vector of columns.
+        let wide = columns.next_multiple_of(LANES) + 2 * reach;
+        table.clear();
+        table.resize(wide * (*rows + 2 * reach), ABSENT);
+        for (y, row) in values.chunks_exact(*columns).enumerate() {
+            let out = &mut table[(y + reach) * wide + reach..][..*columns];
+            for (cell, value) in out.iter_mut().zip(row).filter(|(_, value)| !value.is_nan()) {
+                *cell = (value * steps).round_ties_even().clamp(-32_000.0, 32_000.0) as i16;
+            }
+        }
+        let window = 2 * reach + 1;
+        let least = (window.pow(2) / 5).max(1) as i16;
+        for (y, row) in values.chunks_exact_mut(*columns).enumerate() {
+            for (block, out) in row.chunks_mut(LANES).enumerate() {
+                starts.clear();
+                let corner = y * wide + block * LANES;
+                starts.extend((0..window).flat_map(|v| (0..window).map(move |u| corner + v * wide + u)));
+                let counts = present(table, starts);
+                let ranks = counts.map(|n| (f32::from(n.max(1) - 1) * quantile).round() as i16);
+                let found = nth(table, starts, &ranks);
+                for (value, (found, count)) in out.iter_mut().zip(found.iter().zip(counts)) {
+                    *value = if count < least { f32::NAN } else { f32::from(*found) / steps };
                 }
-                let rank = ((window.len().max(1) - 1) as f32 * quantile).round() as usize;
-                values[y * *columns + x] = if window.len() < least.max(1) {
-                    f32::NAN
-                } else {
-                    *window.select_nth_unstable_by(rank, f32::total_cmp).1
-                };
             }
         }
     }
@@ -108,24 +119,31 @@ impl Grid {
             out.fill(cells[0]);
             return;
         }
-        let ramp = |out: &mut [f32], from: usize, left: usize| {
-            let (low, step) = (cells[left], (cells[left + 1] - cells[left]) / CELL as f32);
-            let start = from as f32 - (left * CELL) as f32 - half;
-            for (k, o) in out.iter_mut().enumerate() {
-                *o = low + step * (start + k as f32);
-            }
-        };
-        let width = out.len();
-        let head = (CELL / 2).min(width);
-        ramp(&mut out[..head], 0, 0);
-        for left in 0..self.columns - 1 {
-            let from = left * CELL + CELL / 2;
-            let to = if left + 2 == self.columns { width } else { from + CELL };
-            if from < to {
-                ramp(&mut out[from..to], from, left);
-            }
+        ramps(cells, out);
+    }
+}
+
+/// Joins the cells' values by straight lines; the outermost lines go on to the picture's edge. At least two cells.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn ramps(cells: &[f32], out: &mut [f32]) {
+    let last = cells.len() - 2;
+    let line = |left: usize, from: usize| {
+        let (low, step) = (cells[left], (cells[left + 1] - cells[left]) / CELL as f32);
+        (low + step * (from as f32 - (left * CELL) as f32 - (CELL as f32 - 1.0) / 2.0), step)
+    };
+    let (head, rest) = out.split_at_mut((CELL / 2).min(out.len()));
+    let (low, step) = line(0, 0);
+    head.iter_mut().enumerate().for_each(|(k, o)| *o = low + step * k as f32);
+    let (stretches, tail) = rest.as_chunks_mut::<CELL>();
+    let whole = stretches.len();
+    for (i, stretch) in stretches.iter_mut().enumerate() {
+        let (low, step) = line(i.min(last), i * CELL + CELL / 2);
+        for (k, o) in stretch.iter_mut().enumerate() {
+            *o = low + step * k as f32;
         }
     }
+    let (low, step) = line(whole.min(last), whole * CELL + CELL / 2);
+    tail.iter_mut().enumerate().for_each(|(k, o)| *o = low + step * k as f32);
 }
 
 #[cfg(test)]
@@ -171,7 +189,7 @@ mod tests {
         grid.values.fill(5.0);
         grid.values[33] = 900.0;
         grid.values[71] = f32::NAN;
-        grid.local_quantile(1, 0.5);
+        grid.local_quantile(1, 0.5, 32.0);
         assert!(grid.values.iter().all(|v| *v == 5.0));
     }
 }

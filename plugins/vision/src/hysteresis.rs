@@ -3,31 +3,35 @@
 //! Two thresholds make a hysteresis: the lower one draws the mask, its components count if one of their pixels passes
 //! the higher one. Called by the detectors with planes in the units of [`crate::flatten`].
 
+use multiversion::multiversion;
+
 use crate::{flatten::NOISE_UNIT, shape::Run};
 
 /// Fixed-point steps a standard deviation.
 const STEPS: f32 = 256.0;
 
 /// Sets `mask` to 1 where the response's magnitude exceeds both `sigmas` times the noise and `floor` (response units).
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
 pub fn exceeding(response: &[i16], noise: &[i16], sigmas: f32, floor: f32, mask: &mut Vec<u8>) {
     let factor = (sigmas * STEPS / f32::from(NOISE_UNIT)).round() as i32;
     let floor = (floor * STEPS) as i32;
-    mask.clear();
-    mask.extend(response.iter().zip(noise).map(|(r, n)| {
+    mask.resize(response.len(), 0);
+    for (m, (r, n)) in mask.iter_mut().zip(response.iter().zip(noise)) {
         let limit = (i32::from(*n) * factor).max(floor);
-        u8::from((i32::from(*r) * STEPS as i32).abs() > limit)
-    }));
+        *m = u8::from((i32::from(*r) * STEPS as i32).abs() > limit);
+    }
 }
 
 /// The response in units of its noise: `unit` a standard deviation, cut at ±`cut` of them.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
 pub fn normalised(response: &[i16], noise: &[i16], unit: i16, cut: f32, values: &mut Vec<i16>) {
     let limit = f32::from(unit) * cut;
     let scale = f32::from(unit) * f32::from(NOISE_UNIT);
-    values.clear();
-    values.extend(response.iter().zip(noise).map(|(r, n)| {
+    values.resize(response.len(), 0);
+    for (v, (r, n)) in values.iter_mut().zip(response.iter().zip(noise)) {
         let value = f32::from(*r) * scale / f32::from(*n);
-        value.clamp(-limit, limit) as i16
-    }));
+        *v = value.clamp(-limit, limit) as i32 as i16;
+    }
 }
 
 /// How a component stands out.

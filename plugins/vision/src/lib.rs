@@ -10,6 +10,7 @@ pub mod histogram;
 pub mod hysteresis;
 pub mod lines;
 pub mod noise;
+pub mod order;
 pub mod outline_fit;
 pub mod plane;
 pub mod polar;

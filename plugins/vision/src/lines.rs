@@ -5,6 +5,8 @@
 //! costs the same for every length, and each direction is scaled by its own noise, for the noise of a camera is not the
 //! same in all directions. Called by `detect-scratch` with a residual in units of its noise.
 
+use multiversion::multiversion;
+
 /// How to look for lines.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LineBank {
@@ -17,21 +19,26 @@ pub struct LineBank {
 }
 
 /// Units of a score a standard deviation of its direction's noise.
-pub const SCORE_UNIT: i16 = 32;
+pub const SCORE_UNIT: i16 = 16;
+/// Bits of a packed response that say which line it is; the score is above them, so that the larger response wins.
+const KIND_BITS: u32 = 6;
+/// Most directions a bank has: direction and polarity must fit [`KIND_BITS`].
+const MOST_DIRECTIONS: usize = 1 << (KIND_BITS - 1);
+const MOST_SCORE: i16 = (1 << (16 - KIND_BITS)) - 1;
+/// Rows from one to the next whose responses are taken as samples of their noise, and columns.
+const SAMPLED_ROWS: usize = 16;
+const SAMPLED_COLUMNS: usize = 5;
 
 /// The strongest line through each pixel.
 #[derive(Debug, Clone, Default)]
 pub struct LineMap {
-    /// Scores in [`SCORE_UNIT`]; 0 or less where nothing looks like a line.
-    pub score: Vec<i16>,
-    /// `2 · direction`, plus 1 for dark lines; direction `d` of `n` points `180° · d / n` from +x toward +y.
-    pub kind: Vec<i16>,
+    /// Score and kind of each pixel, packed: see [`Self::score`] and [`Self::direction`].
+    best: Vec<u16>,
+    turned_best: Vec<u16>,
     padded: Vec<i16>,
-    sums: Vec<i16>,
     turned: Vec<i16>,
-    turned_score: Vec<i16>,
-    turned_kind: Vec<i16>,
-    samples: Vec<i16>,
+    sums: [Vec<i16>; 2],
+    tally: Vec<u16>,
 }
 
 /// One direction on a plane where it is steep: the line moves by `slope` columns a row.
@@ -40,7 +47,7 @@ struct Course {
     slope: f32,
     rows: usize,
     aside: usize,
-    kind: i16,
+    kind: u16,
 }
 
 impl Course {
@@ -48,125 +55,230 @@ impl Course {
     fn shift(&self, y: isize) -> isize {
         (self.slope * y as f32 + 0.5).floor() as isize
     }
+
+    /// Columns from one row to another.
+    fn between(&self, from: usize, to: usize) -> isize {
+        self.shift(to as isize) - self.shift(from as isize)
+    }
+}
+
+/// Middle of a course's responses, and the factor from there to [`SCORE_UNIT`] in 1 / 65536.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Gain {
+    middle: i16,
+    factor: i16,
+}
+
+/// A plane with a margin of zeros on all sides.
+#[derive(Debug, Clone, Copy)]
+struct Padded<'a> {
+    values: &'a [i16],
+    /// Columns with the margin.
+    wide: usize,
+    margin: usize,
+    /// Size without the margin.
+    width: usize,
+    height: usize,
+}
+
+impl<'a> Padded<'a> {
+    /// Columns that a line may reach from inside the picture; beyond them there are only zeros to add.
+    fn span(&self) -> std::ops::Range<usize> {
+        self.margin / 2..self.wide - self.margin / 2
+    }
+
+    /// The span of row `y`, moved `by` columns to the left.
+    fn row(&self, y: usize, by: isize) -> &'a [i16] {
+        let span = self.span();
+        &self.values[y * self.wide + (span.start as isize - by) as usize..][..span.len()]
+    }
 }
 
 impl LineMap {
-    /// Looks for lines in `values` (magnitudes at most 127).
+    /// Looks for lines in `values` (magnitudes at most 127, a bank of at most 32 directions).
     pub fn look(&mut self, values: &[i16], width: usize, bank: LineBank) {
         let height = values.len().checked_div(width).unwrap_or(0);
+        let bank = LineBank { directions: bank.directions.min(MOST_DIRECTIONS), ..bank };
         let steep = |d: usize| 4 * d >= bank.directions && 4 * d <= 3 * bank.directions;
-        let pad = 2 * bank.length.ceil() as usize;
-        self.score.clear();
-        self.score.resize(values.len(), 0);
-        self.kind.clear();
-        self.kind.resize(values.len(), 0);
-        let (mut score, mut kind) = (std::mem::take(&mut self.score), std::mem::take(&mut self.kind));
-        self.pad(values, width, pad);
+        let margin = 2 * bank.length.ceil() as usize;
+        let Self { best, turned_best, padded, turned, sums, tally } = self;
+        for map in [&mut *best, &mut *turned_best] {
+            map.clear();
+            map.resize(values.len(), 0);
+        }
+        let plane = pad(values, width, margin, padded);
         for d in (0..bank.directions).filter(|d| steep(*d)) {
-            self.along(course(bank, d, false), width, height, pad, &mut score, &mut kind);
+            let course = course(bank, d, false);
+            along(plane, course, gain_of(plane, course, &mut sums[0], tally), sums, best);
         }
         // Shallow lines are steep on the turned picture.
-        let mut turned = std::mem::take(&mut self.turned);
-        transpose(values, width, &mut turned);
-        self.pad(&turned, height, pad);
-        let (mut other, mut other_kind) =
-            (std::mem::take(&mut self.turned_score), std::mem::take(&mut self.turned_kind));
-        transpose(&score, width, &mut other);
-        transpose(&kind, width, &mut other_kind);
+        transpose(values, width, turned);
+        let plane = pad(turned, height, margin, padded);
         for d in (0..bank.directions).filter(|d| !steep(*d)) {
-            self.along(course(bank, d, true), height, width, pad, &mut other, &mut other_kind);
+            let course = course(bank, d, true);
+            along(plane, course, gain_of(plane, course, &mut sums[0], tally), sums, turned_best);
         }
-        transpose(&other, height, &mut score);
-        transpose(&other_kind, height, &mut kind);
-        (self.score, self.kind, self.turned) = (score, kind, turned);
-        (self.turned_score, self.turned_kind) = (other, other_kind);
+        keep_larger(turned_best, height, best);
     }
 
-    /// Copies a plane into `padded`, with `pad` zeros on all sides.
-    fn pad(&mut self, values: &[i16], width: usize, pad: usize) {
-        let height = values.len() / width.max(1);
-        let wide = width + 2 * pad;
-        self.padded.clear();
-        self.padded.resize(wide * (height + 2 * pad), 0);
-        for (y, row) in values.chunks_exact(width.max(1)).enumerate() {
-            self.padded[(y + pad) * wide + pad..][..width].copy_from_slice(row);
-        }
+    /// The strongest line's score at each pixel in [`SCORE_UNIT`]; 0 where nothing looks like a line.
+    #[must_use]
+    pub fn score(&self, index: usize) -> i16 {
+        (self.best[index] >> KIND_BITS) as i16
     }
 
-    /// Scores one course over the padded plane and keeps what is stronger than before.
-    fn along(&mut self, course: Course, width: usize, height: usize, pad: usize, score: &mut [i16], kind: &mut [i16]) {
-        self.sum_along(course, width, height, pad);
-        let (middle, gain) = self.noise_of(course, width, height, pad);
-        let wide = width + 2 * pad;
-        let half = course.rows / 2;
-        for yc in 0..height {
-            let y = yc + pad + half;
-            let move_by = course.shift(y as isize) - course.shift((yc + pad) as isize);
-            let row = &self.sums[y * wide..][..wide];
-            let start = (pad as isize + move_by) as usize;
-            let span = |from: usize| &row[from..][..width];
-            let (here, left, right) = (span(start), span(start - course.aside), span(start + course.aside));
-            let best = &mut score[yc * width..][..width];
-            let kinds = &mut kind[yc * width..][..width];
-            for x in 0..width {
-                let (low, high) = (left[x].min(right[x]), left[x].max(right[x]));
-                let (bright, dark) = (here[x] - high, low - here[x]);
-                let strength = bright.max(dark) - middle;
-                let scaled = ((i32::from(strength) * i32::from(gain)) >> 16) as i16;
-                let what = if dark > bright { course.kind + 1 } else { course.kind };
-                kinds[x] = if scaled > best[x] { what } else { kinds[x] };
-                best[x] = scaled.max(best[x]);
+    /// Its direction: `d` of `n` points `180° · d / n` from +x toward +y.
+    #[must_use]
+    pub fn direction(&self, index: usize) -> usize {
+        usize::from(self.best[index] >> 1) & (MOST_DIRECTIONS - 1)
+    }
+
+    /// True if it is darker than both sides.
+    #[must_use]
+    pub fn is_dark(&self, index: usize) -> bool {
+        self.best[index] & 1 == 1
+    }
+
+    /// Number of pixels.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.best.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.best.is_empty()
+    }
+
+    /// Calls `found` with each pixel of the row whose score exceeds `low`, in rising order.
+    pub fn exceeding(&self, start: usize, width: usize, low: i16, mut found: impl FnMut(usize)) {
+        let least = ((low.max(0) as u16) << KIND_BITS) | ((1 << KIND_BITS) - 1);
+        let row = &self.best[start..start + width];
+        let mut at = start;
+        for block in row.chunks(32) {
+            // Most blocks hold nothing: one comparison of their largest tells.
+            if block.iter().fold(0, |most: u16, v| most.max(*v)) > least {
+                block.iter().enumerate().filter(|(_, v)| **v > least).for_each(|(x, _)| found(at + x));
+            }
+            at += block.len();
+        }
+    }
+}
+
+/// Copies a plane into `padded`, with `margin` zeros on all sides.
+fn pad<'a>(values: &[i16], width: usize, margin: usize, padded: &'a mut Vec<i16>) -> Padded<'a> {
+    let height = values.len().checked_div(width).unwrap_or(0);
+    let wide = width + 2 * margin;
+    padded.clear();
+    padded.resize(wide * (height + 2 * margin), 0);
+    for (y, row) in values.chunks_exact(width.max(1)).enumerate() {
+        padded[(y + margin) * wide + margin..][..width].copy_from_slice(row);
+    }
+    Padded { values: padded, wide, margin, width, height }
+}
+
+/// Scores one course over the plane and keeps what is stronger than before.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn along(plane: Padded<'_>, course: Course, gain: Gain, sums: &mut [Vec<i16>; 2], best: &mut [u16]) {
+    let Padded { wide, margin, width, height, .. } = plane;
+    let span = plane.span();
+    let n = span.len();
+    // Two rows take turns: the sums that end in this row are made of those that end in the row before.
+    let [before, here] = sums;
+    for row in [&mut *before, &mut *here] {
+        row.clear();
+        row.resize(wide, 0);
+    }
+    let half = course.rows / 2;
+    for y in margin..height + margin + half {
+        std::mem::swap(before, here);
+        let from = &before[(span.start as isize - course.between(y - 1, y)) as usize..][..n];
+        let leaving = plane.row(y - course.rows, course.between(y - course.rows, y));
+        let entering = plane.row(y, 0);
+        let out = &mut here[span.clone()][..n];
+        for x in 0..n {
+            out[x] = from[x] + entering[x] - leaving[x];
+        }
+        // The line that ends in this row has its middle half a line above.
+        let Some(row) = (y - half).checked_sub(margin) else { continue };
+        let start = (margin as isize + course.between(y - half, y)) as usize;
+        let sides = |from: usize| &here[from..][..width];
+        let (middle, left, right) = (sides(start), sides(start - course.aside), sides(start + course.aside));
+        let best = &mut best[row * width..][..width];
+        for x in 0..width {
+            let (bright, dark) = contrasts(middle[x], left[x], right[x]);
+            let strength = bright.max(dark) - gain.middle;
+            let score = ((i32::from(strength) * i32::from(gain.factor)) >> 16) as i16;
+            let score = score.clamp(0, MOST_SCORE) as u16;
+            let packed = (score << KIND_BITS) | course.kind | u16::from(dark > bright);
+            best[x] = best[x].max(packed);
+        }
+    }
+}
+
+/// How much a sum exceeds both sides, and how much it stays below both.
+#[inline(always)]
+fn contrasts(middle: i16, left: i16, right: i16) -> (i16, i16) {
+    (middle - left.max(right), left.min(right) - middle)
+}
+
+/// A course's noise, from the responses in some rows, robust against real lines.
+fn gain_of(plane: Padded<'_>, course: Course, sums: &mut Vec<i16>, tally: &mut Vec<u16>) -> Gain {
+    let Padded { margin, width, height, .. } = plane;
+    tally.clear();
+    tally.resize(TALLY, 0);
+    let offset = plane.span().start;
+    let columns = margin + course.rows..(margin + width).saturating_sub(course.rows);
+    let mut samples = 0;
+    for y in (margin + course.rows..margin + height).step_by(SAMPLED_ROWS) {
+        sum_line(plane, course, y, sums);
+        for x in columns.clone().step_by(SAMPLED_COLUMNS) {
+            let at = x - offset;
+            let (middle, left, right) = (sums[at], sums[at - course.aside], sums[at + course.aside]);
+            // Exact zeros are the masked part of the picture, not noise.
+            if middle != 0 || left != 0 || right != 0 {
+                let (bright, dark) = contrasts(middle, left, right);
+                let bin = (i32::from(bright.max(dark)) + TALLY as i32 / 2).clamp(0, TALLY as i32 - 1);
+                tally[bin as usize] += 1;
+                samples += 1;
             }
         }
     }
-
-    /// Running sums: in each row of the padded plane, the sum over the line that ends there.
-    fn sum_along(&mut self, course: Course, width: usize, height: usize, pad: usize) {
-        let wide = width + 2 * pad;
-        self.sums.clear();
-        self.sums.resize(self.padded.len(), 0);
-        // The columns that a line may reach from inside the picture; beyond them there are only zeros to add.
-        let span = pad / 2..wide - pad / 2;
-        let n = span.len();
-        for y in pad..height + pad + course.rows / 2 + 1 {
-            let step = course.shift(y as isize) - course.shift(y as isize - 1);
-            let fall = course.shift(y as isize) - course.shift(y as isize - course.rows as isize);
-            let (above, here) = self.sums.split_at_mut(y * wide);
-            let at = |from: isize| (span.start as isize - from) as usize;
-            let before = &above[(y - 1) * wide + at(step)..][..n];
-            let leaving = &self.padded[(y - course.rows) * wide + at(fall)..][..n];
-            let entering = &self.padded[y * wide + span.start..][..n];
-            let out = &mut here[span.start..][..n];
-            for x in 0..n {
-                out[x] = before[x] + entering[x] - leaving[x];
-            }
-        }
+    if samples < 64 {
+        return Gain { middle: 0, factor: 0 };
     }
+    let middle = rank(tally, samples / 2);
+    // A Gaussian has its 80th percentile 0.8416 deviations above its median.
+    let sigma = (f32::from(rank(tally, samples * 4 / 5) - middle) / 0.841_6).max(2.0);
+    Gain { middle, factor: (f32::from(SCORE_UNIT) / sigma * 65_536.0).min(32_767.0) as i16 }
+}
 
-    /// Median of a course's responses, and the factor to [`SCORE_UNIT`] in 1 / 65536, both robust against real lines.
-    fn noise_of(&mut self, course: Course, width: usize, height: usize, pad: usize) -> (i16, i16) {
-        let wide = width + 2 * pad;
-        self.samples.clear();
-        for y in (pad + course.rows..pad + height).step_by(7) {
-            let row = &self.sums[y * wide..][..wide];
-            for x in (pad + course.rows..(pad + width).saturating_sub(course.rows)).step_by(5) {
-                let (left, right) = (row[x - course.aside], row[x + course.aside]);
-                let strength = (row[x] - left.max(right)).max(left.min(right) - row[x]);
-                // Exact zeros are the masked part of the picture, not noise.
-                if row[x] != 0 || left != 0 || right != 0 {
-                    self.samples.push(strength);
-                }
-            }
+/// Bins of a tally of responses, one a unit, with 0 in the middle; what lies outside counts in the outermost.
+const TALLY: usize = 2048;
+
+/// The response of that rank.
+fn rank(tally: &[u16], rank: usize) -> i16 {
+    let mut seen = 0;
+    let bin = tally.iter().position(|n| {
+        seen += usize::from(*n);
+        seen > rank
+    });
+    (bin.unwrap_or(TALLY / 2) as i32 - TALLY as i32 / 2) as i16
+}
+
+/// The sums over the lines that end in row `y`, one by one; the first is that of the span's first column.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn sum_line(plane: Padded<'_>, course: Course, y: usize, sums: &mut Vec<i16>) {
+    sums.clear();
+    sums.extend_from_slice(plane.row(y, 0));
+    let n = sums.len();
+    let row = |k: usize| &plane.row(y - k, course.between(y - k, y))[..n];
+    // Rows in pairs (a line's are odd in number), so that the sums are read and written half as often.
+    for k in (1..course.rows).step_by(2) {
+        let (a, b) = (row(k), row(k + 1));
+        for x in 0..n {
+            sums[x] += a[x] + b[x];
         }
-        if self.samples.len() < 64 {
-            return (0, 0);
-        }
-        let n = self.samples.len();
-        let middle = *self.samples.select_nth_unstable(n / 2).1;
-        let upper = *self.samples.select_nth_unstable(n * 4 / 5).1;
-        // A Gaussian has its 80th percentile 0.8416 deviations above its median.
-        let sigma = (f32::from(upper - middle) / 0.841_6).max(2.0);
-        (middle, (f32::from(SCORE_UNIT) / sigma * 65_536.0).min(32_767.0) as i16)
     }
 }
 
@@ -178,20 +290,30 @@ fn course(bank: LineBank, direction: usize, turned: bool) -> Course {
         slope: across / along,
         rows: (bank.length * steepness).round() as usize | 1,
         aside: (bank.aside / steepness).round() as usize,
-        kind: 2 * direction as i16,
+        kind: 2 * direction as u16,
     }
 }
 
 /// Turns rows into columns, in blocks that stay in the cache.
 fn transpose(src: &[i16], width: usize, dst: &mut Vec<i16>) {
-    const BLOCK: usize = 32;
-    let height = src.len().checked_div(width).unwrap_or(0);
     dst.resize(src.len(), 0);
+    in_blocks(width, src.len().checked_div(width).unwrap_or(0), |from, to| dst[to] = src[from]);
+}
+
+/// Lays a turned map (`width` columns) over another one and keeps what is larger.
+fn keep_larger(turned: &[u16], width: usize, best: &mut [u16]) {
+    in_blocks(width, turned.len().checked_div(width).unwrap_or(0), |from, to| best[to] = best[to].max(turned[from]));
+}
+
+/// Calls `each` with every place of a plane and where it is on the turned one.
+#[inline(always)]
+fn in_blocks(width: usize, height: usize, mut each: impl FnMut(usize, usize)) {
+    const BLOCK: usize = 32;
     for top in (0..height).step_by(BLOCK) {
         for left in (0..width).step_by(BLOCK) {
             for x in left..(left + BLOCK).min(width) {
                 for y in top..(top + BLOCK).min(height) {
-                    dst[x * height + y] = src[y * width + x];
+                    each(y * width + x, x * height + y);
                 }
             }
         }
@@ -221,28 +343,63 @@ mod tests {
 
     proptest! {
         #[test]
-        fn running_sums_are_the_sums_along_the_line(
+        fn responses_are_those_of_the_plain_sums(
             seed in any::<u64>(), w in 1..40usize, h in 1..40usize, direction in 4..13usize, length in 5.0..12.0f32,
         ) {
             let values = noise(seed, w * h);
             let bank = LineBank { directions: 16, length, aside: 2.0 };
-            let (course, pad) = (course(bank, direction, false), 2 * length.ceil() as usize);
-            let mut map = LineMap::default();
-            map.pad(&values, w, pad);
-            map.sum_along(course, w, h, pad);
+            let (course, margin) = (course(bank, direction, false), 2 * length.ceil() as usize);
             let at = |x: isize, y: isize| {
                 let inside = x >= 0 && y >= 0 && (x as usize) < w && (y as usize) < h;
                 if inside { values[y as usize * w + x as usize] } else { 0 }
             };
+            // The sum over the line that ends at a place.
+            let line = |x: isize, y: isize| -> i16 {
+                let padded = y + margin as isize;
+                let column = |k: isize| x + course.shift(padded - k) - course.shift(padded);
+                (0..course.rows as isize).map(|k| at(column(k), y - k)).sum()
+            };
+            let (mut padded, mut sums, mut best) = (Vec::new(), <[Vec<i16>; 2]>::default(), vec![0; w * h]);
+            let plane = pad(&values, w, margin, &mut padded);
+            let gain = Gain { middle: 3, factor: 20_000 };
+            along(plane, course, gain, &mut sums, &mut best);
+            let (half, aside) = ((course.rows / 2) as isize, course.aside as isize);
             for y in 0..h {
+                sum_line(plane, course, y + margin, &mut sums[0]);
                 for x in 0..w {
-                    let padded = (y + pad) as isize;
-                    let plain: i16 = (0..course.rows as isize).map(|k| {
-                        at(x as isize + course.shift(padded - k) - course.shift(padded), y as isize - k)
-                    }).sum();
-                    prop_assert_eq!(map.sums[(y + pad) * (w + 2 * pad) + x + pad], plain, "at {}, {}", x, y);
+                    let (column, end) = (x as isize, y as isize + half);
+                    prop_assert_eq!(sums[0][x + margin - plane.span().start], line(column, y as isize));
+                    let column = column + course.between(y + margin, y + margin + half as usize);
+                    let (left, right) = (line(column - aside, end), line(column + aside, end));
+                    let (bright, dark) = contrasts(line(column, end), left, right);
+                    let score = ((i32::from(bright.max(dark) - 3) * 20_000) >> 16).clamp(0, 1023) as u16;
+                    let packed = score << KIND_BITS | course.kind | u16::from(dark > bright);
+                    prop_assert_eq!(best[y * w + x], packed, "at {}, {}", x, y);
                 }
             }
+        }
+
+        #[test]
+        fn the_gain_makes_plain_noise_one_unit(seed in any::<u64>(), direction in 7..22usize) {
+            let values = noise(seed, 300 * 300);
+            let bank = LineBank { directions: 28, length: 23.0, aside: 3.0 };
+            let course = course(bank, direction, false);
+            let (mut padded, mut sums, mut tally) = (Vec::new(), Vec::new(), Vec::new());
+            let plane = pad(&values, 300, 46, &mut padded);
+            let gain = gain_of(plane, course, &mut sums, &mut tally);
+            let mut strengths: Vec<i16> = Vec::new();
+            for y in 80..300 {
+                sum_line(plane, course, y, &mut sums);
+                strengths.extend((40..300).map(|x| {
+                    let (bright, dark) = contrasts(sums[x], sums[x - course.aside], sums[x + course.aside]);
+                    bright.max(dark)
+                }));
+            }
+            strengths.sort_unstable();
+            let (middle, upper) = (strengths[strengths.len() / 2], strengths[strengths.len() * 4 / 5]);
+            prop_assert!((middle - gain.middle).abs() <= 8, "{middle} {gain:?}");
+            let unit = f32::from(upper - middle) / 0.841_6 * f32::from(gain.factor) / 65_536.0;
+            prop_assert!((unit - f32::from(SCORE_UNIT)).abs() < 2.0, "{unit}");
         }
 
         #[test]
@@ -258,9 +415,9 @@ mod tests {
             let mut map = LineMap::default();
             map.look(&values, w, bank);
             let middle = 55 * w + 60;
-            prop_assert!(map.score[middle] > 8 * SCORE_UNIT, "score {}", map.score[middle]);
-            prop_assert_eq!(map.kind[middle] % 2 == 1, dark);
-            let found = f32::from(map.kind[middle] / 2) * 180.0 / 28.0;
+            prop_assert!(map.score(middle) > 8 * SCORE_UNIT, "score {}", map.score(middle));
+            prop_assert_eq!(map.is_dark(middle), dark);
+            let found = map.direction(middle) as f32 * 180.0 / 28.0;
             let off = (found - angle).abs();
             prop_assert!(off.min(180.0 - off) < 10.0, "{found} for {angle}");
         }
@@ -284,7 +441,7 @@ mod tests {
         }
         let mut map = LineMap::default();
         map.look(&values, w, LineBank { directions: 28, length: 23.0, aside: 3.0 });
-        let strongest = (30..80).flat_map(|y| (40..80).map(move |x| y * w + x)).map(|i| map.score[i]).max().unwrap();
+        let strongest = (30..80).flat_map(|y| (40..80).map(move |x| y * w + x)).map(|i| map.score(i)).max().unwrap();
         assert!(strongest < 7 * SCORE_UNIT, "{strongest}");
     }
 }

@@ -4,6 +4,8 @@
 //! scheme (van Herk, Pattern Recognition Letters 13, 1992), along the rows by doubling, which is a handful of vector
 //! operations. Windows are cut at the picture's edge. Called by the detectors; never allocates but for the buffers given.
 
+use multiversion::multiversion;
+
 /// Which extreme of the window is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extreme {
@@ -35,6 +37,7 @@ pub fn extreme_filter<T: Ord + Copy>(
     }
 }
 
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
 fn filter<T: Ord + Copy>(
     src: &[T],
     width: usize,
@@ -53,6 +56,7 @@ fn filter<T: Ord + Copy>(
 }
 
 /// Row pass into `buffers.rows`: windows of 1, 2, 4 … pixels, then two overlapping ones make the one wanted.
+#[inline(always)]
 fn along_rows<T: Ord + Copy>(
     src: &[T],
     width: usize,
@@ -87,6 +91,7 @@ fn along_rows<T: Ord + Copy>(
 }
 
 /// Column pass from `buffers.rows` into `dst`: blocks of a window's height with running extremes from either end.
+#[inline(always)]
 fn down_columns<T: Ord + Copy>(
     width: usize,
     radius: usize,
@@ -158,6 +163,7 @@ pub fn median3<T: Ord + Copy>(src: &[T], width: usize, dst: &mut Vec<T>) {
     }
 }
 
+#[inline(always)]
 fn sort3<T: Ord + Copy>(a: T, b: T, c: T) -> (T, T, T) {
     let (low, high) = (a.min(b), a.max(b));
     let (high, top) = (high.min(c), high.max(c));

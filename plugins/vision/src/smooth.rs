@@ -3,44 +3,44 @@
 //! The 16-bit kernels take values within ±[`LIMIT`], so that eight pixels fit a vector register without overflow; see
 //! [`crate::flatten`] for the unit. Edges repeat the outermost pixel. Called by the detectors.
 
+use multiversion::multiversion;
+
 /// Largest magnitude the 16-bit kernels take: sixteen of these still fit an `i16`.
 pub const LIMIT: i16 = 2047;
 
-/// Two passes of `1 4 6 4 1` / 16: a Gaussian of standard deviation 1 pixel. `rows` is a buffer.
-pub fn binomial5(src: &[i16], width: usize, rows: &mut Vec<i16>, dst: &mut Vec<i16>) {
+/// Two passes of `1 4 6 4 1` / 16: a Gaussian of standard deviation 1 pixel. `column` is a buffer.
+pub fn binomial5(src: &[i16], width: usize, column: &mut Vec<i16>, dst: &mut Vec<i16>) {
     let height = src.len().checked_div(width).unwrap_or(0);
-    rows.resize(src.len(), 0);
     dst.resize(src.len(), 0);
-    if height == 0 {
-        return;
-    }
-    // Rounding by 8 / 16 keeps the mean: truncation would shift it by half a unit a pass.
-    let weigh = |a: i16, b: i16, c: i16, d: i16, e: i16| (a + e + 4 * (b + d) + 6 * c + 8) >> 4;
+    // Two repeated pixels on each side.
+    column.resize(width + 4, 0);
     for y in 0..height {
         let row = |dy: isize| {
             let v = (y as isize + dy).clamp(0, height as isize - 1) as usize;
             &src[v * width..][..width]
         };
-        let (a, b, c, d, e) = (row(-2), row(-1), row(0), row(1), row(2));
-        let out = &mut rows[y * width..][..width];
-        for x in 0..width {
-            out[x] = weigh(a[x], b[x], c[x], d[x], e[x]);
-        }
+        binomial_row([row(-2), row(-1), row(0), row(1), row(2)], column, &mut dst[y * width..][..width]);
     }
-    for (row, out) in rows.chunks_exact(width).zip(dst.chunks_exact_mut(width)) {
-        let at = |x: isize| row[x.clamp(0, width as isize - 1) as usize];
-        for x in (0..2.min(width)).chain(width.saturating_sub(2)..width) {
-            let i = x as isize;
-            out[x] = weigh(at(i - 2), at(i - 1), at(i), at(i + 1), at(i + 2));
-        }
-        if width > 4 {
-            let inner = &mut out[2..width - 2];
-            let n = inner.len();
-            let (a, b, c, d, e) = (&row[..n], &row[1..][..n], &row[2..][..n], &row[3..][..n], &row[4..][..n]);
-            for x in 0..n {
-                inner[x] = weigh(a[x], b[x], c[x], d[x], e[x]);
-            }
-        }
+}
+
+/// One row of it from the five around it.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn binomial_row(rows: [&[i16]; 5], column: &mut [i16], out: &mut [i16]) {
+    // Rounding by 8 / 16 keeps the mean: truncation would shift it by half a unit a pass.
+    let weigh = |a: i16, b: i16, c: i16, d: i16, e: i16| (a + e + 4 * (b + d) + 6 * c + 8) >> 4;
+    let n = out.len();
+    let [a, b, c, d, e] = rows.map(|row| &row[..n]);
+    let inner = &mut column[2..n + 2];
+    for x in 0..n {
+        inner[x] = weigh(a[x], b[x], c[x], d[x], e[x]);
+    }
+    let (first, last) = (inner[0], inner[n - 1]);
+    column[..2].fill(first);
+    column[n + 2..].fill(last);
+    let (a, b, c) = (&column[..n], &column[1..][..n], &column[2..][..n]);
+    let (d, e) = (&column[3..][..n], &column[4..][..n]);
+    for x in 0..n {
+        out[x] = weigh(a[x], b[x], c[x], d[x], e[x]);
     }
 }
 
@@ -53,14 +53,20 @@ pub fn halve(src: &[i16], width: usize, dst: &mut Vec<i16>) -> (usize, usize) {
         let top = &src[2 * y * width..][..width];
         let bottom = &src[(2 * y + 1).min(height - 1) * width..][..width];
         let pairs = width / 2;
-        for ((o, a), b) in out[..pairs].iter_mut().zip(top.chunks_exact(2)).zip(bottom.chunks_exact(2)) {
-            *o = ((i32::from(a[0]) + i32::from(a[1]) + i32::from(b[0]) + i32::from(b[1]) + 2) >> 2) as i16;
-        }
+        halve_row(top, bottom, &mut out[..pairs]);
         if w > pairs {
             out[pairs] = ((i32::from(top[width - 1]) + i32::from(bottom[width - 1]) + 1) >> 1) as i16;
         }
     }
     (w, h)
+}
+
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn halve_row(top: &[i16], bottom: &[i16], out: &mut [i16]) {
+    let (top, bottom) = (top.as_chunks::<2>().0, bottom.as_chunks::<2>().0);
+    for ((o, a), b) in out.iter_mut().zip(top).zip(bottom) {
+        *o = ((i32::from(a[0]) + i32::from(a[1]) + i32::from(b[0]) + i32::from(b[1]) + 2) >> 2) as i16;
+    }
 }
 
 /// Half of a sampled Gaussian from its middle out, summing to 1 over both halves; reaches three standard deviations.

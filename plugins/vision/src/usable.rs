@@ -3,6 +3,8 @@
 //! Segmenters give frame bars no label, but not all of them see every bar, so dark bars are looked for here as well.
 //! Called by the detectors.
 
+use multiversion::multiversion;
+
 use crate::rank::{Extreme, RankBuffers, extreme_filter};
 
 /// Pixels kept clear of everything unusable: a sharpened edge rings this far.
@@ -21,8 +23,7 @@ pub struct Usable {
 impl Usable {
     /// Finds the usable pixels. `labels` holds 0 for pixels of no zone.
     pub fn find(&mut self, gray: &[u8], labels: &[u8], width: usize) {
-        self.raw.clear();
-        self.raw.extend(labels.iter().map(|label| u8::from(*label != 0)));
+        labelled(labels, &mut self.raw);
         let height = gray.len() / width;
         let [left, top, right, bottom] = self.inside_of_bars(gray, width);
         for (y, row) in self.raw.chunks_exact_mut(width).enumerate() {
@@ -45,6 +46,15 @@ impl Usable {
         }
     }
 
+    /// The mask of a picture of half the size, after [`Self::find`].
+    pub fn halve(&self, width: usize, half: &mut Vec<u8>) {
+        let columns = width.div_ceil(2);
+        half.resize(columns * self.mask.len().div_ceil(width.max(1)).div_ceil(2), 0);
+        for (row, out) in self.mask.chunks_exact(width).step_by(2).zip(half.chunks_exact_mut(columns)) {
+            every_second(row, out);
+        }
+    }
+
     /// Left, top, right and bottom of the picture without bars at its sides: rows and columns far darker than it, within
     /// a twelfth of its size from the side.
     fn inside_of_bars(&mut self, gray: &[u8], width: usize) -> [usize; 4] {
@@ -55,7 +65,7 @@ impl Usable {
         let level = f32::from(*self.sorted.select_nth_unstable(middle).1) * 0.5;
         let rows = |y: usize| {
             let row = &gray[y * width + width / 4..y * width + (3 * width / 4).max(width / 4 + 1)];
-            row.iter().map(|g| f32::from(*g)).sum::<f32>() / row.len() as f32 > level
+            sum(row) as f32 / row.len() as f32 > level
         };
         let columns = |x: usize| {
             let span = (height / 4..(3 * height / 4).max(height / 4 + 1)).step_by(4);
@@ -66,6 +76,27 @@ impl Usable {
         let (top, bottom) = lit(height, rows);
         [left, top, right, bottom]
     }
+}
+
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn every_second(row: &[u8], out: &mut [u8]) {
+    let (pairs, last) = row.as_chunks::<2>();
+    out.iter_mut().zip(pairs).for_each(|(o, pair)| *o = pair[0]);
+    if let ([last], Some(o)) = (last, out.last_mut()) {
+        *o = *last;
+    }
+}
+
+/// 1 for pixels of a zone.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn labelled(labels: &[u8], mask: &mut Vec<u8>) {
+    mask.resize(labels.len(), 0);
+    mask.iter_mut().zip(labels).for_each(|(m, label)| *m = u8::from(*label != 0));
+}
+
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn sum(samples: &[u8]) -> u32 {
+    samples.iter().map(|g| u32::from(*g)).sum()
 }
 
 /// The stretch of `0 .. size` between the dark margins at either end.
