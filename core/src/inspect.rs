@@ -20,6 +20,7 @@ use self::files::{Files, Found};
 pub use self::line::Line;
 use crate::{
     decode, names,
+    pipeline::artefacts,
     pool::{AfterRefusal, Finished, Pool, PoolError, PoolSettings, Report, Task},
     report::{Failure, Inspection},
     settings::Source,
@@ -105,7 +106,8 @@ pub fn run(
     }
     let pool = Pool::start(batch.pool.clone(), batch.pipeline.clone(), 1)?;
     let files = Files::new(given, batch.extensions.clone());
-    let mut run = Run { batch, pool, files: Some(files), window: VecDeque::new(), first: 0, refusals: 0 };
+    let mut run =
+        Run { batch, pool, files: Some(files), window: VecDeque::new(), first: 0, refusals: 0, mask: Vec::new() };
     let (mut summary, mut stop) = (Summary::default(), stop.clone());
     loop {
         run.hand_out();
@@ -152,6 +154,8 @@ struct Run {
     window: VecDeque<Place>,
     first: u64,
     refusals: u32,
+    /// Kept from one picture to the next.
+    mask: Vec<u8>,
 }
 
 struct Place {
@@ -182,7 +186,6 @@ impl Run {
             bytes,
             expected: None,
             artefacts: None,
-            want_mask: self.batch.masks.is_some(),
         };
         self.pool.submit(task).map_err(|_| files::unreadable("the workers have ended".into()))
     }
@@ -227,21 +230,24 @@ impl Run {
         Ok(())
     }
 
-    fn finished(&self, path: PathBuf, finished: Finished) -> Result<Answered, InspectError> {
+    fn finished(&mut self, path: PathBuf, finished: Finished) -> Result<Answered, InspectError> {
         let inspection = match finished.result {
             Ok(inspection) => inspection,
             Err(failure) => return Ok(self.failed(path, failure)),
         };
         let (width, height) = (inspection.width, inspection.height);
-        if let (Some(folder), Some(mask)) = (&self.batch.masks, &finished.mask) {
-            let file = folder.join(format!("{}_defect_mask.png", inspection.image_id));
-            write_png(&file, mask, width, height, ExtendedColorType::L8)?;
+        if let Some(folder) = &self.batch.masks {
+            let path = folder.join(format!("{}_defect_mask.png", inspection.image_id));
+            draw_mask(&inspection, &mut self.mask);
+            let written = fs::File::create(&path)
+                .and_then(|file| artefacts::write_png(io::BufWriter::new(file), &self.mask, width, height));
+            written.map_err(|source| InspectError::Write { path, source })?;
         }
         if let Some(folder) = &self.batch.overlay
             && let Some(pixels) = overlay::draw(&path, &inspection, &self.batch.pool.limits)
         {
             let file = folder.join(format!("{}_overlay.png", inspection.image_id));
-            write_png(&file, &pixels, width, height, ExtendedColorType::Rgb8)?;
+            write_overlay(&file, &pixels, width, height)?;
         }
         Ok(Answered { path, image_id: Some(inspection.image_id), result: Ok(inspection) })
     }
@@ -270,9 +276,19 @@ impl Batch {
     }
 }
 
-fn write_png(file: &Path, pixels: &[u8], width: u32, height: u32, kind: ExtendedColorType) -> Result<(), InspectError> {
+/// One byte a pixel: the place of the defect in the list, from 1, the surest on top; all from the 255th on share 255.
+fn draw_mask(inspection: &Inspection, mask: &mut Vec<u8>) {
+    mask.clear();
+    mask.resize(inspection.width as usize * inspection.height as usize, 0);
+    for (i, defect) in inspection.defects.iter().enumerate().rev() {
+        artefacts::draw(&defect.mask, inspection.width, u8::try_from(i + 1).unwrap_or(u8::MAX), mask);
+    }
+}
+
+fn write_overlay(file: &Path, pixels: &[u8], width: u32, height: u32) -> Result<(), InspectError> {
     let mut png = Vec::new();
-    let encoded = PngEncoder::new(&mut png).write_image(pixels, width, height, kind).map_err(io::Error::other);
+    let encoder = PngEncoder::new(&mut png);
+    let encoded = encoder.write_image(pixels, width, height, ExtendedColorType::Rgb8).map_err(io::Error::other);
     let written = encoded.and_then(|()| fs::write(file, png));
     written.map_err(|source| InspectError::Write { path: file.to_owned(), source })
 }

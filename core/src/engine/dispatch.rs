@@ -164,7 +164,6 @@ impl Engine {
             expected: Some(queued.image),
             optics: self.sources.optics(&queued.source),
             artefacts: Some(Artefacts { masks: dataset.masks, images: dataset.images }),
-            want_mask: false,
         }
     }
 

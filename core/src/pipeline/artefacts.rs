@@ -96,6 +96,19 @@ fn write_all(folder: &Path, format: MaskFormat, content: &Content<'_>) -> io::Re
     Ok(staged)
 }
 
+/// A mask as a PNG file.
+///
+/// # Errors
+/// What the file says.
+pub fn write_png(mut file: impl Write, mask: &[u8], width: u32, height: u32) -> io::Result<()> {
+    // Rows are alike, so their differences are nearly all zero, which the fast compressor takes in one stride: for a
+    // zone that fills the picture a thirtieth of the bytes that it makes of the rows themselves.
+    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Up)
+        .write_image(mask, width, height, ExtendedColorType::L8)
+        .map_err(io::Error::other)?;
+    file.flush()
+}
+
 /// Writes `value` to every pixel of a mask's runs (y, x, length).
 pub fn draw(mask: &[[u32; 3]], width: u32, value: u8, onto: &mut [u8]) {
     for [y, x, length] in mask {
@@ -117,13 +130,7 @@ fn write_mask(
     let mut stage = |name: String| staged.push(StagedFile { folder: place, name });
     if matches!(format, MaskFormat::Png | MaskFormat::Both) {
         let name = format!("{stem}.png");
-        let mut file = BufWriter::new(File::create(folder.join(&name))?);
-        // Rows are alike, so their differences are nearly all zero, which the fast compressor takes in one stride: for a
-        // zone that fills the picture a thirtieth of the bytes that it makes of the rows themselves.
-        PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Up)
-            .write_image(mask, width, height, ExtendedColorType::L8)
-            .map_err(io::Error::other)?;
-        file.flush()?;
+        write_png(BufWriter::new(File::create(folder.join(&name))?), mask, width, height)?;
         stage(name);
     }
     if matches!(format, MaskFormat::Npy | MaskFormat::Both) {

@@ -32,22 +32,18 @@ pub struct Bench {
 
 /// Inspects one capture. Always answers.
 pub fn inspect(tools: &mut Tools, bench: &mut Bench, limits: &Limits, job: &Job, turn: &mut Turn<'_>) -> Answer {
-    let mut artefacts = Vec::new();
-    let mut mask = None;
-    let result = Pass::begin(tools, bench, limits, job, turn)
-        .and_then(|pass| pass.finish(job.staging.as_ref(), job.want_mask))
-        .map(|(inspection, staged, drawn)| {
-            artefacts = staged;
-            mask = drawn;
-            inspection
-        });
-    Answer { job: job.job, result, artefacts, mask }
+    let outcome = Pass::begin(tools, bench, limits, job, turn).and_then(|pass| pass.finish(job.staging.as_ref()));
+    let (result, artefacts) = match outcome {
+        Ok((inspection, staged)) => (Ok(inspection), staged),
+        Err(failure) => (Err(failure), Vec::new()),
+    };
+    Answer { job: job.job, result, artefacts }
 }
 
 /// The answer to a job that cannot even begin.
 #[must_use]
 pub fn refused(job: &Job, failure: Failure) -> Answer {
-    Answer { job: job.job, result: Err(failure), artefacts: Vec::new(), mask: None }
+    Answer { job: job.job, result: Err(failure), artefacts: Vec::new() }
 }
 
 /// One picture on its way through the slots.
@@ -64,8 +60,8 @@ struct Pass<'a> {
     ms: Timings,
 }
 
-/// The inspection, the files written, the mask drawn.
-type Outcome = (Inspection, Vec<StagedFile>, Option<Vec<u8>>);
+/// The inspection, the files written.
+type Outcome = (Inspection, Vec<StagedFile>);
 
 impl<'a> Pass<'a> {
     /// Reads and decodes.
@@ -96,7 +92,7 @@ impl<'a> Pass<'a> {
         })
     }
 
-    fn finish(mut self, staging: Option<&(PathBuf, Artefacts)>, want_mask: bool) -> Result<Outcome, Failure> {
+    fn finish(mut self, staging: Option<&(PathBuf, Artefacts)>) -> Result<Outcome, Failure> {
         let (width, height) = (self.picture.width, self.picture.height);
         let (segmentation, scale, fibre) = self.timed(|ms| &mut ms.segment, Self::segment)?;
         let merged = self.timed(|ms| &mut ms.detect, |pass| merge(pass.detect(&segmentation, &scale)));
@@ -127,7 +123,6 @@ impl<'a> Pass<'a> {
             )?,
             None => Vec::new(),
         };
-        let mask = want_mask.then(|| drawn(&defects, width, height));
         let inspection = Inspection {
             image_id: self.image,
             width,
@@ -143,7 +138,7 @@ impl<'a> Pass<'a> {
             incomplete: self.incomplete,
             ms: self.ms,
         };
-        Ok((inspection, staged, mask))
+        Ok((inspection, staged))
     }
 
     fn timed<T>(&mut self, stage: fn(&mut Timings) -> &mut f64, work: impl FnOnce(&mut Self) -> T) -> T {
@@ -360,15 +355,6 @@ fn view<'p>(picture: &'p Picture, tool: &Tool, scale: &Scale) -> abi::ImageView<
 fn input<'a>(image: abi::ImageView<'a>, segmentation: &'a abi::Segmentation, labels: &'a [u8]) -> abi::DetectInput<'a> {
     let zones = segmentation.zones.as_slice().into();
     abi::DetectInput { image, segmentation: abi::SegmentationView { zones, labels: labels.into() } }
-}
-
-/// One byte a pixel: the place of the defect in the list, from 1, the surest on top; all from the 255th on share 255.
-fn drawn(defects: &[Defect], width: u32, height: u32) -> Vec<u8> {
-    let mut mask = vec![0; width as usize * height as usize];
-    for (i, defect) in defects.iter().enumerate().rev() {
-        artefacts::draw(&defect.mask, width, u8::try_from(i + 1).unwrap_or(u8::MAX), &mut mask);
-    }
-    mask
 }
 
 fn milliseconds(since: Instant) -> f64 {

@@ -28,7 +28,8 @@ pub fn union(a: &[Run], b: &[Run]) -> Vec<Run> {
 
 /// Sorts runs and joins those that overlap or touch within a row.
 pub fn normalised(mut runs: Vec<Run>) -> Vec<Run> {
-    runs.sort_unstable();
+    // The stable sort: it merges the sorted stretches that masks come in.
+    runs.sort();
     runs.dedup_by(|next, kept| {
         let joins = next.y == kept.y && next.x <= kept.x + kept.length;
         if joins {
@@ -55,10 +56,12 @@ pub fn common_area(a: &[Run], b: &[Run]) -> u32 {
 /// The mask grown by `reach` pixels in every direction (a square), cut at the top and left edge only.
 pub fn grown(mask: &[Run], reach: u32) -> Vec<Run> {
     let mut runs = Vec::with_capacity(mask.len() * (2 * reach as usize + 1));
-    for run in mask {
-        let x = run.x.saturating_sub(reach);
-        let length = run.x + run.length + reach - x;
-        runs.extend((run.y.saturating_sub(reach)..=run.y + reach).map(|y| Run { y, x, length }));
+    // Row offset by row offset, so that what is sorted consists of sorted stretches.
+    for down in 0..=2 * reach {
+        runs.extend(mask.iter().filter(|run| run.y + down >= reach).map(|run| {
+            let x = run.x.saturating_sub(reach);
+            Run { y: run.y + down - reach, x, length: run.x + run.length + reach - x }
+        }));
     }
     normalised(runs)
 }

@@ -23,7 +23,6 @@ pub(super) struct Asked {
     pub job: u64,
     pub expected: Option<ImageId>,
     pub artefacts: bool,
-    pub mask: bool,
     pub max_megapixels: f64,
 }
 
@@ -32,14 +31,13 @@ pub(super) fn check(asked: &Asked, answer: &Answer) -> Result<(), String> {
     let ensure = |sound: bool, what: &str| if sound { Ok(()) } else { Err(format!("an answer with {what}")) };
     ensure(answer.job == asked.job, "another job's number")?;
     ensure(asked.artefacts || answer.artefacts.is_empty(), "files that nobody asked for")?;
-    ensure(asked.mask || answer.mask.is_none(), "a mask that nobody asked for")?;
     ensure(answer.artefacts.len() <= MAX_ARTEFACTS, "too many files")?;
     ensure(answer.artefacts.iter().all(is_plain), "a file name that is no plain name")?;
     let distinct: BTreeSet<_> = answer.artefacts.iter().map(|file| &file.name).collect();
     ensure(distinct.len() == answer.artefacts.len(), "the same file twice")?;
     match &answer.result {
         Err(Failure { stage, plugin, message, .. }) => {
-            ensure(answer.artefacts.is_empty() && answer.mask.is_none(), "results of a failure")?;
+            ensure(answer.artefacts.is_empty(), "results of a failure")?;
             let texts = [stage.len(), plugin.as_ref().map_or(0, String::len), message.len()];
             ensure(texts.iter().all(|length| *length <= MAX_TEXT), "a failure too long to tell")
         }
@@ -47,7 +45,6 @@ pub(super) fn check(asked: &Asked, answer: &Answer) -> Result<(), String> {
             let pixels = u64::from(inspection.width) * u64::from(inspection.height);
             ensure(pixels > 0 && pixels as f64 <= asked.max_megapixels * 1e6, "an impossible picture size")?;
             ensure(asked.expected.is_none_or(|id| id == inspection.image_id), "another image's identity")?;
-            ensure(answer.mask.as_ref().is_none_or(|mask| mask.len() as u64 == pixels), "a mask of another size")?;
             inspection_is_sound(inspection)
         }
     }

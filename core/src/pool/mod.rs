@@ -105,7 +105,6 @@ pub struct Task {
     pub optics: Optics,
     /// `None`: nothing is written.
     pub artefacts: Option<Artefacts>,
-    pub want_mask: bool,
 }
 
 /// What the pool says. The channel is unbounded so that a slow listener never delays a deadline; it stays short because
@@ -168,8 +167,6 @@ pub struct Finished {
     pub staging: Option<PathBuf>,
     /// Names checked to be plain; that they are regular files is for whoever takes them to check.
     pub artefacts: Vec<StagedFile>,
-    /// One byte a pixel: the defect's place in the list, from 1.
-    pub mask: Option<Vec<u8>>,
 }
 
 /// A worker that ended without being told to.

@@ -186,7 +186,7 @@ impl Supervisor {
             let message = format!("cannot make the staging folder {}: {error}", folder.display());
             return self.finish(&held.task, &generation, Err(trouble(message)));
         }
-        let Task { ref path, expected, optics, ref artefacts, want_mask, bytes, .. } = held.task;
+        let Task { ref path, expected, optics, ref artefacts, bytes, .. } = held.task;
         let message = ToWorker::Inspect(Box::new(Job {
             job,
             path: path.clone(),
@@ -194,7 +194,6 @@ impl Supervisor {
             optics,
             without: without.clone(),
             staging: folder.clone().zip(artefacts.clone()),
-            want_mask,
         }));
         let until = now + self.deadlines.of(bytes);
         let worker = &mut self.workers[index];
@@ -251,7 +250,6 @@ impl Supervisor {
             job: busy.job,
             expected: busy.held.task.expected,
             artefacts: busy.folder.is_some(),
-            mask: busy.held.task.want_mask,
             max_megapixels: self.settings.limits.max_megapixels,
         };
         if let Err(what) = answer::check(&asked, &answer) {
@@ -275,7 +273,7 @@ impl Supervisor {
         } else {
             busy.folder
         };
-        self.send(&busy.held.task, &generation, result, folder, answer.artefacts, answer.mask);
+        self.send(&busy.held.task, &generation, result, folder, answer.artefacts);
     }
 
     /// Names what was left out with the reason that only the pool knows.
@@ -378,7 +376,7 @@ impl Supervisor {
     }
 
     fn finish(&self, task: &Task, generation: &Generation, result: Result<Inspection, Failure>) {
-        self.send(task, generation, result, None, Vec::new(), None);
+        self.send(task, generation, result, None, Vec::new());
     }
 
     fn send(
@@ -388,12 +386,11 @@ impl Supervisor {
         result: Result<Inspection, Failure>,
         staging: Option<PathBuf>,
         artefacts: Vec<StagedFile>,
-        mask: Option<Vec<u8>>,
     ) {
         let (number, pipeline) = (generation.number, generation.pipeline.id.clone());
         // First, so that whoever hears of it finds the room that it made.
         self.shared.held.fetch_sub(1, Ordering::AcqRel);
-        let finished = Finished { id: task.id, generation: number, pipeline, result, staging, artefacts, mask };
+        let finished = Finished { id: task.id, generation: number, pipeline, result, staging, artefacts };
         self.report(Report::Finished(Box::new(finished)));
     }
 

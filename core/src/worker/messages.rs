@@ -94,8 +94,6 @@ pub struct Job {
     pub without: Vec<PluginId>,
     /// Write artefacts into this folder (inside the worker's staging), else write nothing.
     pub staging: Option<(PathBuf, Artefacts)>,
-    /// Put the mask of defects (one byte a pixel: the defect's place in the list, from 1) into the answer.
-    pub want_mask: bool,
 }
 
 /// Worker to engine.
@@ -132,7 +130,6 @@ pub struct Answer {
     /// Names of the files written into the job's staging folder, in the order in which they belong to
     /// `dataset/{masks,defects}`; plain names without separators.
     pub artefacts: Vec<StagedFile>,
-    pub mask: Option<Vec<u8>>,
 }
 
 /// A file in staging and the dataset folder that it belongs to.

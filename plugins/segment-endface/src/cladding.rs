@@ -122,7 +122,7 @@ impl CladdingFinder {
         self.slopes.take(&self.patch, pass.sigma_px / pass.step_px, spread);
         self.points.clear();
         self.strengths.clear();
-        for ray in 0..RAYS {
+        for (ray, (dx, dy)) in outline.offsets(RAYS).enumerate() {
             let slopes = self.slopes.ray(ray);
             let top = slopes.iter().fold(0.0f32, |top, &s| top.max(s * sign));
             let threshold = pass.share * top;
@@ -133,7 +133,6 @@ impl CladdingFinder {
             let Some(j) = outermost else { continue };
             let at = j as f64 + parabola_peak(slopes[j - 1], slopes[j], slopes[j + 1]);
             let s = grid.radius(at);
-            let (dx, dy) = outline.offset_at(std::f64::consts::TAU * ray as f64 / RAYS as f64);
             self.points.push(EdgePoint { x: outline.cx + dx * s, y: outline.cy + dy * s, weight: 1.0 });
             self.strengths.push(slopes[j] * sign);
         }
@@ -158,7 +157,7 @@ impl CladdingFinder {
         self.patch.resample(picture, cladding, grid);
         self.slopes.take(&self.patch, sigma / step, 3);
         self.points.clear();
-        for ray in 0..RAYS {
+        for (ray, (dx, dy)) in cladding.offsets(RAYS).enumerate() {
             let slopes = self.slopes.ray(ray);
             let rim = slopes.iter().fold(0.0f32, |top, &s| top.max(s * sign));
             let mut best: Option<(usize, f32)> = None;
@@ -176,7 +175,6 @@ impl CladdingFinder {
             }
             let Some((j, _)) = best else { continue };
             let s = grid.radius(j as f64 + parabola_peak(slopes[j - 1], slopes[j], slopes[j + 1]));
-            let (dx, dy) = cladding.offset_at(std::f64::consts::TAU * ray as f64 / RAYS as f64);
             self.points.push(EdgePoint { x: cladding.cx + dx * s, y: cladding.cy + dy * s, weight: 1.0 });
         }
         if self.points.len() < RAYS / 2 {

@@ -270,11 +270,11 @@ impl CoreFinder {
             let reach = reach_px / self.step_px;
             self.points.clear();
             self.strengths.clear();
-            for ray in 0..RAYS {
-                let (dx, dy) = cladding.offset_at(std::f64::consts::TAU * ray as f64 / RAYS as f64);
+            let gauge = outline.gauge();
+            for (ray, (dx, dy)) in cladding.offsets(RAYS).enumerate() {
                 // Where this ray meets the outline found so far: the outline is nearly concentric.
                 let s = grid.radius(chosen.column as f64);
-                let ratio = outline.radius_at(cladding.cx + dx * s, cladding.cy + dy * s).max(1e-3);
+                let ratio = gauge.radius_at(cladding.cx + dx * s, cladding.cy + dy * s).max(1e-3);
                 let middle = chosen.column as f64 / ratio;
                 let slopes = self.slopes.ray(ray);
                 let from = ((middle - reach).max(1.0)) as usize;

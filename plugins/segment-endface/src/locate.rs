@@ -145,12 +145,16 @@ impl Locator {
             for side in [-1.0f32, 1.0] {
                 let (dx, dy) = (side * edge.nx, side * edge.ny);
                 let start = sizes.smallest as f32;
-                let (mut x, mut y) = ((edge.x + dx * start) / CELL, (edge.y + dy * start) / CELL);
+                // In 1 / 65536 of a cell: a step is then two additions, and what lies outside is a large number.
+                let fixed = |v: f32| (v * 65_536.0) as i32;
+                let (mut x, mut y) = (fixed((edge.x + dx * start) / CELL), fixed((edge.y + dy * start) / CELL));
+                let (dx, dy) = (fixed(dx), fixed(dy));
                 for _ in 0..=steps {
-                    if x < 0.0 || y < 0.0 || x >= columns as f32 || y >= rows as f32 {
+                    let (column, row) = ((x >> 16) as u32 as usize, (y >> 16) as u32 as usize);
+                    if column >= columns || row >= rows {
                         break;
                     }
-                    self.votes[y as usize * columns + x as usize] += edge.weight;
+                    self.votes[row * columns + column] += edge.weight;
                     x += dx;
                     y += dy;
                 }

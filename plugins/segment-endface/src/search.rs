@@ -207,8 +207,7 @@ fn has_ferrule(picture: Gray<'_>, outline: &Ellipse) -> bool {
     // Sensors have noise and an offset: exact black in a row of places was painted, even in a dark picture.
     let around = |at: [f64; 3]| {
         let (mut seen, mut painted) = (0, 0);
-        for i in 0..DIRECTIONS {
-            let (dx, dy) = outline.offset_at(std::f64::consts::TAU * i as f64 / DIRECTIONS as f64);
+        for (dx, dy) in outline.offsets(DIRECTIONS) {
             let gray = at.map(|s| {
                 let (x, y) = (outline.cx + dx * s, outline.cy + dy * s);
                 let inside = x >= 0.0 && y >= 0.0 && x < picture.width() as f64 && y < picture.height() as f64;

@@ -4,6 +4,7 @@
 //! trades detail along the rim for sight in noise or under a film. Called by the cladding's and the core's refinement.
 
 use ferrule_vision::polar::PolarPatch;
+use multiversion::multiversion;
 
 /// Slopes of a patch, in gray levels a sample, positive where it gets brighter outward.
 #[derive(Debug, Default)]
@@ -29,11 +30,8 @@ impl Slopes {
             // Nothing is known of the slope at the ends of a ray, nor beyond the picture.
             out.fill(0.0);
             let end = patch.inside(ray).saturating_sub(half);
-            for (j, window) in samples.windows(self.kernel.len()).enumerate() {
-                if j + half >= end {
-                    break;
-                }
-                out[j + half] = window.iter().zip(&self.kernel).map(|(s, k)| s * k).sum();
+            if half < end {
+                correlate(samples, &self.kernel, &mut out[half..end]);
             }
         }
     }
@@ -81,6 +79,16 @@ impl Slopes {
                     *o = b + (e - l) * share;
                 }
             }
+        }
+    }
+}
+
+/// Weighs the samples from each one on by a kernel.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn correlate(samples: &[f32], kernel: &[f32], out: &mut [f32]) {
+    for (j, weight) in kernel.iter().enumerate() {
+        for (o, sample) in out.iter_mut().zip(&samples[j..]) {
+            *o += weight * sample;
         }
     }
 }

@@ -55,6 +55,18 @@ impl Ellipse {
         (u * cos - v * sin, u * sin + v * cos)
     }
 
+    /// The outline's points at parameters `2 pi i / n`, as offsets from the centre: two sines for all of them.
+    pub fn offsets(&self, n: usize) -> impl Iterator<Item = (f64, f64)> + use<> {
+        let (sin, cos) = self.angle_deg.to_radians().sin_cos();
+        let (ax, by) = (self.ax, self.by);
+        let (turn_sin, turn_cos) = (std::f64::consts::TAU / n.max(1) as f64).sin_cos();
+        let turn = move |(c, s): &(f64, f64)| Some((c * turn_cos - s * turn_sin, s * turn_cos + c * turn_sin));
+        std::iter::successors(Some((1.0, 0.0)), turn).take(n).map(move |(c, s): (f64, f64)| {
+            let (u, v) = (ax * c, by * s);
+            (u * cos - v * sin, u * sin + v * cos)
+        })
+    }
+
     /// The same ellipse with `ax` nearest x: the angle in (-45, 45], axes swapped where needed.
     #[must_use]
     pub fn upright(&self) -> Self {
@@ -96,6 +108,7 @@ pub struct Gauge {
 
 impl Gauge {
     /// [`Ellipse::radius_at`].
+    #[inline]
     #[must_use]
     pub fn radius_at(&self, x: f64, y: f64) -> f64 {
         let (dx, dy) = (x - self.cx, y - self.cy);
@@ -109,6 +122,15 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn points_in_turn_are_those_one_by_one(ax in 1.0..300.0f64, by in 1.0..300.0f64, n in 1..500usize) {
+            let ellipse = Ellipse { cx: 31.5, cy: -7.25, ax, by, angle_deg: 20.0 };
+            for (i, (dx, dy)) in ellipse.offsets(n).enumerate() {
+                let (x, y) = ellipse.offset_at(std::f64::consts::TAU * i as f64 / n as f64);
+                prop_assert!((x - dx).abs() < 1e-9 && (y - dy).abs() < 1e-9);
+            }
+        }
+
         #[test]
         fn every_point_of_the_outline_has_radius_one(
             ax in 1.0..300.0f64, by in 1.0..300.0f64, angle in -360.0..360.0f64, t in 0.0..6.3f64,

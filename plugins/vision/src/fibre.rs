@@ -13,6 +13,7 @@ use crate::{
     ellipse::{Ellipse, Gauge},
     noise::{QUIETEST, sigma_of_quiet},
     order::{ABSENT, LANES, nth, present},
+    round::nearest,
 };
 
 /// Directions looked at.
@@ -225,7 +226,7 @@ impl FibreFrame {
                 };
                 let [a, b, c, d] = [top[0], top[1], bottom[0], bottom[1]].map(f32::from);
                 let (upper, lower) = (a + (b - a) * place.u, c + (d - c) * place.u);
-                *sample = (upper + (lower - upper) * place.v + 0.5) as i32 as i16;
+                *sample = nearest(upper + (lower - upper) * place.v) as i16;
             }
         }
     }
@@ -290,7 +291,7 @@ impl FibreFrame {
             let (sector, share) = (along as usize, along.fract());
             let profile = |sector: usize| &self.profiles[sector % SECTORS * self.stride..][..self.bins];
             let (a, b) = (profile(sector), profile(sector + 1));
-            let value = |bin: usize| (a[bin] + (b[bin] - a[bin]) * share + 0.5) as i16;
+            let value = |bin: usize| nearest(a[bin] + (b[bin] - a[bin]) * share) as i16;
             let next = |bin: usize| value((bin + 1).min(self.bins - 1));
             self.shaded.extend((0..self.bins).map(|bin| [value(bin), next(bin) - value(bin)]));
         }
@@ -388,7 +389,8 @@ fn place(
         let r = if rho < edge { glass } else { ray.edge + rho - edge };
         let (x, y) = (centre.0 + r * ray.cos, centre.1 + r * ray.sin);
         let inside = x >= 0.0 && y >= 0.0 && x < last_x && y < last_y;
-        let (column, row) = (x as i32, y as i32);
+        // A sample on a pixel may count as the end of the one before it: it is the same either way.
+        let (column, row) = (nearest(x - 0.5).max(0), nearest(y - 0.5).max(0));
         let index = (row as u32).wrapping_mul(width).wrapping_add(column as u32);
         *place = Place { index: if inside { index } else { u32::MAX }, u: x - column as f32, v: y - row as f32 };
     }
@@ -402,7 +404,7 @@ fn lay_profile(rho: &[f32], (dx, dy): (f32, f32), shaded: &[[i16; 2]], bins: usi
         let profile = &shaded[(direction as usize).min(SECTORS * SHADES - 1) * bins..][..bins];
         for (background, rho) in row.iter_mut().zip(rho) {
             let kept = rho.min(rim);
-            let bin = (kept as i32 as u32 as usize).min(profile.len() - 1);
+            let bin = (nearest(kept - 0.5).max(0) as usize).min(profile.len() - 1);
             let [value, step] = profile[bin].map(f32::from);
             let model = value + step * (kept - bin as f32);
             // Beyond the disc the distance is infinite and the share nothing.
@@ -423,7 +425,7 @@ fn lay_profile(rho: &[f32], (dx, dy): (f32, f32), shaded: &[[i16; 2]], bins: usi
 fn lay_noise(rho: &[f32], noise: &[f32], around: f32, row: &mut [f32]) {
     let rim = (noise.len() - 1) as f32;
     for (value, rho) in row.iter_mut().zip(rho) {
-        let found = noise[(rho.min(rim) as i32 as u32 as usize).min(noise.len() - 1)];
+        let found = noise[(nearest(rho.min(rim) - 0.5).max(0) as usize).min(noise.len() - 1)];
         let within = if *rho > around { value.max(found) } else { found };
         *value = if *rho < rim { within } else { *value };
     }

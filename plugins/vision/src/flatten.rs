@@ -12,6 +12,7 @@ use crate::{
     fibre::FibreFrame,
     grid::{CELL, Grid},
     noise::{MEAN_OF_GAUSSIAN, Magnitudes},
+    round::nearest,
     smooth::LIMIT,
     surface::Surface,
 };
@@ -219,7 +220,7 @@ fn add_row(plane: &[i16], usable: &[u8], magnitudes: bool, cut: i16, sums: &mut 
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
 fn subtract(plane: &[i16], background: &[f32], usable: &[u8], residual: &mut [i16]) {
     for ((r, (p, usable)), background) in residual.iter_mut().zip(plane.iter().zip(usable)).zip(background) {
-        let value = (p - *background as i32 as i16).clamp(-LIMIT, LIMIT);
+        let value = (p - nearest(*background) as i16).clamp(-LIMIT, LIMIT);
         *r = if *usable == 0 { 0 } else { value };
     }
 }
@@ -227,7 +228,7 @@ fn subtract(plane: &[i16], background: &[f32], usable: &[u8], residual: &mut [i1
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
 fn in_noise_units(row: &[f32], usable: &[u8], noise: &mut [i16]) {
     for ((n, usable), value) in noise.iter_mut().zip(usable).zip(row) {
-        let value = (value * f32::from(NOISE_UNIT)).min(f32::from(UNUSABLE)) as i32 as i16;
+        let value = nearest((value * f32::from(NOISE_UNIT)).min(f32::from(UNUSABLE))) as i16;
         *n = if *usable == 0 { UNUSABLE } else { value };
     }
 }

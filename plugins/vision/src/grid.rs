@@ -5,7 +5,10 @@
 
 use multiversion::multiversion;
 
-use crate::order::{ABSENT, LANES, nth, present};
+use crate::{
+    order::{ABSENT, LANES, nth, present},
+    round::nearest,
+};
 
 /// Pixels a cell's side has.
 pub const CELL: usize = 16;
@@ -48,7 +51,7 @@ impl Grid {
         for (y, row) in values.chunks_exact(*columns).enumerate() {
             let out = &mut table[(y + reach) * wide + reach..][..*columns];
             for (cell, value) in out.iter_mut().zip(row).filter(|(_, value)| !value.is_nan()) {
-                *cell = (value * steps).round_ties_even().clamp(-32_000.0, 32_000.0) as i16;
+                *cell = nearest((value * steps).clamp(-32_000.0, 32_000.0)) as i16;
             }
         }
         let window = 2 * reach + 1;
@@ -59,7 +62,7 @@ impl Grid {
                 let corner = y * wide + block * LANES;
                 starts.extend((0..window).flat_map(|v| (0..window).map(move |u| corner + v * wide + u)));
                 let counts = present(table, starts);
-                let ranks = counts.map(|n| (f32::from(n.max(1) - 1) * quantile).round() as i16);
+                let ranks = counts.map(|n| nearest(f32::from(n.max(1) - 1) * quantile) as i16);
                 let found = nth(table, starts, &ranks);
                 for (value, (found, count)) in out.iter_mut().zip(found.iter().zip(counts)) {
                     *value = if count < least { f32::NAN } else { f32::from(*found) / steps };

@@ -5,7 +5,7 @@
 
 use multiversion::multiversion;
 
-use crate::{flatten::NOISE_UNIT, shape::Run};
+use crate::{flatten::NOISE_UNIT, round::nearest, shape::Run};
 
 /// Fixed-point steps a standard deviation.
 const STEPS: f32 = 256.0;
@@ -30,7 +30,7 @@ pub fn normalised(response: &[i16], noise: &[i16], unit: i16, cut: f32, values: 
     values.resize(response.len(), 0);
     for (v, (r, n)) in values.iter_mut().zip(response.iter().zip(noise)) {
         let value = f32::from(*r) * scale / f32::from(*n);
-        *v = value.clamp(-limit, limit) as i32 as i16;
+        *v = nearest(value.clamp(-limit, limit)) as i16;
     }
 }
 
@@ -49,18 +49,23 @@ pub struct Strength {
 /// Strength of the pixels in some runs.
 #[must_use]
 pub fn strength(runs: &[Run], response: &[i16], noise: &[i16], width: usize) -> Strength {
-    let mut found = Strength::default();
+    let (mut peak, mut bright, mut dark) = (0, 0i64, 0i64);
+    // The largest ratio so far, as a fraction: comparing two takes no division.
+    let (mut over, mut under) = (0, 1);
     for run in runs {
         let span = run.y as usize * width + run.x as usize..run.y as usize * width + run.end() as usize;
         for (r, n) in response[span.clone()].iter().zip(&noise[span]) {
-            let (value, magnitude) = (f32::from(*r), f32::from(r.saturating_abs()));
-            found.peak_sigma = found.peak_sigma.max(magnitude * f32::from(NOISE_UNIT) / f32::from((*n).max(1)));
-            found.peak = found.peak.max(magnitude);
-            found.bright += value.max(0.0);
-            found.dark += value.min(0.0);
+            let (magnitude, n) = (i32::from(r.saturating_abs()), i32::from((*n).max(1)));
+            if magnitude * under > over * n {
+                (over, under) = (magnitude, n);
+            }
+            peak = peak.max(magnitude);
+            bright += i64::from((*r).max(0));
+            dark += i64::from((*r).min(0));
         }
     }
-    found
+    let peak_sigma = over as f32 * f32::from(NOISE_UNIT) / under as f32;
+    Strength { peak_sigma, peak: peak as f32, bright: bright as f32, dark: dark as f32 }
 }
 
 #[cfg(test)]

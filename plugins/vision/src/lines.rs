@@ -26,8 +26,8 @@ const KIND_BITS: u32 = 6;
 const MOST_DIRECTIONS: usize = 1 << (KIND_BITS - 1);
 const MOST_SCORE: i16 = (1 << (16 - KIND_BITS)) - 1;
 /// Rows from one to the next whose responses are taken as samples of their noise, and columns.
-const SAMPLED_ROWS: usize = 16;
-const SAMPLED_COLUMNS: usize = 5;
+const SAMPLED_ROWS: usize = 32;
+const SAMPLED_COLUMNS: usize = 3;
 
 /// The strongest line through each pixel.
 #[derive(Debug, Clone, Default)]

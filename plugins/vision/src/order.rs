@@ -42,7 +42,10 @@ fn descend(table: &[i16], rows: &[usize], rank: &[i16; LANES]) -> [i16; LANES] {
     // The entry of rank r is the largest value that at most r entries lie below.
     let mut found = [i16::MIN; LANES];
     for bit in (0..16).rev() {
-        let candidate = found.map(|v| v.wrapping_add((1u16 << bit) as i16));
+        let mut candidate = found;
+        for lane in 0..LANES {
+            candidate[lane] = candidate[lane].wrapping_add((1u16 << bit) as i16);
+        }
         let mut below = [0i16; LANES];
         for start in rows {
             let row = &table[*start..][..LANES];

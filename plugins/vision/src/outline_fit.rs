@@ -4,6 +4,8 @@
 //! order two in the angle. First least absolute residuals, which have one minimum only, then Tukey's biweight (Beaton and
 //! Tukey 1974), so that chips, scratches and dirt on the rim lose their say. Never looks at pixels. Called by the segmenter.
 
+use multiversion::multiversion;
+
 use crate::ellipse::Ellipse;
 
 /// Where an edge was seen, and how much it counts before its residual is known.
@@ -84,7 +86,7 @@ impl OutlineFitter {
                     (Phase::Absolute, 1) => freedom.min(Freedom::Place),
                     _ => freedom,
                 };
-                self.measure_residuals(points, &outline);
+                measure_residuals(points, &outline, &mut self.residuals);
                 let loss = match phase {
                     Phase::Absolute => Loss::Absolute(floor_px),
                     Phase::Narrowing => {
@@ -102,7 +104,7 @@ impl OutlineFitter {
                     }
                 };
                 let system;
-                (system, believed) = self.weigh(points, &outline, loss);
+                (system, believed) = weigh(points, &self.residuals, &outline, loss);
                 let delta = solve(system, freedom as usize)?;
                 outline = moved(&outline, &delta)?;
                 fit = Some(OutlineFit { outline, spread_px: spread, inlier_share: believed / total });
@@ -117,13 +119,6 @@ impl OutlineFitter {
         Some(OutlineFit { outline: fit.outline.upright(), ..fit })
     }
 
-    /// Radial residuals in pixels, into the buffer.
-    fn measure_residuals(&mut self, points: &[EdgePoint], outline: &Ellipse) {
-        let (radius, gauge) = (outline.mean_radius(), outline.gauge());
-        self.residuals.clear();
-        self.residuals.extend(points.iter().map(|p| (gauge.radius_at(p.x, p.y) - 1.0) * radius));
-    }
-
     /// Robust standard deviation of the residuals about the outline.
     fn spread(&mut self, points: &[EdgePoint]) -> f64 {
         let used = |(p, r): (&EdgePoint, &f64)| (p.weight > 0.0).then_some(r.abs());
@@ -131,29 +126,71 @@ impl OutlineFitter {
         self.scratch.extend(points.iter().zip(&self.residuals).filter_map(used));
         quantile(&mut self.scratch, QUANTILE) / NORMAL_QUANTILE
     }
+}
 
-    fn weigh(&self, points: &[EdgePoint], outline: &Ellipse, loss: Loss) -> (System, f64) {
-        let mut system = System::default();
-        let mut believed = 0.0;
-        let inverse = 1.0 / outline.mean_radius();
-        let frame = Frame::of(outline);
-        for (p, residual) in points.iter().zip(&self.residuals) {
-            let weight = p.weight.max(0.0) * loss.weight(*residual);
-            if weight == 0.0 {
-                continue;
-            }
-            believed += weight;
+/// Points added up side by side, so that a vector unit has something to do.
+const LANES: usize = 8;
+
+/// The normal equations of one round, and the weight it believes.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn weigh(points: &[EdgePoint], residuals: &[f64], outline: &Ellipse, loss: Loss) -> (System, f64) {
+    let inverse = 1.0 / outline.mean_radius();
+    let frame = Frame::of(outline);
+    let (mut matrix, mut right, mut believed) = ([[[0.0; LANES]; 5]; 5], [[0.0; LANES]; 5], [0.0; LANES]);
+    let mut add = |points: &[EdgePoint; LANES], residuals: &[f64; LANES]| {
+        let (mut weights, mut rows) = ([0.0; LANES], [[1.0; LANES]; 5]);
+        for lane in 0..LANES {
+            let p = &points[lane];
+            weights[lane] = p.weight.max(0.0) * loss.weight(residuals[lane]);
             let (c, s) = frame.direction(p.x - outline.cx, p.y - outline.cy);
-            let row = [1.0, c, s, c * c - s * s, 2.0 * c * s];
-            // All five, whatever is free: a loop of fixed length is unrolled.
-            let pull = weight * residual * inverse;
-            for i in 0..5 {
-                let weighted = weight * row[i];
-                system.matrix[i].iter_mut().zip(row).for_each(|(sum, r)| *sum += weighted * r);
-                system.right[i] += pull * row[i];
+            (rows[1][lane], rows[2][lane]) = (c, s);
+            (rows[3][lane], rows[4][lane]) = (c * c - s * s, 2.0 * c * s);
+        }
+        for lane in 0..LANES {
+            believed[lane] += weights[lane];
+        }
+        // All five, whatever is free, and the lower triangle alone: loops of fixed length are unrolled.
+        for i in 0..5 {
+            let mut weighted = rows[i];
+            for lane in 0..LANES {
+                weighted[lane] *= weights[lane];
+                right[i][lane] += weighted[lane] * residuals[lane] * inverse;
+            }
+            for j in 0..=i {
+                for lane in 0..LANES {
+                    matrix[i][j][lane] += weighted[lane] * rows[j][lane];
+                }
             }
         }
-        (system, believed)
+    };
+    let (groups, rest) = points.as_chunks::<LANES>();
+    let (group_residuals, rest_of_residuals) = residuals.as_chunks::<LANES>();
+    for (points, residuals) in groups.iter().zip(group_residuals) {
+        add(points, residuals);
+    }
+    let mut last = [EdgePoint { x: outline.cx, y: outline.cy, weight: 0.0 }; LANES];
+    let mut last_residuals = [0.0; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    last_residuals[..rest.len()].copy_from_slice(rest_of_residuals);
+    add(&last, &last_residuals);
+    let sum = |lanes: &[f64; LANES]| lanes.iter().sum::<f64>();
+    let mut system = System::default();
+    for i in 0..5 {
+        system.right[i] = sum(&right[i]);
+        for j in 0..=i {
+            system.matrix[i][j] = sum(&matrix[i][j]);
+        }
+    }
+    (system, sum(&believed))
+}
+
+/// Radial residuals in pixels.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn measure_residuals(points: &[EdgePoint], outline: &Ellipse, residuals: &mut Vec<f64>) {
+    let (radius, gauge) = (outline.mean_radius(), outline.gauge());
+    residuals.resize(points.len(), 0.0);
+    for (residual, p) in residuals.iter_mut().zip(points) {
+        *residual = (gauge.radius_at(p.x, p.y) - 1.0) * radius;
     }
 }
 
@@ -174,6 +211,7 @@ enum Loss {
 }
 
 impl Loss {
+    #[inline(always)]
     fn weight(self, residual: f64) -> f64 {
         match self {
             Self::Absolute(floor) => floor / residual.abs().max(floor),
@@ -185,7 +223,7 @@ impl Loss {
     }
 }
 
-/// The normal equations.
+/// The normal equations; of the matrix the lower triangle.
 #[derive(Default)]
 struct System {
     matrix: [[f64; 5]; 5],
@@ -239,6 +277,7 @@ impl Frame {
     }
 
     /// Cosine and sine of the point's parameter angle.
+    #[inline(always)]
     fn direction(&self, dx: f64, dy: f64) -> (f64, f64) {
         let u = (dx * self.cos + dy * self.sin) / self.ax;
         let v = (dy * self.cos - dx * self.sin) / self.by;

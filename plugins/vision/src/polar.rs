@@ -3,7 +3,9 @@
 //! Row `i` of a patch is the ray at parameter `2 pi i / rays`; column `j` lies at normalised radius `first + j * step`
 //! (1 is the outline). Never allocates once its buffers have grown. Called by the segmenter.
 
-use crate::{ellipse::Ellipse, plane::Plane};
+use multiversion::multiversion;
+
+use crate::{ellipse::Ellipse, plane::Plane, round::nearest};
 
 /// Which samples to take.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,8 +53,9 @@ impl PolarPatch {
         if grid.steps == 0 || grid.rays == 0 {
             return;
         }
-        for (ray, out) in self.samples.chunks_exact_mut(grid.steps).enumerate() {
-            let (dx, dy) = outline.offset_at(std::f64::consts::TAU * ray as f64 / grid.rays as f64);
+        let mut offsets = outline.offsets(grid.rays);
+        for out in self.samples.chunks_exact_mut(grid.steps) {
+            let (dx, dy) = offsets.next().unwrap_or_default();
             let inside = steps_inside(picture.width(), picture.height(), outline, (dx, dy), &grid);
             let (valid, beyond) = out.split_at_mut(inside);
             sample_ray(picture, outline, (dx, dy), &grid, valid);
@@ -120,7 +123,11 @@ fn steps_inside(width: usize, height: usize, outline: &Ellipse, (dx, dy): (f64, 
     steps
 }
 
+/// Samples placed before they are read: placing takes vectors, reading does not.
+const GROUP: usize = 32;
+
 /// All samples lie inside the picture; a position on the last row or column counts as the end of the pixel before it.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
 fn sample_ray<T: Copy + Into<f32>>(
     picture: Plane<'_, T>,
     outline: &Ellipse,
@@ -133,20 +140,32 @@ fn sample_ray<T: Copy + Into<f32>>(
         out.fill(samples[0].into());
         return;
     }
-    let (last_x, last_y) = ((picture.width() - 2) as u32, (picture.height() - 2) as u32);
+    let (last_x, last_y) = ((picture.width() - 2) as i32, (picture.height() - 2) as i32);
     let (x0, y0) = ((outline.cx + dx * grid.first) as f32, (outline.cy + dy * grid.first) as f32);
     let (sx, sy) = ((dx * grid.step) as f32, (dy * grid.step) as f32);
-    for (i, value) in out.iter_mut().enumerate() {
-        let (x, y) = ((x0 + sx * i as f32).max(0.0), (y0 + sy * i as f32).max(0.0));
-        // Through i32: the conversion is one instruction, and the range was checked before.
-        let (ix, iy) = ((x as i32 as u32).min(last_x), (y as i32 as u32).min(last_y));
-        let (fx, fy) = (x - ix as f32, y - iy as f32);
-        let upper = iy as usize * stride + ix as usize;
-        let lower = upper + stride;
-        let (a, b): (f32, f32) = (samples[upper].into(), samples[upper + 1].into());
-        let (c, d): (f32, f32) = (samples[lower].into(), samples[lower + 1].into());
-        let (top, bottom) = (a + fx * (b - a), c + fx * (d - c));
-        *value = top + fy * (bottom - top);
+    let (mut at, mut shares) = ([0i32; GROUP], [[0.0f32; GROUP]; 2]);
+    let mut corners = [[0.0f32; GROUP]; 4];
+    for (group, out) in out.chunks_mut(GROUP).enumerate() {
+        let first = (group * GROUP) as f32;
+        for i in 0..GROUP {
+            let (x, y) = (x0 + sx * (first + i as f32), y0 + sy * (first + i as f32));
+            let (column, row) = (nearest(x - 0.5).clamp(0, last_x), nearest(y - 0.5).clamp(0, last_y));
+            at[i] = row * stride as i32 + column;
+            (shares[0][i], shares[1][i]) = (x.max(0.0) - column as f32, y.max(0.0) - row as f32);
+        }
+        for (i, at) in at.iter().take(out.len()).enumerate() {
+            let at = *at as usize;
+            let (upper, lower) = (&samples[at..at + 2], &samples[at + stride..at + stride + 2]);
+            corners[0][i] = upper[0].into();
+            corners[1][i] = upper[1].into();
+            corners[2][i] = lower[0].into();
+            corners[3][i] = lower[1].into();
+        }
+        let [a, b, c, d] = &corners;
+        for (i, value) in out.iter_mut().enumerate() {
+            let (top, bottom) = (a[i] + shares[0][i] * (b[i] - a[i]), c[i] + shares[0][i] * (d[i] - c[i]));
+            *value = top + shares[1][i] * (bottom - top);
+        }
     }
 }
 

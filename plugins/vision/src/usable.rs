@@ -5,16 +5,14 @@
 
 use multiversion::multiversion;
 
-use crate::rank::{Extreme, RankBuffers, extreme_filter};
-
 /// Pixels kept clear of everything unusable: a sharpened edge rings this far.
 const CLEAR: usize = 4;
+/// Pixels at the picture's own border that have half a neighbourhood only.
+const BORDER: usize = 2;
 
 /// Buffers of [`Usable::find`], and its answer.
 #[derive(Debug, Clone, Default)]
 pub struct Usable {
-    raw: Vec<u8>,
-    buffers: RankBuffers<u8>,
     sorted: Vec<u8>,
     /// 1 where a pixel may be judged, else 0.
     pub mask: Vec<u8>,
@@ -23,10 +21,20 @@ pub struct Usable {
 impl Usable {
     /// Finds the usable pixels. `labels` holds 0 for pixels of no zone.
     pub fn find(&mut self, gray: &[u8], labels: &[u8], width: usize) {
-        labelled(labels, &mut self.raw);
+        self.mask.resize(labels.len(), 1);
+        self.mask.fill(1);
+        if width == 0 {
+            return;
+        }
         let height = gray.len() / width;
         let [left, top, right, bottom] = self.inside_of_bars(gray, width);
-        for (y, row) in self.raw.chunks_exact_mut(width).enumerate() {
+        // What is clear of the bars, or half a neighbourhood from the picture's own border.
+        let inset = |at: usize| if at > 0 { at + CLEAR } else { BORDER };
+        let outset =
+            |at: usize, size: usize| if at < size { at.saturating_sub(CLEAR) } else { size - BORDER.min(size) };
+        let (right, bottom) = (outset(right, width), outset(bottom, height));
+        let (left, top) = (inset(left).min(right), inset(top).min(bottom));
+        for (y, row) in self.mask.chunks_exact_mut(width).enumerate() {
             if y < top || y >= bottom {
                 row.fill(0);
             } else {
@@ -34,15 +42,17 @@ impl Usable {
                 row[right..].fill(0);
             }
         }
-        extreme_filter(&self.raw, width, CLEAR, Extreme::Min, &mut self.buffers, &mut self.mask);
-        // The picture's own border has half a neighbourhood only.
-        for (y, row) in self.mask.chunks_exact_mut(width).enumerate() {
-            if y < 2 || y + 2 >= height {
-                row.fill(0);
+        // Pixels of no zone come in long stretches, and few.
+        for (y, row) in labels.chunks_exact(width).enumerate() {
+            let mut x = 0;
+            while let Some(start) = next_unlabelled(row, x) {
+                let end = row[start..].iter().position(|label| *label != 0).map_or(width, |n| start + n);
+                let (from, to) = (start.saturating_sub(CLEAR), (end + CLEAR).min(width));
+                for v in y.saturating_sub(CLEAR)..(y + CLEAR + 1).min(height) {
+                    self.mask[v * width + from..v * width + to].fill(0);
+                }
+                x = end;
             }
-            let edge = 2.min(width);
-            row[..edge].fill(0);
-            row[width - edge..].fill(0);
         }
     }
 
@@ -87,11 +97,18 @@ fn every_second(row: &[u8], out: &mut [u8]) {
     }
 }
 
-/// 1 for pixels of a zone.
+/// First pixel of no zone at or after `from`; labelled stretches are passed in steps of 64 bytes.
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
-fn labelled(labels: &[u8], mask: &mut Vec<u8>) {
-    mask.resize(labels.len(), 0);
-    mask.iter_mut().zip(labels).for_each(|(m, label)| *m = u8::from(*label != 0));
+fn next_unlabelled(labels: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    let (blocks, _) = labels[from..].as_chunks::<64>();
+    for block in blocks {
+        if block.iter().fold(u8::MAX, |least, label| least.min(*label)) == 0 {
+            break;
+        }
+        at += 64;
+    }
+    labels[at..].iter().position(|label| *label == 0).map(|n| at + n)
 }
 
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
@@ -110,6 +127,26 @@ fn lit(size: usize, is_lit: impl Fn(usize) -> bool) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_usable_is_clear_of_every_unlabelled_pixel(
+            (labels, width) in (1..90usize, 1..20usize).prop_flat_map(|(w, h)|
+                (proptest::collection::vec(prop_oneof![40 => 1..5u8, 1 => Just(0u8)], w * h), Just(w))),
+        ) {
+            let mut usable = Usable::default();
+            usable.find(&vec![90; labels.len()], &labels, width);
+            let height = labels.len() / width;
+            for i in 0..labels.len() {
+                let (x, y) = (i % width, i / width);
+                let near = |at: usize, size: usize| at.saturating_sub(CLEAR)..(at + CLEAR + 1).min(size);
+                let inside = x >= 2 && y >= 2 && x + 2 < width && y + 2 < height;
+                let clear = near(y, height).all(|v| near(x, width).all(|u| labels[v * width + u] != 0));
+                prop_assert_eq!(usable.mask[i] == 1, inside && clear, "{}, {}", x, y);
+            }
+        }
+    }
 
     #[test]
     fn bars_borders_and_unlabelled_pixels_are_not_usable() {

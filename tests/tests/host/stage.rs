@@ -111,7 +111,6 @@ impl Bench {
             optics: Optics { cladding_um: Some(125.0), ..Optics::default() },
             without: Vec::new(),
             staging: Some((self.path("staging/7"), artefacts)),
-            want_mask: true,
         }
     }
 }
