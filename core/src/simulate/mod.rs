@@ -6,13 +6,14 @@
 //! pictures. Never reads a photograph, never writes outside the folder it was given except for the truth file.
 //!
 //! From a preset to a file: [`Preset`] (distributions) → `scene` (one picture, decided) with `place` and `shape` (its
-//! defects) and `profile` (its edges) → `paint` (pixels) with `field` (grain and noise) → `format` and `drop` (a file) → [`truth`] (COCO).
+//! defects) and `look` and `profile` (its edges) → `paint` (pixels) with `field` (grain and noise) → `format` and `drop` (a file) → [`truth`] (COCO).
 
 mod drop;
 mod ellipse;
 mod fibre;
 mod field;
 mod format;
+mod look;
 mod paint;
 mod place;
 mod preset;

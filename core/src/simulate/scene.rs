@@ -8,9 +8,10 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{
     ellipse::{Ellipse, Outline},
+    look::{self, Glass},
     place::{self, Drawn},
-    preset::{CoreLook, Microscope, Preset},
-    profile::{CladdingEdge, CoreEdge, Glue, Profile, RISE_PER_SIGMA},
+    preset::{Microscope, Preset},
+    profile::{Profile, RISE_PER_SIGMA},
     spread::{choose, evenly},
     truth::{CoreZone, Truth, Visibility, Zones},
 };
@@ -167,10 +168,10 @@ impl Scene {
 
         let level = m.light.cladding.draw(rng);
         let shares: Vec<f64> = m.looks.iter().map(|look| look.share).collect();
-        let look = &m.looks[choose(&shares, evenly(index, step::LOOK, offset))];
+        let core_look = &m.looks[choose(&shares, evenly(index, step::LOOK, offset))];
         let glass = Glass { radius_px: cladding.mean_radius(), core_px: core.mean_radius(), sigma_px, level };
-        let (edge, double_ring) = cladding_edge(m, glass, px_per_um, rng);
-        let core_edge = core_edge(look, glass, rng);
+        let (edge, double_ring) = look::cladding_edge(m, glass, px_per_um, rng);
+        let core_edge = look::core_edge(core_look, glass, rng);
 
         let light = light(m, area, rng);
         let noise_sigma = m.noise.sigma.draw(rng);
@@ -262,61 +263,6 @@ pub(super) fn rounded(value: f64) -> f64 {
 /// Like `clamp`, but gives the middle where the bounds have crossed.
 fn within(value: f64, low: f64, high: f64) -> f64 {
     if low <= high { value.clamp(low, high) } else { 0.5 * (low + high) }
-}
-
-/// What the looks of the two edges depend on.
-#[derive(Debug, Clone, Copy)]
-struct Glass {
-    radius_px: f64,
-    core_px: f64,
-    sigma_px: f64,
-    level: f64,
-}
-
-fn cladding_edge(m: &Microscope, glass: Glass, px_per_um: f64, rng: &mut ChaCha8Rng) -> (CladdingEdge, bool) {
-    let Glass { radius_px, core_px, sigma_px, level } = glass;
-    let gap_px = m.edge.glue_um.draw(rng) * px_per_um;
-    let glue = Glue { gap_px, level: m.edge.glue_level.draw(rng) };
-    // A gap narrower than the blur shows as one ring, not two; and the glass's own edge lies clear of the core's, so that
-    // neither moves the other.
-    let room = radius_px - core_px - 9.0 * sigma_px;
-    let double_ring = rng.random::<f64>() < m.edge.glue_share && gap_px > 3.0 * sigma_px && gap_px < room;
-    let decoy = (rng.random::<f64>(), rng.random::<f64>());
-    // Rings seen at 0.57 and 0.86 of the cladding's radius on real fibres.
-    let share = if decoy.1 < 0.5 { 0.57 } else { 0.86 };
-    // On top of the core's edge it would be no decoy but the edge.
-    let clear = (share * radius_px - core_px).abs() > 4.0 + 2.0 * RISE_PER_SIGMA * sigma_px;
-    let decoy = (decoy.0 < m.edge.decoy_share && clear).then_some((share, 0.025));
-    let edge = CladdingEdge {
-        radius_px,
-        level,
-        sigma_px,
-        // Never black: a ring as deep as the cladding is bright would clip.
-        ring: m.edge.ring.draw(rng).min(0.9 * level),
-        halo: m.edge.halo.draw(rng),
-        glue: double_ring.then_some(glue),
-        decoy,
-    };
-    (edge, double_ring)
-}
-
-fn core_edge(look: &CoreLook, glass: Glass, rng: &mut ChaCha8Rng) -> CoreEdge {
-    let Glass { radius_px: cladding_px, core_px: radius_px, sigma_px, .. } = glass;
-    let contrast = look.contrast.draw(rng);
-    let (dome, ripple, glow) = (look.dome.draw(rng), look.ripple.draw(rng), look.glow.draw(rng));
-    // A single-mode core is a few pixels wide: it has no layers to show, and a glow would hide its edge.
-    let wide = radius_px > 8.0 * sigma_px;
-    let gap_px = cladding_px - radius_px;
-    let decay_px = (0.12 * gap_px).max(sigma_px);
-    CoreEdge {
-        radius_px,
-        contrast,
-        sigma_px,
-        dome: if wide { dome } else { 0.0 },
-        ripple: if wide { ripple } else { 0.0 },
-        // Gone before the cladding's edge, whose place it must not move.
-        glow: (if wide && gap_px > 8.0 * decay_px { glow } else { 0.0 }, decay_px),
-    }
 }
 
 fn light(m: &Microscope, area: [f64; 4], rng: &mut ChaCha8Rng) -> LightField {

@@ -2,6 +2,8 @@
 
 mod cover;
 mod figures;
+mod outlines;
 mod pictures;
 mod presets;
 mod runs;
+mod texture;
