@@ -1,7 +1,7 @@
 //! Which components are defects, and of what kind.
 //!
 //! The rules, in this order:
-//! - **chip**: reaches within [`RIM`] pixels of the cladding's edge and lies mostly along it;
+//! - **chip**: reaches within [`CHIPPED`] pixels of the cladding's edge;
 //! - **residue**: wide ([`RESIDUE_AREA`]) or loosely filling a wide box, or seen at the coarse scale only;
 //! - **pit**: mostly darker than its surroundings, as a dig scatters light out of the view;
 //! - **particle**: anything else: brighter, or bright and dark side by side (a speck above the surface has a lit side).
@@ -12,7 +12,7 @@
 use ferrule_abi::{Attribute, BoundingBox, Defect, DefectKind, Severity, Value};
 use ferrule_vision::{
     ellipse::Ellipse,
-    flatten::UNIT,
+    flatten::{NOISE_UNIT, UNIT, UNUSABLE},
     hysteresis::strength,
     severity::{self, Place},
     shape::{Run, Shape},
@@ -20,13 +20,27 @@ use ferrule_vision::{
 
 use crate::settings::Settings;
 
-/// Distance from the cladding's outline that belongs to its rim, in pixels.
+/// Distance of a spot's middle from the cladding's outline that belongs to its rim, in pixels.
 const RIM: f64 = 8.0;
+/// A spot that comes so near to the cladding's outline, in pixels, breaks it.
+const CHIPPED: f64 = 6.0;
+/// Distance of a spot's middle from the core's outline, in pixels, where the outline itself is in the way.
+const CORE_RIM: f64 = 4.5;
+/// What a spot on the core's outline must exceed of the usual threshold: outlines are never quite the fitted ellipse.
+const CORE_RIM_FACTOR: f32 = 1.5;
 /// Pixels from which a spot is a residue.
 const RESIDUE_AREA: u32 = 250;
 /// Box from which a loosely filled spot is a residue, and how loosely.
 const RESIDUE_BOX: u32 = 500;
 const RESIDUE_FILL: f64 = 0.55;
+
+/// A small spot has at most so many pixels, and at most so many along a side.
+const SMALL_AREA: u32 = 120;
+const SMALL_SIDE: u32 = 16;
+/// Least radius of the ring around a small spot, in pixels: a pit seen through the optics is about four wide.
+const RING: f32 = 6.0;
+/// What a small spot that does not stand out of its surroundings must exceed the usual threshold by.
+const CROWDED: f32 = 1.15;
 
 /// A response and its noise.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +55,7 @@ pub struct Site<'a> {
     pub width: usize,
     pub labels: &'a [u8],
     pub cladding: Option<Ellipse>,
+    pub core: Option<Ellipse>,
     pub um_per_px: f64,
     /// 2 where the coarse scale is sure.
     pub mask: &'a [u8],
@@ -57,14 +72,27 @@ pub fn judge(runs: &[Run], evidence: &Evidence<'_>, site: &Site<'_>, settings: &
         let start = r.y as usize * site.width;
         site.mask[start + r.x as usize..start + r.end() as usize].contains(&2)
     });
-    let on_rim = site.cladding.is_some_and(|c| ((c.radius_at(shape.x, shape.y) - 1.0) * c.mean_radius()).abs() < RIM);
-    let wanted = if on_rim { settings.rim_high } else { settings.high };
-    let seen = strength.peak_sigma > wanted && strength.peak > settings.min_contrast * f32::from(UNIT);
+    let middle = (shape.x, shape.y);
+    let on_rim = site.cladding.is_some_and(|edge| off(&edge, middle) < RIM);
+    let wanted = if on_rim {
+        settings.rim_high
+    } else if site.core.is_some_and(|edge| off(&edge, middle) < CORE_RIM) {
+        CORE_RIM_FACTOR * settings.high
+    } else {
+        settings.high
+    };
+    let visible = strength.peak > settings.min_contrast * f32::from(UNIT);
+    let strong = strength.peak_sigma / wanted;
+    // A spot in quiet surroundings is seen sooner, one among many as strong later.
+    let alone = if on_rim { None } else { isolation(&shape, runs, evidence, site).map(|it| it / settings.isolated) };
+    let ratio = alone.map_or(strong, |alone| alone.max(strong / CROWDED));
+    let seen = visible && ratio > 1.0;
     if !seen && !smear {
         return None;
     }
-    let kind = kind_of(&shape, strength.bright, strength.dark, on_rim, !seen);
-    let over = f64::from(strength.peak_sigma / wanted).max(1.0) - 1.0;
+    let chipped = site.cladding.is_some_and(|edge| touches(runs, &edge, CHIPPED));
+    let kind = kind_of(&shape, strength.bright, strength.dark, chipped, !seen);
+    let over = f64::from(ratio).max(1.0) - 1.0;
     let few = f64::from(shape.area.min(12)) / 12.0;
     let confidence = 1.0 - 0.5 * (-over * (0.5 + few)).exp() - 0.15 * (1.0 - few) * (-over).exp();
     let place = worst_place(runs, site);
@@ -92,11 +120,11 @@ pub fn judge(runs: &[Run], evidence: &Evidence<'_>, site: &Site<'_>, settings: &
     })
 }
 
-fn kind_of(shape: &Shape, bright: f32, dark: f32, on_rim: bool, faint: bool) -> DefectKind {
+fn kind_of(shape: &Shape, bright: f32, dark: f32, chipped: bool, faint: bool) -> DefectKind {
     let [_, _, width, height] = shape.bbox;
     let boxed = width * height;
     let loose = boxed > RESIDUE_BOX && f64::from(shape.area) < RESIDUE_FILL * f64::from(boxed);
-    if on_rim && shape.area > 12 {
+    if chipped {
         DefectKind::Chip
     } else if shape.length > 18.0 && shape.length > 4.5 * shape.width {
         DefectKind::Scratch
@@ -126,4 +154,57 @@ fn worst_place(runs: &[Run], site: &Site<'_>) -> Place {
         &site.labels[start + r.x as usize..start + r.end() as usize]
     });
     labels.map(|label| Place::of_label(*label)).max().unwrap_or(Place::Ferrule)
+}
+
+/// Distance of a point from an outline, in pixels.
+fn off(edge: &Ellipse, (x, y): (f64, f64)) -> f64 {
+    ((edge.radius_at(x, y) - 1.0) * edge.mean_radius()).abs()
+}
+
+/// True if a pixel of the runs lies within `reach` pixels of the outline. Ends of runs are enough: a run that crosses the
+/// outline has its ends on both sides of it.
+fn touches(runs: &[Run], edge: &Ellipse, reach: f64) -> bool {
+    let signed = |x: u32, y: u32| (edge.radius_at(f64::from(x), f64::from(y)) - 1.0) * edge.mean_radius();
+    runs.iter().any(|run| {
+        let (left, right) = (signed(run.x, run.y), signed(run.end() - 1, run.y));
+        left.abs() < reach || right.abs() < reach || (left < 0.0) != (right < 0.0)
+    })
+}
+
+/// How far a small spot stands out of all its surroundings, in standard deviations of the noise: from its strongest
+/// pixel down to the ring around it where that comes nearest, over the unrest of a wider ring where that exceeds the
+/// noise. `None` for what is no small spot.
+fn isolation(shape: &Shape, runs: &[Run], evidence: &Evidence<'_>, site: &Site<'_>) -> Option<f32> {
+    let [_, _, width, height] = shape.bbox;
+    if shape.area > SMALL_AREA || width.max(height) > SMALL_SIDE {
+        return None;
+    }
+    let at = |x: i64, y: i64| {
+        let inside = x >= 0 && y >= 0 && x < site.width as i64 && y < (evidence.response.len() / site.width) as i64;
+        let index = y as usize * site.width + x as usize;
+        (inside && evidence.noise[index] != UNUSABLE).then(|| f32::from(evidence.response[index]))
+    };
+    let pixels = runs.iter().flat_map(|run| (run.x..run.end()).map(move |x| (i64::from(x), i64::from(run.y))));
+    let (px, py) = pixels.max_by_key(|(x, y)| at(*x, *y).map_or(0, |value| value.abs() as i32))?;
+    let peak = at(px, py)?;
+    let sign = peak.signum();
+    let noise = f32::from(evidence.noise[py as usize * site.width + px as usize]) / f32::from(NOISE_UNIT);
+    let ring = |radius: f32, points: u32| {
+        let turn = move |i: u32| std::f32::consts::TAU * i as f32 / points as f32;
+        (0..points).filter_map(move |i| {
+            let (sin, cos) = turn(i).sin_cos();
+            at(px + (radius * cos).round() as i64, py + (radius * sin).round() as i64)
+        })
+    };
+    let reach = RING.max(width.max(height) as f32 / 2.0 + 3.0);
+    let rise = ring(reach, 8).map(|value| sign * (peak - value)).fold(f32::MAX, f32::min);
+    let (mut sum, mut n) = (0.0, 0.0);
+    for radius in [reach, reach + 4.0, reach + 8.0] {
+        for value in ring(radius, 16) {
+            sum += value * value;
+            n += 1.0;
+        }
+    }
+    let unrest = (sum / f32::max(n, 1.0)).sqrt();
+    (rise < f32::MAX).then(|| rise / noise.max(unrest))
 }

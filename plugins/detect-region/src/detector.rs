@@ -23,6 +23,10 @@ use crate::{
 /// Radius of a telecom fibre's cladding, the scale where the microscope gives none.
 const TELECOM_RADIUS_UM: f64 = 62.5;
 
+/// What a smear at the picture's border must exceed of the usual threshold: the background is known from one side only
+/// there, and a corner darkened by the lens is no residue.
+const AT_BORDER: f32 = 2.5;
+
 /// Finds pits, particles, chips and residue.
 #[derive(Debug, Clone)]
 pub struct DetectRegion {
@@ -88,7 +92,7 @@ impl Detector for DetectRegion {
         self.look(width, height, cladding, core);
         self.connect(width);
         let um_per_px = image.um_per_px.into_option().or(cladding.map(|c| TELECOM_RADIUS_UM / c.mean_radius()));
-        let site = Site { width, labels, cladding, um_per_px: um_per_px.unwrap_or(0.5), mask: &self.mask };
+        let site = Site { width, labels, cladding, core, um_per_px: um_per_px.unwrap_or(0.5), mask: &self.mask };
         let fine = Evidence { response: &self.fine.response, noise: &self.fine.noise };
         let defects = self.components.iter().filter_map(|runs| judge(runs, &fine, &site, &self.settings));
         Ok(Detections { defects: defects.collect(), ..Detections::default() })
@@ -110,7 +114,7 @@ impl DetectRegion {
 
     /// Components of what stands out at the fine scale, joined by the smears that stand out at the coarse one.
     fn connect(&mut self, width: usize) {
-        let Self { settings, fine, coarse, mask, runs, components, .. } = self;
+        let Self { settings, fine, coarse, half_usable, mask, runs, components, .. } = self;
         mask.clear();
         mask.extend_from_slice(&fine.mask);
         let half = width.div_ceil(2);
@@ -118,7 +122,9 @@ impl DetectRegion {
         components.label(runs);
         for smear in components.iter() {
             let found = strength(smear, &coarse.response, &coarse.noise, half);
-            if found.peak_sigma < settings.smear_high || found.peak < 0.5 * settings.min_contrast * f32::from(UNIT) {
+            let cut = smear.iter().any(|run| borders(run, half_usable, half));
+            let wanted = settings.smear_high * if cut { AT_BORDER } else { 1.0 };
+            if found.peak_sigma < wanted || found.peak < 0.5 * settings.min_contrast * f32::from(UNIT) {
                 continue;
             }
             // Blurring spreads a smear; its outline is where it falls to half of what it is inside.
@@ -138,6 +144,17 @@ impl DetectRegion {
         runs_of(mask, width, runs);
         components.label(runs);
     }
+}
+
+/// True for a run beside something that cannot be judged: the picture's border, a frame bar.
+fn borders(run: &Run, usable: &[u8], width: usize) -> bool {
+    let (x, end, y) = (run.x as usize, run.end() as usize, run.y as usize);
+    let judged = |x: usize, y: usize| x < width && usable.get(y * width + x).is_some_and(|usable| *usable != 0);
+    let (left, right) = (x.checked_sub(1), end);
+    let above = y.checked_sub(1);
+    let beside = left.is_some_and(|left| judged(left, y)) && judged(right, y);
+    let within = |y: usize| judged(x, y) && judged(end - 1, y);
+    !(beside && above.is_some_and(within) && within(y + 1))
 }
 
 /// The interface's ellipse as the kernels take it.

@@ -7,6 +7,7 @@ use ferrule_abi::{ParameterSpec, Parameters, PluginError};
 pub struct Settings {
     pub high: f32,
     pub low: f32,
+    pub isolated: f32,
     pub rim_high: f32,
     pub smear_high: f32,
     pub smear_low: f32,
@@ -20,6 +21,14 @@ pub fn specs() -> Vec<ParameterSpec> {
     vec![
         ParameterSpec::real("high", 8.0, 3.0, 30.0, "sigma", "what a spot's strongest pixel must exceed the noise by"),
         ParameterSpec::real("low", 2.5, 1.5, 10.0, "sigma", "what the pixels of a spot's mask exceed the noise by"),
+        ParameterSpec::real(
+            "isolated",
+            6.2,
+            3.0,
+            30.0,
+            "sigma",
+            "what a small spot's strongest pixel must exceed all of its surroundings by, noise or unrest",
+        ),
         ParameterSpec::real(
             "rim_high",
             4.5,
@@ -66,6 +75,7 @@ impl Settings {
         let settings = Self {
             high: real("high")?,
             low: real("low")?,
+            isolated: real("isolated")?,
             rim_high: real("rim_high")?,
             smear_high: real("smear_high")?,
             smear_low: real("smear_low")?,
