@@ -26,8 +26,10 @@ use crate::{
 /// Nothing at all may happen for so long before the demo says where it stands and gives up.
 const HANG: Duration = Duration::from_secs(180);
 
-/// How the simulated microscope names its files: job, port and side become columns.
-const NAMES: &str = r"name_pattern = '^J(?<job>\d+)_P(?<port>\d+)_(?<side>[AB])_'";
+/// What is known of the simulated microscope. Its files' names: job, port and side become columns. The glass of most of its
+/// fibres: without a scale nothing is graded.
+const SOURCE: &str = r"cladding_um = 125.0
+name_pattern = '^J(?<job>\d+)_P(?<port>\d+)_(?<side>[AB])_'";
 
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -167,12 +169,12 @@ impl Bench {
         run(self.command("init").stdout(Stdio::null()))?;
         let file = self.workspace.join("ferrule.toml");
         let settings = fs::read_to_string(&file)?;
-        if !settings.contains(NAMES) {
+        if !settings.contains(SOURCE) {
             let source = "path = \"captures\"\n";
             if !settings.contains(source) {
                 bail!("{} has no source `captures`: name another folder with --dir", file.display());
             }
-            fs::write(&file, settings.replacen(source, &format!("{source}{NAMES}\n"), 1))?;
+            fs::write(&file, settings.replacen(source, &format!("{source}{SOURCE}\n"), 1))?;
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ impl Plugin for MeasureIntensity {
             real("cladding_um", 125.0, 10.0, 5000.0, "um", "Diameter of the cladding; the scale where none is known"),
             real("dark_level", 40.0, 0.0, 255.0, "gray", "Median of the ferrule below which a capture is dark"),
             real("saturated_share", 0.01, 0.0, 1.0, "", "Share of white pixels outside the core that is too much"),
-            real("min_focus", 0.4, 0.0, 1.0, "", "Focus below which a capture is blurred"),
+            real("min_focus", 0.6, 0.0, 1.0, "", "Focus below which a capture is blurred"),
             real("vignette", 0.4, 0.0, 1.0, "", "Corner level relative to the fibre's surroundings that is too little"),
         ])
     }

@@ -1,7 +1,7 @@
 //! measure-trend: how a picture changes from pixel to pixel, for each zone: gradient, Laplacian, local variance.
 //!
 //! One narrow plug-in, one pass over the picture. Features of a region: `grad_mean`, `grad_std` (magnitude of the 3 x 3
-//! Sobel gradient), `lap_mean`, `lap_std` (the Laplacian with its sign), `local_var_mean` (population variance of 3 x 3
+//! Sobel gradient), `lap_mean`, `lap_std` (the Laplacian with its sign), `local_variance` (population variance of 3 x 3
 //! neighbourhoods), `pixel_count`. Standard deviations are the population's. Neighbourhoods reach over zone borders, as
 //! if the picture were filtered first and masked afterwards.
 
@@ -130,7 +130,7 @@ impl Sums {
             feature("grad_std", std(self.gradient_squared, grad_mean), "gray"),
             feature("lap_mean", lap_mean, "gray"),
             feature("lap_std", std(self.laplacian_squared, lap_mean), "gray"),
-            feature("local_var_mean", self.variance_81 as f64 / n / 81.0, "gray2"),
+            feature("local_variance", self.variance_81 as f64 / n / 81.0, "gray2"),
             feature("pixel_count", n, "count"),
         ]
     }
@@ -186,7 +186,7 @@ mod tests {
                 ("grad_std", std(&gradients)),
                 ("lap_mean", mean(&laplacians)),
                 ("lap_std", std(&laplacians)),
-                ("local_var_mean", mean(&variances)),
+                ("local_variance", mean(&variances)),
                 ("pixel_count", n),
             ];
             for (name, wanted) in wanted {
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn a_flat_zone_has_zeros_and_a_missing_zone_has_nothing() {
         let measured = measure(&[80; 64], &[ZoneName::Core as u8; 64], 8);
-        for name in ["grad_mean", "grad_std", "lap_mean", "lap_std", "local_var_mean"] {
+        for name in ["grad_mean", "grad_std", "lap_mean", "lap_std", "local_variance"] {
             assert_eq!(value(&measured, "core", name), Some(0.0));
         }
         assert_eq!(value(&measured, "core", "pixel_count"), Some(64.0));
