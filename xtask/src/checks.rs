@@ -11,6 +11,7 @@ use clap::Args;
 use crate::{
     build::{Profile, build},
     house::{cargo, has_cargo, run, say},
+    peers,
 };
 
 #[derive(Debug, Args)]
@@ -56,16 +57,26 @@ impl Checks {
         }
 
         say("== build");
-        build(Profile::Debug)?.tell();
+        let built = build(Profile::Debug)?;
+        built.tell();
         if !self.only_tests {
             say("== examples in the documentation");
             if run(&mut cargo(["test", "--workspace", "--doc", "--quiet"])).is_err() {
                 failed.push("examples");
             }
         }
+        let peers = peers::python(&built.house).unwrap_or_else(|error| {
+            say(&format!("== peers FAILED: {error:#}"));
+            failed.push("peers");
+            None
+        });
         say("== tests");
+        let mut runner = self.runner();
+        if let Some(python) = peers {
+            runner.env(peers::VARIABLE, python);
+        }
         // Last, so that its summary is what the developer sees.
-        let tests = run(&mut self.runner());
+        let tests = run(&mut runner);
         if !failed.is_empty() {
             bail!("failed: {}{}", failed.join(", "), if tests.is_err() { ", tests" } else { "" });
         }

@@ -5,6 +5,7 @@ mod checks;
 mod demo;
 mod house;
 mod install;
+mod peers;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -42,7 +42,7 @@ fn squared(outline: &Ellipse, aspect: f64) -> Ellipse {
     Ellipse { cx: outline.cx * aspect, ax: outline.ax * aspect, ..*outline }
 }
 
-/// `radius_px`, `radius_um`, `ellipticity` (1 - short / long axis) of core and cladding; of the image `um_per_px` and the
+/// `centre_x`, `centre_y` (in pixels of the picture), `radius_px`, `radius_um`, `ellipticity` (1 - short / long axis) of core and cladding; of the image `um_per_px` and the
 /// core's `concentricity_px`, `concentricity_um`: the distance between the two centres (IEC 60793-1-20's error).
 pub fn features(segmentation: &SegmentationView<'_>, scale: &Scale) -> Vec<Feature> {
     let mut list = Vec::new();
@@ -53,11 +53,14 @@ pub fn features(segmentation: &SegmentationView<'_>, scale: &Scale) -> Vec<Featu
         let outline = segmentation.zone(name)?.outline;
         outline.is_sound().then(|| squared(&outline, scale.aspect))
     };
+    // In the picture, not on square pixels, so that they are the outline's.
+    let centre = |outline: &Ellipse| [("centre_x", outline.cx / scale.aspect), ("centre_y", outline.cy)];
     let (core, cladding) = (zone(ZoneName::Core), zone(ZoneName::Cladding));
     let ferrule = zone(ZoneName::Ferrule);
     for (name, outline) in [(ZoneName::Core, core), (ZoneName::Cladding, cladding), (ZoneName::Ferrule, ferrule)] {
         let Some(outline) = outline else { continue };
         let radius = outline.mean_radius();
+        list.extend(centre(&outline).map(|(axis, value)| feature(name.as_str(), axis, value, "px")));
         list.push(feature(name.as_str(), "radius_px", radius, "px"));
         if let Some(um_per_px) = scale.um_per_px {
             list.push(feature(name.as_str(), "radius_um", radius * um_per_px, "um"));

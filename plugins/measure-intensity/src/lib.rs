@@ -31,6 +31,15 @@ pub(crate) struct Limits {
 }
 
 /// The plug-in.
+///
+/// `image/quality_score`, 0 to 100, is 100 times the product of five shares from 0 to 1:
+/// - focus: `image/focus`, 1 for an edge of the glass as sharp as optics make it, falling as one over its width;
+/// - exposure: the ferrule's median over `2 * dark_level`, at most 1;
+/// - room: 1 less ten times the share of gray levels from 254 on, in the ferrule or the cladding, whichever is more;
+/// - wholeness: the part of the cladding's outline that lies in the picture;
+/// - evenness: the darker two corners' mean over that of the ferrule within 1.6 cladding radii, over `2 * vignette`, at most 1.
+///
+/// Without a fibre focus, wholeness and evenness count as 1, and the whole picture stands for the ferrule.
 pub struct MeasureIntensity {
     cladding_um: f64,
     limits: Limits,

@@ -95,6 +95,8 @@ fn geometry_follows_from_the_outlines_and_the_cladding_diameter() {
     };
     close("image", "um_per_px", 125.0 / 140.0);
     close("cladding", "radius_um", 62.5);
+    close("core", "centre_x", 151.5);
+    close("core", "centre_y", 122.0);
     close("core", "concentricity_px", 2.5);
     close("core", "concentricity_um", 2.5 * 125.0 / 140.0);
     close("core", "ellipticity", 0.0);

@@ -1,0 +1,129 @@
+//! A Python with the packages that peer tests compare with: a virtual environment outside the checkout, made once for
+//! each list of requirements. Called by `cargo xtask test`, which hands it to the tests as `FERRULE_PEERS_PYTHON`.
+
+use std::{
+    env, fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::house::{House, run, say};
+
+/// The variable that tests read.
+pub const VARIABLE: &str = "FERRULE_PEERS_PYTHON";
+
+/// Lies in a finished environment, and holds the requirements that it was made for.
+const FINISHED: &str = "ferrule-requirements.txt";
+
+/// The Python of the environment, made now if it has to be; `None`, after a line that says why, where it cannot be had.
+///
+/// # Errors
+/// With `CI=true`, Python is there and its packages are not to be had: a check that vanishes silently is none.
+pub fn python(house: &House) -> Result<Option<PathBuf>> {
+    let requirements = house.root.join("tests/peers/requirements.txt");
+    let wanted = fs::read_to_string(&requirements).with_context(|| format!("{}", requirements.display()))?;
+    let Some(python) = ["python3", "python"].into_iter().find(|python| has_pip(python)) else {
+        say("== peers: SKIPPED, there is no Python 3 with venv and pip");
+        return Ok(None);
+    };
+    match cache().and_then(|cache| environment(python, &cache, &requirements, &wanted)) {
+        Ok(python) => Ok(Some(python)),
+        Err(error) if env::var("CI").is_ok_and(|ci| ci == "true") => Err(error.context("peers")),
+        Err(error) => {
+            say(&format!("== peers: SKIPPED, their packages cannot be had: {error:#}"));
+            Ok(None)
+        }
+    }
+}
+
+/// `ensurepip` is what some distributions leave out of their Python.
+fn has_pip(python: &str) -> bool {
+    let mut command = Command::new(python);
+    command.args(["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn cache() -> Result<PathBuf> {
+    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    Ok(cache.context("neither XDG_CACHE_HOME nor HOME names a folder")?.join("ferrule"))
+}
+
+fn environment(python: &str, cache: &Path, requirements: &Path, wanted: &str) -> Result<PathBuf> {
+    let mut hasher = DefaultHasher::new();
+    wanted.hash(&mut hasher);
+    let name = format!("peers-{:016x}", hasher.finish());
+    let folder = cache.join(&name);
+    fs::create_dir_all(cache).with_context(|| format!("{}", cache.display()))?;
+    // Two checkouts may be tested at once.
+    let lock = fs::File::create(cache.join(format!("{name}.lock")))?;
+    lock.lock().with_context(|| format!("{}: cannot be locked", cache.display()))?;
+    let inside = folder.join("bin/python");
+    // An environment outlives the Python that it was made with only in part.
+    let works = Command::new(&inside)
+        .args(["-I", "-c", "import numpy, cv2"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if works && fs::read_to_string(folder.join(FINISHED)).is_ok_and(|made| made == wanted) {
+        return Ok(inside);
+    }
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+    }
+    say(&format!("== peers: installing their packages into {}", folder.display()));
+    run(Command::new(python).args(["-m", "venv"]).arg(&folder))?;
+    let mut pip = Command::new(&inside);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
+    pip.args(["--only-binary", ":all:", "--timeout", "30", "--retries", "2", "--requirement"]).arg(requirements);
+    run(pip.stdin(Stdio::null()).stdout(Stdio::null()))?;
+    if !inside.exists() {
+        bail!("{} was not made", inside.display());
+    }
+    fs::write(folder.join(FINISHED), wanted)?;
+    Ok(inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// Makes environments of itself, and counts what is installed; fails to where a file `offline` lies beside it.
+    const PYTHON: &str = r#"#!/bin/sh
+case "$*" in
+    "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+    "-m pip "*) echo installed >> CACHE/log; test ! -e CACHE/offline ;;
+esac
+"#;
+
+    #[test]
+    fn packages_are_installed_once_for_each_list_and_again_after_a_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path();
+        let python = cache.join("python3");
+        fs::write(&python, PYTHON.replace("CACHE", cache.to_str().unwrap())).unwrap();
+        fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
+        let made = |wanted: &str| environment(python.to_str().unwrap(), cache, &cache.join("list"), wanted);
+        let installed = || fs::read_to_string(cache.join("log")).unwrap_or_default().lines().count();
+
+        fs::write(cache.join("offline"), "").unwrap();
+        assert!(made("numpy==1").is_err());
+        fs::remove_file(cache.join("offline")).unwrap();
+        let first = made("numpy==1").unwrap();
+        assert_eq!((made("numpy==1").unwrap(), installed()), (first.clone(), 2));
+        assert_ne!(made("numpy==2").unwrap(), first);
+        assert_eq!(installed(), 3);
+    }
+
+    #[test]
+    fn a_python_that_is_not_there_has_no_pip() {
+        assert!(!has_pip("a-python-that-nobody-has"));
+    }
+}
