@@ -78,8 +78,15 @@ fn a_lie_or_an_error_costs_a_plugin_its_own_results_and_nobody_elses() {
         assert!(inspection.zones.cladding.is_some());
         assert_eq!(inspection.defects.len(), usize::from(slot != "detect"), "{slot} {fault}");
         assert_eq!(inspection.features.len(), usize::from(slot != "measure"), "{slot} {fault}");
-        let graded = inspection.verdict.overall != Outcome::NotGraded;
-        assert_eq!(graded, slot != "grade", "{slot} {fault}");
+        // The grader is asked and its answer kept, but a pass that a detector did not look for is not believed.
+        let verdict = &inspection.verdict;
+        assert_eq!(verdict.zones.len(), if slot == "grade" { 0 } else { 4 }, "{slot} {fault}");
+        let (overall, reason) = match slot {
+            "detect" => (Outcome::NotGraded, "misbehaving-detect 0.1.0 gave no results"),
+            "measure" => (Outcome::Fail, ""),
+            _ => (Outcome::NotGraded, "the grading plug-in did not answer"),
+        };
+        assert_eq!((verdict.overall, verdict.reason.as_str()), (overall, reason), "{slot} {fault}");
     }
 }
 
