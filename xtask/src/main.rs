@@ -1,5 +1,6 @@
 //! Developer commands: `cargo xtask <command>`. Starts cargo and the built binary; links nothing of ours.
 
+mod bench;
 mod build;
 mod checks;
 mod demo;
@@ -22,6 +23,11 @@ enum CommandLine {
     },
     /// Run every check and every test
     Test(checks::Checks),
+    /// Measure us against other people's tools, in one run
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
     /// Build all, make a workspace with a simulated microscope, and open the workbench on it
     Demo(demo::Demo),
     /// Put binary and plug-ins below a prefix: bin/ and lib/ferrule/plugins/
@@ -37,6 +43,7 @@ fn main() -> ExitCode {
     let result = match CommandLine::parse() {
         CommandLine::Build { debug } => build::build(build::Profile::of(debug)).map(|built| built.tell()),
         CommandLine::Test(checks) => checks.run(),
+        CommandLine::Bench { bench } => bench.run(),
         CommandLine::Demo(demo) => demo.run(),
         CommandLine::Install { prefix } => install::install(&prefix),
         CommandLine::Dist => install::dist(),

@@ -94,7 +94,10 @@ impl Detector for DetectRegion {
         let um_per_px = image.um_per_px.into_option().or(cladding.map(|c| TELECOM_RADIUS_UM / c.mean_radius()));
         let site = Site { width, labels, cladding, core, um_per_px: um_per_px.unwrap_or(0.5), mask: &self.mask };
         let fine = Evidence { response: &self.fine.response, noise: &self.fine.noise };
-        let defects = self.components.iter().filter_map(|runs| judge(runs, &fine, &site, &self.settings));
+        // Most components are a pixel or two of noise: their shape need not be known.
+        let large = |runs: &&[Run]| runs.iter().map(|run| run.length).sum::<u32>() >= self.settings.min_area;
+        let components = self.components.iter().filter(large);
+        let defects = components.filter_map(|runs| judge(runs, &fine, &site, &self.settings));
         Ok(Detections { defects: defects.collect(), ..Detections::default() })
     }
 }

@@ -23,7 +23,7 @@ use crate::{
 /// Radius of a telecom fibre's cladding, the scale where the microscope gives none.
 const TELECOM_RADIUS_UM: f64 = 62.5;
 /// Directions over half a turn.
-const DIRECTIONS: usize = 32;
+const DIRECTIONS: usize = 28;
 /// Distance of the parallel lines, in half-size pixels.
 const ASIDE: f32 = 3.0;
 /// Line values a standard deviation of the noise.

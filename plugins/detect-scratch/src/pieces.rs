@@ -5,6 +5,9 @@
 
 use ferrule_vision::lines::{LineMap, SCORE_UNIT};
 
+/// Directions of neighbouring places on one ridge differ by at most two steps of the bank, in radians.
+const MOST_TURN: f32 = 0.27;
+
 /// A place on a ridge.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Place {
@@ -57,7 +60,7 @@ pub struct Ridges {
 /// The pieces whose strongest place exceeds `limits.high`.
 pub fn find(map: &LineMap, width: usize, limits: Limits, ridges: &mut Ridges) -> Vec<Piece> {
     ridges.thin(map, width, limits);
-    ridges.join(width, limits);
+    ridges.join(width);
     let mut groups: Vec<Vec<Place>> = Vec::new();
     let mut number = vec![usize::MAX; ridges.places.len()];
     for i in 0..ridges.places.len() {
@@ -86,10 +89,14 @@ impl Ridges {
             let angle = std::f32::consts::PI * (d as f32 / limits.directions as f32 + 0.5);
             angle.sin().round() as isize * width as isize + angle.cos().round() as isize
         }));
+        if at.len() == map.len() {
+            positions.drain(..).for_each(|position| at[position] = 0);
+        } else {
+            positions.clear();
+            at.clear();
+            at.resize(map.len(), 0);
+        }
         places.clear();
-        positions.clear();
-        at.clear();
-        at.resize(map.len(), 0);
         for y in 2..height.saturating_sub(2) {
             map.exceeding(y * width + 2, width.saturating_sub(4), low, |i| {
                 let (score, direction) = (map.score(i), map.direction(i));
@@ -112,8 +119,7 @@ impl Ridges {
     }
 
     /// Joins places at most two pixels apart whose directions differ little, so that crossing scratches stay apart.
-    fn join(&mut self, width: usize, limits: Limits) {
-        let close = 2.6 * std::f32::consts::PI / limits.directions as f32;
+    fn join(&mut self, width: usize) {
         self.parent.clear();
         self.parent.extend(0..self.places.len() as u32);
         for (i, position) in self.positions.iter().enumerate() {
@@ -130,7 +136,7 @@ impl Ridges {
                         continue;
                     }
                     let other = *other as usize - 1;
-                    if turn_between(self.places[i].angle, self.places[other].angle) <= close {
+                    if turn_between(self.places[i].angle, self.places[other].angle) <= MOST_TURN {
                         let (a, b) = (root(&mut self.parent, i as u32), root(&mut self.parent, other as u32));
                         self.parent[a.max(b) as usize] = a.min(b);
                     }

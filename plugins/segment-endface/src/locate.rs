@@ -192,10 +192,14 @@ impl Locator {
         }
         for edge in &self.edges {
             let (dx, dy) = (edge.x - cx, edge.y - cy);
-            let r = (dx * dx + dy * dy).sqrt();
-            let aim = (dx * edge.nx + dy * edge.ny) / r.max(1e-3);
-            if aim.abs() >= AIM && (r as usize) < bins {
-                self.radial[usize::from(aim > 0.0)][r as usize] += edge.weight;
+            // Most edges point elsewhere, which squares tell without a root.
+            let (square, aim) = (dx * dx + dy * dy, dx * edge.nx + dy * edge.ny);
+            if aim * aim < AIM * AIM * square {
+                continue;
+            }
+            let r = square.sqrt() as usize;
+            if r < bins {
+                self.radial[usize::from(aim > 0.0)][r] += edge.weight;
             }
         }
         let mut taken: Option<(usize, f64)> = None;
@@ -233,13 +237,16 @@ impl Locator {
         for reach in [0.16f64, 0.08] {
             self.points.clear();
             let gauge = outline.gauge();
+            let (cx, cy) = (outline.cx as f32, outline.cy as f32);
             let reach = reach.max(2.0 / outline.mean_radius());
             for edge in &self.edges {
+                let (dx, dy) = (edge.x - cx, edge.y - cy);
+                let aim = dx * edge.nx + dy * edge.ny;
+                if (aim > 0.0) != outward || aim * aim < AIM * AIM * (dx * dx + dy * dy) {
+                    continue;
+                }
                 let (x, y) = (f64::from(edge.x), f64::from(edge.y));
-                let (dx, dy) = ((x - outline.cx) as f32, (y - outline.cy) as f32);
-                let aim = (dx * edge.nx + dy * edge.ny) / (dx * dx + dy * dy).sqrt().max(1e-3);
-                let near = (gauge.radius_at(x, y) - 1.0).abs() < reach;
-                if near && aim.abs() >= AIM && (aim > 0.0) == outward {
+                if (gauge.radius_at(x, y) - 1.0).abs() < reach {
                     self.points.push(EdgePoint { x, y, weight: f64::from(edge.weight) });
                 }
             }

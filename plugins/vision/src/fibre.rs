@@ -31,7 +31,7 @@ const FIRST_BINS: [usize; 4] = [6, 12, 20, LANES];
 /// Rays from one sample of the noise to the next.
 const NOISE_STEP: usize = 2;
 /// Pixels of a row that share a direction.
-const STRETCH: usize = 8;
+const STRETCH: usize = 16;
 
 /// Coordinates of the pixels in and around a fibre.
 #[derive(Debug, Clone, Default)]

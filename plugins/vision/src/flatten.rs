@@ -95,10 +95,9 @@ impl Flattener {
     fn background(&mut self, plane: &[i16], scene: &Scene<'_>) {
         self.grid.lay(scene.width, scene.height);
         // Whole cells: the mean of a part is not the middle's where light falls off.
-        self.fill_cells(plane, scene, i16::MAX, 1, CELL * CELL * 7 / 8, false);
+        self.fill_cells(plane, scene, i16::MAX, 2, CELL * CELL * 7 / 16, false);
         let surface = Surface::fit(&self.grid);
-        self.shape.clear();
-        self.shape.extend((0..self.grid.values.len()).map(|i| surface.at(&self.grid, i) as f32));
+        surface.lay(&self.grid, &mut self.shape);
         let Self { grid, shape, offsets, first, .. } = self;
         grid.values.iter_mut().zip(&*shape).for_each(|(v, s)| *v -= s);
         // Twice: the second round takes away the bias of the first where the background curves (Tukey's twicing).
@@ -161,7 +160,7 @@ impl Flattener {
     /// Median deviation of the response over the ferrule (over everything where that is nearly nothing).
     fn whole_noise(&mut self, response: &[i16], scene: &Scene<'_>) -> f32 {
         self.magnitudes.clear();
-        for y in (1..scene.height).step_by(4) {
+        for y in (1..scene.height).step_by(8) {
             let span = y * scene.width..(y + 1) * scene.width;
             let pixels = response[span.clone()].iter().zip(&scene.usable[span]);
             for (value, usable) in pixels.skip(y % 3).step_by(3) {

@@ -85,6 +85,12 @@ impl Surface {
         surface
     }
 
+    /// The surface's values in all cells.
+    pub fn lay(&self, grid: &Grid, values: &mut Vec<f32>) {
+        values.clear();
+        values.extend((0..grid.values.len()).map(|index| self.at(grid, index) as f32));
+    }
+
     /// The surface's value in a cell.
     #[must_use]
     pub fn at(&self, grid: &Grid, index: usize) -> f64 {
