@@ -81,6 +81,8 @@ pub enum InspectError {
     NoWorker { plugin: Option<crate::ids::PluginId>, reason: String },
     #[error("the supervisor of workers has ended; the log says why")]
     PoolGone,
+    #[error("no thread can be started: {0}")]
+    Thread(io::Error),
 }
 
 /// Who listens to a batch.
@@ -89,6 +91,12 @@ pub trait Listener {
     fn answer(&mut self, answer: &Answered) -> bool;
     /// A line about something other than a file: a worker that died, a plug-in set aside.
     fn remark(&mut self, remark: &str);
+}
+
+/// The files that a batch would answer for, in order: those given, and the pictures in folders given.
+#[must_use]
+pub fn listed(given: Vec<PathBuf>, extensions: &[String]) -> Vec<PathBuf> {
+    Files::new(given, extensions.to_vec()).map(|found| found.path).collect()
 }
 
 /// Inspects files, and what lies in folders, in the order given. A message on `stop` ends it after what is in hand.

@@ -3,7 +3,7 @@
 //! Nothing here names a terminal, an environment variable or a home directory: paths and values are given.
 
 pub mod client;
-//pub mod compare;
+pub mod compare;
 pub mod config;
 pub mod decode;
 pub mod doctor;

@@ -93,7 +93,7 @@ impl Ink {
         match self {
             Self::Expected => [90, 220, 255],
             Self::Said => [255, 190, 0],
-            Self::Lost => [60, 110, 255],
+            Self::Lost => [205, 120, 255],
             Self::Surplus => [255, 60, 90],
             Self::Aside => [160, 160, 160],
         }
@@ -122,11 +122,7 @@ pub fn write(
 ) -> Result<(), SheetError> {
     let rows = tiles.len().div_ceil(COLUMNS).max(1);
     let top = MARGIN + 2 * (LINE_HEIGHT + GAP);
-    let mut sheet = Canvas::new(
-        MARGIN + COLUMNS * (TILE.0 + MARGIN),
-        top + rows * (TILE.1 + MARGIN),
-        PAPER,
-    );
+    let mut sheet = Canvas::new(MARGIN + COLUMNS * (TILE.0 + MARGIN), top + rows * (TILE.1 + MARGIN), PAPER);
     let wide = sheet.width - 2 * MARGIN;
     sheet.text(MARGIN as i32, MARGIN as i32, &fitting(title, wide), LETTERS);
     let (mut x, y) = (MARGIN, MARGIN + LINE_HEIGHT + GAP);

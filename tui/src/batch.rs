@@ -213,7 +213,7 @@ pub fn asked_to_stop() -> Result<Receiver<()>, Failure> {
 /// A batch that ended before its end.
 pub fn ended(error: InspectError) -> Failure {
     let kind = match &error {
-        InspectError::Write { .. } | InspectError::PoolGone => Kind::Failed,
+        InspectError::Write { .. } | InspectError::PoolGone | InspectError::Thread(_) => Kind::Failed,
         InspectError::Pool(_) | InspectError::NoWorker { .. } => Kind::Wrong,
     };
     Failure::new(kind, error)

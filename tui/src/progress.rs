@@ -38,6 +38,12 @@ impl Progress {
         }
     }
 
+    /// The same, where the number of steps is known only now.
+    pub fn set_of(&mut self, done: u64, count: u64) {
+        self.bar.set_length(count);
+        self.set(done);
+    }
+
     pub fn end(self) {
         self.bar.finish_and_clear();
     }

@@ -54,9 +54,8 @@ impl LabelFigures {
             Roc::of(&pairs)
         };
         let one_kind = |name: &'static str, wanted: &dyn Fn(DefectKind) -> bool| {
-            let is_one = |picture: &PictureScore| {
-                picture.label == Some(Label::Defect) && picture.only_kind.is_some_and(wanted)
-            };
+            let is_one =
+                |picture: &PictureScore| picture.label == Some(Label::Defect) && picture.only_kind.is_some_and(wanted);
             let these = labelled.iter().filter(|picture| is_one(picture));
             let sensitivity = Share::among(these.map(|picture| called(picture, true)));
             (sensitivity.of > 0).then(|| OneKind {

@@ -15,8 +15,8 @@ mod report;
 mod roc;
 mod run;
 mod share;
-//#[cfg(test)]
-//mod tests;
+#[cfg(test)]
+mod tests;
 mod tiles;
 mod truth;
 

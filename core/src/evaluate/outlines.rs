@@ -159,7 +159,8 @@ impl OutlineFigures {
             of(Expected::Seen).filter(|score| !score.is_missing()).map(|score| score.bias).collect();
         biases.sort_by(f64::total_cmp);
         let found: Vec<f64> = errors.iter().copied().filter(|error| error.is_finite()).collect();
-        let faint = |wanted: fn(&OutlineScore) -> bool| of(Expected::Faint).filter(|score| wanted(score)).count() as u64;
+        let faint =
+            |wanted: fn(&OutlineScore) -> bool| of(Expected::Faint).filter(|score| wanted(score)).count() as u64;
         let claims: Vec<(f64, bool)> =
             scores.iter().filter_map(|score| score.confidence.map(|sure| (sure, score.is_hit()))).collect();
         Self {

@@ -88,7 +88,17 @@ mod tests {
     fn counted(pictures: &[(f64, bool)]) -> Option<f64> {
         let side = |wanted: bool| pictures.iter().filter(move |(_, defect)| *defect == wanted).map(|(score, _)| *score);
         let pairs = side(true).flat_map(|high| side(false).map(move |low| (high, low)));
-        let won: Vec<f64> = pairs.map(|(a, b)| if a > b { 1.0 } else if a == b { 0.5 } else { 0.0 }).collect();
+        let won: Vec<f64> = pairs
+            .map(|(a, b)| {
+                if a > b {
+                    1.0
+                } else if a == b {
+                    0.5
+                } else {
+                    0.0
+                }
+            })
+            .collect();
         (!won.is_empty()).then(|| won.iter().sum::<f64>() / won.len() as f64)
     }
 

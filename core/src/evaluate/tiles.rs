@@ -26,9 +26,7 @@ pub const LEGEND: &[(Ink, &str)] = &[
 pub fn tile(picture: &WorstPicture) -> Tile {
     let WorstPicture { path, image, inspection, score } = picture;
     let mut outlines: Vec<(Ellipse, Ink)> = Vec::new();
-    for (truth, found) in
-        [(&image.cladding, &inspection.zones.cladding), (&image.core, &inspection.zones.core)]
-    {
+    for (truth, found) in [(&image.cladding, &inspection.zones.cladding), (&image.core, &inspection.zones.core)] {
         outlines.extend(found.iter().map(|outline| (outline.into(), Ink::Said)));
         outlines.extend(truth.outline().map(|outline| (outline.ellipse, Ink::Expected)));
     }
@@ -74,7 +72,10 @@ pub fn tile(picture: &WorstPicture) -> Tile {
         image_id: inspection.image_id,
         width: image.width,
         height: image.height,
-        caption: [names::visible(&score.name).into_owned(), numbers.into_iter().flatten().collect::<Vec<_>>().join(", ")],
+        caption: [
+            names::visible(&score.name).into_owned(),
+            numbers.into_iter().flatten().collect::<Vec<_>>().join(", "),
+        ],
         outlines,
         marks,
         closer,

@@ -238,8 +238,11 @@ impl Truth {
                 }
             }
         }
-        let categories: HashMap<Id, (Option<DefectKind>, String)> =
-            file.categories.into_iter().map(|category| (category.id, (kind_of(&category.name), category.name))).collect();
+        let categories: HashMap<Id, (Option<DefectKind>, String)> = file
+            .categories
+            .into_iter()
+            .map(|category| (category.id, (kind_of(&category.name), category.name)))
+            .collect();
         let mut annotated = vec![false; truth.images.len()];
         let mut unknown: Vec<(String, u64)> = Vec::new();
         for annotation in file.annotations {
@@ -360,7 +363,9 @@ impl Annotation {
         let only_box = mask.is_empty();
         if only_box {
             let bbox = self.bbox.as_deref().ok_or("it has neither a bbox nor a segmentation")?;
-            let [x, y, w, h] = *bbox else { return Err(format!("a bbox of {} numbers: x, y, width, height", bbox.len())) };
+            let [x, y, w, h] = *bbox else {
+                return Err(format!("a bbox of {} numbers: x, y, width, height", bbox.len()));
+            };
             // Whole pixels that the box touches, cut at the picture's edge.
             let low = |v: f64, edge: u32| (v + 1e-6).floor().clamp(0.0, f64::from(edge)) as u32;
             let high = |v: f64, edge: u32| (v - 1e-6).ceil().clamp(0.0, f64::from(edge)) as u32;
@@ -378,9 +383,8 @@ impl Annotation {
             image.ignore = union(&image.ignore, &mask);
             return Ok(None);
         }
-        let (kind, name) = categories
-            .get(&self.category_id)
-            .ok_or_else(|| format!("there is no category {}", self.category_id))?;
+        let (kind, name) =
+            categories.get(&self.category_id).ok_or_else(|| format!("there is no category {}", self.category_id))?;
         let zone = self.zone.map(in_truth).or_else(|| image.zone_of(&mask, only_box));
         let bbox = bounding_box(&mask);
         image.defects.get_or_insert_default().push(TrueDefect {

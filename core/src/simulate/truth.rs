@@ -143,7 +143,7 @@ pub struct Rle {
 
 impl Rle {
     /// From the mask's pixels as (x, y), sorted by column, then row.
-    pub(super) fn from_columns(pixels: &[(u32, u32)], width: u32, height: u32) -> Self {
+    pub(crate) fn from_columns(pixels: &[(u32, u32)], width: u32, height: u32) -> Self {
         let mut runs: Vec<(u64, u64)> = Vec::new();
         for &(x, y) in pixels {
             let at = u64::from(x) * u64::from(height) + u64::from(y);

@@ -8,6 +8,7 @@ mod admit;
 mod error;
 mod filesystem;
 mod finish;
+mod history;
 mod load;
 mod page;
 mod pipelines;
@@ -22,6 +23,7 @@ mod writer;
 
 pub use error::StoreError;
 pub(crate) use filesystem::{check as refuse_network_file_system, is_network_file_system};
+pub use history::{InspectionKey, PipelineRow};
 pub(crate) use publish::open_regular;
 pub use reader::{CaptureDetail, CaptureQuery, CaptureRow, Reader, SourceRow};
 pub use write::{

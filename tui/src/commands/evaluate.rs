@@ -48,7 +48,8 @@ pub struct Evaluate {
 impl Evaluate {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         let truth = Truth::read(&self.truth).map_err(|error| {
-            Failure::wrong(error).hint("`ferrule simulate --truth FILE` writes one; see docs/evaluate.md for what it may say")
+            Failure::wrong(error)
+                .hint("`ferrule simulate --truth FILE` writes one; see docs/evaluate.md for what it may say")
         })?;
         let folders = match self.images {
             None => Folders::beside(&self.truth),

@@ -1,5 +1,6 @@
 //! The command line: one file a command. A command reads arguments, calls core, and writes to [`crate::output`].
 
+mod compare;
 mod completions;
 mod config;
 mod doctor;
@@ -37,6 +38,7 @@ enum Command {
     Init(init::Init),
     Inspect(inspect::Inspect),
     Evaluate(evaluate::Evaluate),
+    Compare(compare::Compare),
     Engine(engine::Engine),
     Status(status::Status),
     Stop(stop::Stop),
@@ -58,6 +60,7 @@ impl CommandLine {
             Some(Command::Init(command)) => command.run(),
             Some(Command::Inspect(command)) => command.run(environment),
             Some(Command::Evaluate(command)) => command.run(environment),
+            Some(Command::Compare(command)) => command.run(environment),
             Some(Command::Engine(command)) => command.run(environment),
             Some(Command::Status(command)) => command.run(),
             Some(Command::Stop(command)) => command.run(),

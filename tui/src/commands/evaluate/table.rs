@@ -47,7 +47,8 @@ fn outlines(report: &Report) -> Vec<String> {
     }
     let mut lines = vec![
         String::new(),
-        "Outlines                n  within tolerance          mean px  median px   95 % px  missing  false claims".into(),
+        "Outlines                n  within tolerance          mean px  median px   95 % px  missing  false claims"
+            .into(),
     ];
     for (name, zone, share) in rows.into_iter().filter(|(_, zone, _)| said(zone)) {
         let px = |value: Option<f64>| value.map_or_else(|| "-".into(), |px| format!("{px:.2}"));
@@ -94,7 +95,9 @@ fn defects(figures: &DefectFigures) -> Vec<String> {
         for bin in &figures.by_contrast {
             let range = bin.high.map_or_else(|| format!("from {}", bin.low), |high| format!("{} to {high}", bin.low));
             let cells = [counted(&bin.recall), counted(&bin.scratch), counted(&bin.region)];
-            lines.push(format!("    {range:<16}  {:<28}  {:<28}  {}", cells[0], cells[1], cells[2]).trim_end().to_owned());
+            lines.push(
+                format!("    {range:<16}  {:<28}  {:<28}  {}", cells[0], cells[1], cells[2]).trim_end().to_owned(),
+            );
         }
     }
     let per = |value: Option<f64>, what: &str| value.map(|value| format!("{value:.3} a {what}"));
@@ -143,7 +146,10 @@ fn labels(figures: &LabelFigures) -> Vec<String> {
     }
     if !figures.by_kind.is_empty() && figures.specificity.of > 0 {
         lines.push("  pictures with one kind only, against the clean ones".into());
-        lines.push("                   found                         balanced accuracy        area under ROC  published".into());
+        lines.push(
+            "                   found                         balanced accuracy        area under ROC  published"
+                .into(),
+        );
         lines.extend(figures.by_kind.iter().map(one_kind));
         lines.push("    published: Mei et al., Sensors 2018, 18, 1408, on their own pictures".into());
     }
@@ -151,7 +157,8 @@ fn labels(figures: &LabelFigures) -> Vec<String> {
 }
 
 fn one_kind(kind: &OneKind) -> String {
-    let interval = |it: &Estimate| format!("{:.1} % ({:.1} to {:.1})", 100.0 * it.value, 100.0 * it.low, 100.0 * it.high);
+    let interval =
+        |it: &Estimate| format!("{:.1} % ({:.1} to {:.1})", 100.0 * it.value, 100.0 * it.low, 100.0 * it.high);
     let published = PUBLISHED.iter().find(|(name, _)| *name == kind.name);
     format!(
         "    {:<12}  {:<28}  {:<24} {:>14}  {}",
@@ -175,10 +182,8 @@ fn calibrations(report: &Report) -> Vec<String> {
     if rows.iter().all(|(_, calibration)| calibration.n == 0) {
         return Vec::new();
     }
-    let mut lines = vec![
-        String::new(),
-        "Confidence              n   expected error    Brier   said -> right (n)".into(),
-    ];
+    let mut lines =
+        vec![String::new(), "Confidence              n   expected error    Brier   said -> right (n)".into()];
     lines.extend(rows.iter().filter(|(_, it)| it.n > 0).map(|(name, it)| calibration_line(name, it)));
     lines
 }
@@ -199,21 +204,23 @@ fn worst(report: &Report) -> Vec<String> {
     if report.worst.is_empty() {
         return Vec::new();
     }
-    let mut lines = vec![
-        String::new(),
-        "Worst pictures                        missed  false  cladding px  core px  label".into(),
-    ];
+    let mut lines =
+        vec![String::new(), "Worst pictures                        missed  false  cladding px  core px  label".into()];
     for picture in &report.worst {
         let px = |value: Option<f64>| value.map_or_else(|| "-".into(), |px| format!("{px:.2}"));
-        lines.push(format!(
-            "  {:<36} {:>5} {:>6} {:>12} {:>8}  {}",
-            picture.file,
-            picture.missed,
-            picture.false_alarms,
-            px(picture.cladding_error),
-            px(picture.core_error),
-            if picture.mislabelled { "wrong" } else { "" },
-        ).trim_end().to_owned());
+        lines.push(
+            format!(
+                "  {:<36} {:>5} {:>6} {:>12} {:>8}  {}",
+                picture.file,
+                picture.missed,
+                picture.false_alarms,
+                px(picture.cladding_error),
+                px(picture.core_error),
+                if picture.mislabelled { "wrong" } else { "" },
+            )
+            .trim_end()
+            .to_owned(),
+        );
     }
     lines
 }

@@ -1,0 +1,178 @@
+//! `ferrule compare`: what two pipelines, or two builds of a plug-in, say of the same pictures. Nothing is stored.
+
+mod side;
+mod table;
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, value_parser};
+use ferrule_core::{
+    compare::{self, Both, Comparison, LEGEND, Listener, Report, tile},
+    config::Configuration,
+    inspect,
+    pool::PoolSettings,
+    sheet,
+    store::Reader,
+    worker::arguments::Limits,
+    workspace::DatasetPaths,
+};
+
+use self::side::Named;
+use crate::{
+    batch::{self, With},
+    environment::Environment,
+    failure::{Failure, Kind},
+    output::Output,
+    place::Place,
+    program::worker_program,
+    progress::Progress,
+};
+
+/// Compare two pipelines, or two builds of a plug-in, on the same pictures
+///
+/// A and B are each a settings file (.toml), a workspace, a plug-in library (.so: what ships, with this build in place of
+/// the one with the same id) or `shipped`. Both run over the same files; nothing is stored. Two ids of pipelines compare
+/// what a workspace has stored instead: `ferrule compare ID ID [WORKSPACE]`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    #[arg(value_name = "A")]
+    a: PathBuf,
+    #[arg(value_name = "B")]
+    b: PathBuf,
+    /// Pictures, or folders of pictures; after two ids the workspace
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// A folder of pictures
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    /// Draw the pictures that differ most into this PNG: what both say, and what only one does
+    #[arg(long, value_name = "FILE")]
+    sheet: Option<PathBuf>,
+    /// How many of the pictures that differ most are listed and drawn
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = value_parser!(u8).range(..=99))]
+    most: u8,
+    #[command(flatten)]
+    with: With,
+}
+
+impl Compare {
+    pub fn run(self, environment: &Environment) -> Result<(), Failure> {
+        let (comparison, limits) = match (Named::of(&self.a)?, Named::of(&self.b)?) {
+            (Named::Stored(a), Named::Stored(b)) => self.stored(&a, &b)?,
+            (Named::Stored(id), other) | (other, Named::Stored(id)) => {
+                return Err(Failure::wrong(format!(
+                    "`{id}` is the id of a pipeline and {} is not: what was stored can be compared with nothing else",
+                    other.name()
+                ))
+                .hint("give two ids, or two of settings file, workspace, library or `shipped`"));
+            }
+            (a, b) => self.again(a, b, environment)?,
+        };
+        let report = &comparison.report;
+        let mut output = Output::new();
+        if self.json {
+            output.object(report)?;
+        } else {
+            for line in table::lines(report) {
+                output.line(&line)?;
+            }
+        }
+        output.flush()?;
+        if let Some(path) = &self.sheet {
+            let tiles: Vec<_> = comparison.most.iter().map(tile).collect();
+            let title = format!(
+                "A: {}   B: {}   {} of {} pictures differ",
+                report.a.name, report.b.name, report.differing, report.pictures
+            );
+            sheet::write(path, &title, LEGEND, &tiles, &limits).map_err(Failure::failed)?;
+        }
+        end(report)
+    }
+
+    /// Both run over the files.
+    fn again(&self, a: Named, b: Named, environment: &Environment) -> Result<(Comparison, Limits), Failure> {
+        let given: Vec<PathBuf> = self.files.iter().chain(&self.images).cloned().collect();
+        if given.is_empty() {
+            return Err(Failure::wrong("no pictures to compare on")
+                .hint("name files or folders after A and B, or --images DIR"));
+        }
+        if let Some(missing) = given.iter().find(|path| !path.exists()) {
+            return Err(Failure::wrong(format!("{}: there is no such file or folder", missing.display())));
+        }
+        let (mut a, side_a) = a.prepare(&self.with, environment)?;
+        let (mut b, side_b) = b.prepare(&self.with, environment)?;
+        // Both at once, on the cores there are.
+        for side in [&mut a, &mut b] {
+            side.batch.pool.count = side.batch.pool.count.div_ceil(2);
+        }
+        let limits = a.batch.pool.limits;
+        let files = inspect::listed(given, &a.batch.extensions);
+        let mut teller = Teller(Progress::new("pictures", files.len() as u64));
+        let both = Both {
+            batches: [a.batch.clone(), b.batch.clone()],
+            sides: [side_a, side_b],
+            files,
+            keep: self.most.into(),
+        };
+        let comparison = compare::run(both, &batch::asked_to_stop()?, &mut teller);
+        teller.0.end();
+        Ok((comparison.map_err(batch::ended)?, limits))
+    }
+
+    /// What a workspace keeps of both.
+    fn stored(&self, a: &str, b: &str) -> Result<(Comparison, Limits), Failure> {
+        let workspace = match (self.files.as_slice(), &self.images) {
+            ([], None) => None,
+            ([workspace], None) => Some(workspace.clone()),
+            _ => return Err(Failure::wrong("after two ids of pipelines comes one workspace and nothing else")),
+        };
+        let workspace = Place { workspace }.find()?;
+        let settings = Configuration::load(&workspace)?.settings;
+        let paths = DatasetPaths::at(&settings.dataset.path);
+        let reader = Reader::open(&paths).map_err(Failure::wrong)?;
+        let pipelines = reader.pipelines().map_err(Failure::failed)?;
+        let find = |id: &str| compare::which(&pipelines, id).map_err(Failure::wrong);
+        let mut progress = Progress::new("pictures", 0);
+        let comparison = compare::stored(&reader, &paths, [find(a)?, find(b)?], self.most.into(), &mut |done, of| {
+            progress.set_of(done, of);
+        });
+        progress.end();
+        let limits = PoolSettings::of(worker_program()?, &settings.workers, &settings.plugins, None).limits;
+        Ok((comparison.map_err(Failure::failed)?, limits))
+    }
+}
+
+fn end(report: &Report) -> Result<(), Failure> {
+    if report.interrupted {
+        return Err(Failure::failed("interrupted before the last picture"));
+    }
+    match report.failed.len() {
+        0 => Ok(()),
+        count => Err(Failure::new(Kind::Failed, format!("{count} pictures could not be compared"))),
+    }
+}
+
+/// How a path is shown.
+fn shown(path: &Path) -> String {
+    ferrule_core::names::display(path)
+}
+
+/// Shows how far it is.
+struct Teller(Progress);
+
+impl Listener for Teller {
+    fn progress(&mut self, done: u64) {
+        self.0.set(done);
+    }
+
+    fn remark(&mut self, remark: &str) {
+        // There is no further place to complain when standard error is gone.
+        let _ = writeln!(io::stderr(), "ferrule: {remark}");
+    }
+}
