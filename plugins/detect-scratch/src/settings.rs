@@ -20,7 +20,7 @@ pub fn specs() -> Vec<ParameterSpec> {
     vec![
         ParameterSpec::real(
             "high",
-            8.0,
+            8.5,
             3.0,
             50.0,
             "sigma",
