@@ -1,5 +1,7 @@
 //! Pairs, counts and the order of what differs.
 
+use std::slice::from_ref;
+
 use proptest::prelude::*;
 
 use super::{
@@ -96,7 +98,7 @@ fn a_defect_said_otherwise_is_changed_and_not_another_one() {
     let before = defect(DefectKind::Pit, [20, 20, 8, 8]);
     let mut after = defect(DefectKind::Particle, [21, 20, 8, 9]);
     (after.severity, after.confidence, after.zone) = (Severity::Low, 0.85, None);
-    let pairing = Pairing::of(&[before.clone()], &[after.clone()]);
+    let pairing = Pairing::of(from_ref(&before), from_ref(&after));
     let all = Changes { kind: true, severity: true, confidence: true, zone: true };
     assert_eq!(pairing.pairs, [(0, 0, all)]);
     after = Defect { confidence: 0.84, ..before.clone() };

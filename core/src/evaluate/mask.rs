@@ -1,7 +1,7 @@
 //! The shapes that a COCO annotation may have, as runs of pixels: polygons, run lengths (plain and packed), or only a box.
 //!
 //! A truth file may come from anywhere: whatever does not fit its picture is refused with the reason, and nothing is
-//! reserved for what a file merely claims. Called by [`super::truth`].
+//! reserved for what a file merely claims. Called by [`super::coco`].
 
 use ferrule_abi::Run;
 use serde::{Deserialize, de::IgnoredAny};

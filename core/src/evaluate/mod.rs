@@ -5,6 +5,7 @@
 //! pictures, for a contact sheet. Nothing is stored. Called by `ferrule evaluate`.
 
 mod calibration;
+mod coco;
 mod defects;
 mod labels;
 mod mask;

@@ -5,6 +5,7 @@
 mod admission;
 mod desk;
 mod durability;
+mod history;
 mod killed;
 mod pages;
 mod results;

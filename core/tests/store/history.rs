@@ -1,0 +1,73 @@
+//! What is kept of two pipelines that inspected the same images, and what a comparison makes of it.
+
+use ferrule_core::{
+    compare,
+    ids::PipelineId,
+    store::{PipelineChange, Requeue, Write},
+    worker::messages::Pipeline,
+};
+
+use crate::desk::{Desk, inspection, pipeline};
+
+/// Another pipeline comes into force, and what is inspected again says something else.
+fn two_pipelines() -> (Desk, PipelineId) {
+    let desk = Desk::open();
+    let again = desk.inspect("a.png", b"picture a");
+    desk.inspect("b.png", b"picture b");
+    let other = Pipeline { id: PipelineId::of("another pipeline"), measure: vec![], ..pipeline() };
+    let id = other.id.clone();
+    desk.ask(Write::Pipeline(Box::new(PipelineChange { pipeline: other, generation: 2, reason: "test".into() })));
+    desk.ask(Write::Requeue(Requeue::Images(vec![again.image.unwrap()])));
+    desk.run(again.capture);
+    let mut answer = desk.answer(&again);
+    (answer.pipeline, answer.generation) = (id.clone(), 2);
+    if let Ok(inspection) = &mut answer.result {
+        inspection.defects.truncate(1);
+        inspection.has_defect = Some(false);
+    }
+    desk.finish(answer);
+    desk.assert_sound();
+    (desk, id)
+}
+
+#[test]
+fn each_pipelines_word_on_an_image_is_kept() {
+    let (desk, second) = two_pipelines();
+    let reader = desk.reader();
+    let rows = reader.pipelines().unwrap();
+    let mut counts: Vec<(String, u64, usize)> =
+        rows.iter().map(|row| (row.id.to_string(), row.inspections, row.plugins.len())).collect();
+    counts.sort();
+    let mut expected = vec![(pipeline().id.to_string(), 2, 3), (second.to_string(), 1, 2)];
+    expected.sort();
+    assert_eq!(counts, expected);
+    assert!(rows[0].plugins[0].starts_with("segment-endface 1.2.0 ("), "{:?}", rows[0].plugins);
+    let former = reader.inspected_by(&pipeline().id).unwrap();
+    assert_eq!(former.len(), 2);
+    for (image, key) in &former {
+        assert_eq!(reader.inspection(*key).unwrap(), Some(inspection(*image)), "the former word, whatever came after");
+    }
+    let (image, key) = reader.inspected_by(&second).unwrap().pop_first().unwrap();
+    assert_eq!(reader.inspection(key).unwrap().unwrap().defects.len(), 1);
+    assert_eq!(reader.image_name(image).unwrap().as_deref(), Some("a.png"));
+}
+
+#[test]
+fn stored_words_are_compared_where_both_pipelines_have_one() {
+    let (desk, second) = two_pipelines();
+    let reader = desk.reader();
+    let rows = reader.pipelines().unwrap();
+    let find = |id: &PipelineId| compare::which(&rows, id.as_str()).unwrap();
+    let mut told = Vec::new();
+    let comparison =
+        compare::stored(&reader, &desk.paths(), [find(&pipeline().id), find(&second)], 5, &mut |done, of| {
+            told.push((done, of));
+        })
+        .unwrap();
+    let report = comparison.report;
+    assert_eq!((report.pictures, report.differing), (1, 1));
+    assert_eq!((report.defects.a, report.defects.b, report.defects.gone + report.fragments), (2, 1, 1));
+    assert_eq!(report.most[0].has_defect, [Some(true), Some(false)]);
+    assert_eq!(report.remarks.len(), 1, "one picture was inspected by the first alone: {:?}", report.remarks);
+    assert_eq!(told, [(1, 1)]);
+}
