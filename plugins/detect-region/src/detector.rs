@@ -10,7 +10,7 @@ use ferrule_vision::{
     flatten::{Scene, UNIT, widen},
     hysteresis::strength,
     shape::Run,
-    smooth::halve,
+    smooth::halve_gray,
     usable::Usable,
 };
 
@@ -89,26 +89,37 @@ impl Detector for DetectRegion {
         widen(gray, &mut self.plane);
         let outline = |name| segmentation.zone(name).map(|zone| zone.outline).filter(Ellipse::is_sound).map(plain);
         let (cladding, core) = (outline(ZoneName::Cladding), outline(ZoneName::Core));
-        self.look(width, height, cladding, core);
+        self.look(gray, width, height, cladding, core);
         self.connect(width);
         let um_per_px = image.um_per_px.into_option().or(cladding.map(|c| TELECOM_RADIUS_UM / c.mean_radius()));
         let site = Site { width, labels, cladding, core, um_per_px: um_per_px.unwrap_or(0.5), mask: &self.mask };
         let fine = Evidence { response: &self.fine.response, noise: &self.fine.noise };
-        // Most components are a pixel or two of noise: their shape need not be known.
-        let large = |runs: &&[Run]| runs.iter().map(|run| run.length).sum::<u32>() >= self.settings.min_area;
-        let components = self.components.iter().filter(large);
+        let components = self.components.iter().filter(|runs| self.may_count(runs, width));
         let defects = components.filter_map(|runs| judge(runs, &fine, &site, &self.settings));
         Ok(Detections { defects: defects.collect(), ..Detections::default() })
     }
 }
 
 impl DetectRegion {
+    /// False for the pixel or two of noise that most components are: too small, or nowhere of a contrast that counts. A
+    /// smear counts as it is.
+    fn may_count(&self, runs: &[Run], width: usize) -> bool {
+        let least = (self.settings.min_contrast * f32::from(UNIT)) as i16;
+        let area: u32 = runs.iter().map(|run| run.length).sum();
+        let stands_out = |run: &Run| {
+            let span = run.y as usize * width + run.x as usize..run.y as usize * width + run.end() as usize;
+            let pixels = self.fine.response[span.clone()].iter().zip(&self.mask[span]);
+            pixels.into_iter().any(|(value, mask)| value.saturating_abs() > least || *mask == 2)
+        };
+        area >= self.settings.min_area && runs.iter().any(stands_out)
+    }
+
     /// Looks at the picture at both scales.
-    fn look(&mut self, width: usize, height: usize, cladding: Option<Outline>, core: Option<Outline>) {
+    fn look(&mut self, gray: &[u8], width: usize, height: usize, cladding: Option<Outline>, core: Option<Outline>) {
         let Self { settings, usable, plane, fine, half_plane, half_usable, coarse, .. } = self;
         let scene = Scene { width, height, usable: &usable.mask, cladding, core };
         fine.look(plane, &scene, 1, settings.low, 0.4 * settings.min_contrast);
-        let (width, height) = halve(plane, width, half_plane);
+        let (width, height) = halve_gray(gray, width, half_plane);
         usable.halve(scene.width, half_usable);
         let (cladding, core) = (cladding.map(halved), core.map(halved));
         let scene = Scene { width, height, usable: half_usable, cladding, core };

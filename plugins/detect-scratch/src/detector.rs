@@ -7,10 +7,10 @@ use ferrule_abi::{
 use ferrule_vision::{
     ellipse::Ellipse as Outline,
     fibre::FibreFrame,
-    flatten::{Flattener, Scene, UNIT, widen},
+    flatten::{Flattener, Scene, UNIT},
     hysteresis::normalised,
     lines::{LineBank, LineMap},
-    smooth::halve,
+    smooth::halve_gray,
     usable::Usable,
 };
 
@@ -23,7 +23,7 @@ use crate::{
 /// Radius of a telecom fibre's cladding, the scale where the microscope gives none.
 const TELECOM_RADIUS_UM: f64 = 62.5;
 /// Directions over half a turn.
-const DIRECTIONS: usize = 28;
+const DIRECTIONS: usize = 32;
 /// Distance of the parallel lines, in half-size pixels.
 const ASIDE: f32 = 3.0;
 /// Line values a standard deviation of the noise.
@@ -38,7 +38,6 @@ const RIM: f32 = 3.0;
 pub struct DetectScratch {
     settings: Settings,
     usable: Usable,
-    plane: Vec<i16>,
     half: Vec<i16>,
     half_usable: Vec<u8>,
     flattener: Flattener,
@@ -65,7 +64,6 @@ impl Plugin for DetectScratch {
         Ok(Self {
             settings: Settings::read(parameters)?,
             usable: Usable::default(),
-            plane: Vec::new(),
             half: Vec::new(),
             half_usable: Vec::new(),
             flattener: Flattener::default(),
@@ -98,8 +96,7 @@ impl Detector for DetectScratch {
         let outline = |name| segmentation.zone(name).map(|zone| zone.outline).filter(Ellipse::is_sound).map(plain);
         let (cladding, core) = (outline(ZoneName::Cladding), outline(ZoneName::Core));
         self.usable.find(gray, labels, width);
-        widen(gray, &mut self.plane);
-        self.respond(width, cladding.map(halved), core.map(halved));
+        self.respond(gray, width, cladding.map(halved), core.map(halved));
 
         let limits = Limits { high: self.settings.high, low: self.settings.low, directions: DIRECTIONS, shortest: 4.0 };
         let half_width = width.div_ceil(2);
@@ -118,8 +115,8 @@ impl Detector for DetectScratch {
 
 impl DetectScratch {
     /// Line responses at half the picture's size.
-    fn respond(&mut self, width: usize, cladding: Option<Outline>, core: Option<Outline>) {
-        let (half_width, half_height) = halve(&self.plane, width, &mut self.half);
+    fn respond(&mut self, gray: &[u8], width: usize, cladding: Option<Outline>, core: Option<Outline>) {
+        let (half_width, half_height) = halve_gray(gray, width, &mut self.half);
         self.usable.halve(width, &mut self.half_usable);
         let scene = Scene { width: half_width, height: half_height, usable: &self.half_usable, cladding, core };
         self.flattener.flatten(&self.half, &scene, &mut self.residual);

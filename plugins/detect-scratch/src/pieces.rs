@@ -6,7 +6,7 @@
 use ferrule_vision::lines::{LineMap, SCORE_UNIT};
 
 /// Directions of neighbouring places on one ridge differ by at most two steps of the bank, in radians.
-const MOST_TURN: f32 = 0.27;
+const MOST_TURN: f32 = 0.255;
 
 /// A place on a ridge.
 #[derive(Debug, Clone, Copy, PartialEq)]

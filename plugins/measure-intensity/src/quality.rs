@@ -5,8 +5,8 @@
 //! white); wholeness (visible share of the cladding); evenness (corner level over the fibre's surroundings, 1 from twice
 //! the vignette limit on). Without a fibre the focus is unknown and the score is that of the exposure alone.
 
-use ferrule_abi::{Feature, SegmentationView, ZoneName};
-use ferrule_vision::{histogram::Histogram, plane::Gray};
+use ferrule_abi::{Ellipse, Feature, SegmentationView, ZoneName};
+use ferrule_vision::{ellipse::Ellipse as Outline, histogram::Histogram, plane::Gray};
 
 use crate::{Limits, feature};
 
@@ -77,6 +77,8 @@ fn visible_share(segmentation: &SegmentationView<'_>, histograms: &[Histogram]) 
 /// Level of the darkest two corners of the ferrule relative to the fibre's surroundings; `None` without a fibre.
 fn corner_level(picture: Gray<'_>, segmentation: &SegmentationView<'_>) -> Option<f64> {
     let cladding = segmentation.zone(ZoneName::Cladding)?.outline;
+    let Ellipse { cx, cy, ax, by, angle_deg } = cladding;
+    let cladding = Outline { cx, cy, ax, by, angle_deg }.gauge();
     let (width, height) = (picture.width(), picture.height());
     let labels = segmentation.labels.as_slice();
     let ferrule = ZoneName::Ferrule as u8;

@@ -82,11 +82,15 @@ impl SegmentEndface {
         let farthest = farthest_side(&cladding, width, height);
         let ferrule = cladding.scaled(contact.min(farthest).max(1.0 + 2.0 * glue));
 
-        let mut labels = vec![LABEL_NONE; width * height];
+        // Written once, in order: zeros first and the ferrule over them would be the picture's size twice.
         let frame = face.frame;
-        for row in labels.chunks_exact_mut(width).take(frame.y1).skip(frame.y0) {
-            row[frame.x0..frame.x1].fill(ZoneName::Ferrule as u8);
+        let mut labels = Vec::with_capacity(width * height);
+        labels.resize(frame.y0 * width, LABEL_NONE);
+        for y in frame.y0..frame.y1 {
+            labels.resize(y * width + frame.x0, LABEL_NONE);
+            labels.resize(y * width + frame.x1, ZoneName::Ferrule as u8);
         }
+        labels.resize(width * height, LABEL_NONE);
         let drawn = [(Some(adhesive), ZoneName::Adhesive), (Some(cladding), ZoneName::Cladding)]
             .into_iter()
             .chain([(face.core.map(|core| core.outline), ZoneName::Core)]);

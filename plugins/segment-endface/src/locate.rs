@@ -239,6 +239,7 @@ impl Locator {
             let gauge = outline.gauge();
             let (cx, cy) = (outline.cx as f32, outline.cy as f32);
             let reach = reach.max(2.0 / outline.mean_radius());
+            let near = (1.0 - reach).max(0.0).powi(2)..(1.0 + reach).powi(2);
             for edge in &self.edges {
                 let (dx, dy) = (edge.x - cx, edge.y - cy);
                 let aim = dx * edge.nx + dy * edge.ny;
@@ -246,7 +247,7 @@ impl Locator {
                     continue;
                 }
                 let (x, y) = (f64::from(edge.x), f64::from(edge.y));
-                if (gauge.radius_at(x, y) - 1.0).abs() < reach {
+                if near.contains(&gauge.square_at(x, y)) {
                     self.points.push(EdgePoint { x, y, weight: f64::from(edge.weight) });
                 }
             }

@@ -111,8 +111,15 @@ impl Gauge {
     #[inline]
     #[must_use]
     pub fn radius_at(&self, x: f64, y: f64) -> f64 {
+        self.square_at(x, y).max(0.0).sqrt()
+    }
+
+    /// Its square, which takes no root.
+    #[inline]
+    #[must_use]
+    pub fn square_at(&self, x: f64, y: f64) -> f64 {
         let (dx, dy) = (x - self.cx, y - self.cy);
-        (self.xx * dx * dx + 2.0 * self.xy * dx * dy + self.yy * dy * dy).max(0.0).sqrt()
+        self.xx * dx * dx + 2.0 * self.xy * dx * dy + self.yy * dy * dy
     }
 }
 

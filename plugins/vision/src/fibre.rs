@@ -53,7 +53,7 @@ pub struct FibreFrame {
     places: Vec<Place>,
     profiles: Vec<f32>,
     /// Value and step to the next distance, for each distance in each of `SECTORS * SHADES` directions.
-    shaded: Vec<[i16; 2]>,
+    shaded: Vec<Shade>,
     raw_noise: Vec<f32>,
     rays: Vec<Ray>,
     /// Noise a distance, from the last [`Self::measure_noise`].
@@ -75,6 +75,26 @@ struct Place {
     index: u32,
     u: f32,
     v: f32,
+}
+
+/// A profile's value and the step to the next one, in one word: a vector unit fetches words from anywhere, not halves.
+#[derive(Debug, Clone, Copy)]
+struct Shade(i32);
+
+impl Shade {
+    fn of(value: i16, step: i16) -> Self {
+        Self((i32::from(step) << 16) | i32::from(value as u16))
+    }
+
+    #[inline(always)]
+    fn value(self) -> f32 {
+        ((self.0 << 16) >> 16) as f32
+    }
+
+    #[inline(always)]
+    fn step(self) -> f32 {
+        (self.0 >> 16) as f32
+    }
 }
 
 /// From pixels to distances: outlines as quadratic forms of the offset from the middle, so that no direction is needed.
@@ -242,8 +262,10 @@ impl FibreFrame {
             let (first, to) = (from / LANES * LANES, FIRST_BINS.into_iter().find(|to| *to > from));
             let to = to.unwrap_or(first + LANES);
             let wanted = (ARC * RAYS as f32 / (TAU * ((from + to) / 2) as f32 + 1.0)) as usize;
-            let step = wanted.clamp(ARC_RAYS, RAYS).div_ceil(ARC_RAYS);
-            let (rays, sectors) = (ARC_RAYS, if step * ARC_RAYS >= RAYS { 1 } else { SECTORS });
+            // Near the middle an arc is most of a turn and its median everything there is: it is worth more samples.
+            let rays = if from < LANES { 4 * ARC_RAYS } else { ARC_RAYS };
+            let step = wanted.clamp(ARC_RAYS, RAYS).div_ceil(rays);
+            let sectors = if step * rays >= RAYS { 1 } else { SECTORS };
             let lanes = from - first..to - first;
             for sector in 0..sectors {
                 let centre = sector * ARC_RAYS + ARC_RAYS / 2 + RAYS - rays * step / 2;
@@ -293,7 +315,7 @@ impl FibreFrame {
             let (a, b) = (profile(sector), profile(sector + 1));
             let value = |bin: usize| nearest(a[bin] + (b[bin] - a[bin]) * share) as i16;
             let next = |bin: usize| value((bin + 1).min(self.bins - 1));
-            self.shaded.extend((0..self.bins).map(|bin| [value(bin), next(bin) - value(bin)]));
+            self.shaded.extend((0..self.bins).map(|bin| Shade::of(value(bin), next(bin) - value(bin))));
         }
     }
 
@@ -397,16 +419,17 @@ fn place(
 }
 
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
-fn lay_profile(rho: &[f32], (dx, dy): (f32, f32), shaded: &[[i16; 2]], bins: usize, fade: f32, row: &mut [f32]) {
+fn lay_profile(rho: &[f32], (dx, dy): (f32, f32), shaded: &[Shade], bins: usize, fade: f32, row: &mut [f32]) {
     let (rim, share) = ((bins - 1) as f32, 1.0 / fade);
     let lay = |first: usize, rho: &[f32], row: &mut [f32]| {
         let direction = turn(dy, dx + first as f32 + STRETCH as f32 / 2.0 - 0.5) * (SECTORS * SHADES) as f32;
         let profile = &shaded[(direction as usize).min(SECTORS * SHADES - 1) * bins..][..bins];
+        let Some(last) = profile.len().checked_sub(1) else { return };
         for (background, rho) in row.iter_mut().zip(rho) {
             let kept = rho.min(rim);
-            let bin = (nearest(kept - 0.5).max(0) as usize).min(profile.len() - 1);
-            let [value, step] = profile[bin].map(f32::from);
-            let model = value + step * (kept - bin as f32);
+            let bin = (nearest(kept - 0.5).max(0) as usize).min(last);
+            let shade = profile[bin];
+            let model = shade.value() + shade.step() * (kept - bin as i32 as f32);
             // Beyond the disc the distance is infinite and the share nothing.
             *background += (model - *background) * ((rim - rho) * share).clamp(0.0, 1.0);
         }
@@ -423,9 +446,10 @@ fn lay_profile(rho: &[f32], (dx, dy): (f32, f32), shaded: &[[i16; 2]], bins: usi
 
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
 fn lay_noise(rho: &[f32], noise: &[f32], around: f32, row: &mut [f32]) {
-    let rim = (noise.len() - 1) as f32;
+    let Some(last) = noise.len().checked_sub(1) else { return };
+    let rim = last as f32;
     for (value, rho) in row.iter_mut().zip(rho) {
-        let found = noise[(nearest(rho.min(rim) - 0.5).max(0) as usize).min(noise.len() - 1)];
+        let found = noise[(nearest(rho.min(rim) - 0.5).max(0) as usize).min(last)];
         let within = if *rho > around { value.max(found) } else { found };
         *value = if *rho < rim { within } else { *value };
     }
@@ -494,7 +518,7 @@ mod tests {
             }
             for ray in [0, 77, 200] {
                 frame.places(ray, 200, 200);
-                for rho in [3, 25, 40, 65] {
+                for rho in [3, 25, 40, 55] {
                     let place = frame.places[rho];
                     let (x, y) = ((place.index % 200) as f32 + place.u, (place.index / 200) as f32 + place.v);
                     let back = frame.distances(&cladding, Some(&core)).at(x - cx as f32, y - cy as f32);

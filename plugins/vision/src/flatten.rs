@@ -121,12 +121,18 @@ impl Flattener {
         let clear = scene.cladding.map(|c| (c.gauge(), 1.0 + f64::from(CLEARANCE) / c.ax.min(c.by)));
         for row in 0..grid.rows {
             cell_sums.clear();
-            cell_sums.resize(grid.columns, CellSum::default());
+            // Room for a last cell that the picture cuts.
+            cell_sums.resize(grid.columns * CELL, CellSum::default());
             for y in (row * CELL..((row + 1) * CELL).min(scene.height)).step_by(step) {
                 let span = y * scene.width..(y + 1) * scene.width;
                 add_row(&plane[span.clone()], &scene.usable[span], magnitudes, cut, cell_sums);
             }
-            for (column, sum) in cell_sums.iter().enumerate() {
+            let sums = cell_sums
+                .as_chunks::<CELL>()
+                .0
+                .iter()
+                .map(|columns| columns.iter().copied().fold(CellSum::default(), CellSum::and));
+            for (column, sum) in sums.enumerate() {
                 let index = row * grid.columns + column;
                 let (x, y) = grid.centre(index);
                 let open = clear.is_none_or(|(gauge, clear)| gauge.radius_at(f64::from(x), f64::from(y)) > clear);
@@ -185,34 +191,27 @@ impl Flattener {
     }
 }
 
-/// Sum over the usable pixels of a cell.
+/// Sum over the usable pixels of a cell, or of one column of it.
 #[derive(Debug, Clone, Copy, Default)]
 struct CellSum {
     total: i32,
     pixels: i32,
 }
 
-/// Adds a row of a plane to the sums of its cells.
+impl CellSum {
+    fn and(self, other: Self) -> Self {
+        Self { total: self.total + other.total, pixels: self.pixels + other.pixels }
+    }
+}
+
+/// Adds a row of a plane to sums of columns.
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
 fn add_row(plane: &[i16], usable: &[u8], magnitudes: bool, cut: i16, sums: &mut [CellSum]) {
-    let add = |plane: &[i16], usable: &[u8], sum: &mut CellSum| {
-        let (mut total, mut pixels) = (0, 0);
-        for (value, usable) in plane.iter().zip(usable) {
-            let counted = if magnitudes { value.saturating_abs().min(cut) } else { *value };
-            let counts = *usable != 0;
-            total += i32::from(if counts { counted } else { 0 });
-            pixels += i16::from(counts);
-        }
-        sum.total += total;
-        sum.pixels += i32::from(pixels);
-    };
-    let (cells, rest) = plane.as_chunks::<CELL>();
-    let (masks, rest_of_mask) = usable.as_chunks::<CELL>();
-    for ((cell, mask), sum) in cells.iter().zip(masks).zip(&mut *sums) {
-        add(cell, mask, sum);
-    }
-    if let Some(sum) = sums.get_mut(cells.len()) {
-        add(rest, rest_of_mask, sum);
+    for (sum, (value, usable)) in sums.iter_mut().zip(plane.iter().zip(usable)) {
+        let counted = if magnitudes { value.saturating_abs().min(cut) } else { *value };
+        let counts = *usable != 0;
+        sum.total += i32::from(if counts { counted } else { 0 });
+        sum.pixels += i32::from(counts);
     }
 }
 

@@ -49,23 +49,33 @@ pub struct Strength {
 /// Strength of the pixels in some runs.
 #[must_use]
 pub fn strength(runs: &[Run], response: &[i16], noise: &[i16], width: usize) -> Strength {
-    let (mut peak, mut bright, mut dark) = (0, 0i64, 0i64);
-    // The largest ratio so far, as a fraction: comparing two takes no division.
-    let (mut over, mut under) = (0, 1);
+    let (mut ratio, mut peak, mut bright, mut dark) = (0, 0, 0i64, 0i64);
     for run in runs {
         let span = run.y as usize * width + run.x as usize..run.y as usize * width + run.end() as usize;
-        for (r, n) in response[span.clone()].iter().zip(&noise[span]) {
-            let (magnitude, n) = (i32::from(r.saturating_abs()), i32::from((*n).max(1)));
-            if magnitude * under > over * n {
-                (over, under) = (magnitude, n);
-            }
-            peak = peak.max(magnitude);
-            bright += i64::from((*r).max(0));
-            dark += i64::from((*r).min(0));
-        }
+        let found = strength_of(&response[span.clone()], &noise[span]);
+        (ratio, peak) = (ratio.max(found.0), peak.max(found.1));
+        (bright, dark) = (bright + i64::from(found.2), dark + i64::from(found.3));
     }
-    let peak_sigma = over as f32 * f32::from(NOISE_UNIT) / under as f32;
-    Strength { peak_sigma, peak: peak as f32, bright: bright as f32, dark: dark as f32 }
+    let peak_sigma = ratio as f32 * f32::from(NOISE_UNIT) / RATIO;
+    Strength { peak_sigma, peak: f32::from(peak), bright: bright as f32, dark: dark as f32 }
+}
+
+/// Steps of a ratio of response to noise; the largest ratio, to one unit of noise, stays within what [`nearest`] takes.
+const RATIO: f32 = 2048.0;
+
+/// Largest ratio in 1 / [`RATIO`], largest magnitude, sum above and sum below zero of a stretch.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn strength_of(response: &[i16], noise: &[i16]) -> (i32, i16, i32, i32) {
+    let (mut ratio, mut peak, mut bright, mut dark) = (0, 0, 0, 0);
+    // Everything in whole numbers: sums and extremes of those can be taken side by side.
+    for (r, n) in response.iter().zip(noise) {
+        let magnitude = r.saturating_abs();
+        ratio = ratio.max(nearest(f32::from(magnitude) * RATIO / f32::from((*n).max(1))));
+        peak = peak.max(magnitude);
+        bright += i32::from((*r).max(0));
+        dark += i32::from((*r).min(0));
+    }
+    (ratio, peak, bright, dark)
 }
 
 #[cfg(test)]
@@ -90,6 +100,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_strength_is_that_of_the_strongest_pixel() {
+        let (mut response, mut noise) = (vec![0; 60], vec![16; 60]);
+        response[13..16].copy_from_slice(&[40, -100, 30]);
+        response[33] = 90;
+        noise[33] = 12;
+        let runs = [Run { y: 1, x: 3, length: 3 }, Run { y: 3, x: 2, length: 4 }];
+        let found = strength(&runs, &response, &noise, 10);
+        // A hundred over two units of noise, ninety over one and a half.
+        assert!((found.peak_sigma - 60.0).abs() < 0.01, "{found:?}");
+        assert_eq!((found.peak, found.bright, found.dark), (100.0, 160.0, -100.0));
     }
 
     #[test]

@@ -43,8 +43,8 @@ fn descend(table: &[i16], rows: &[usize], rank: &[i16; LANES]) -> [i16; LANES] {
     let mut found = [i16::MIN; LANES];
     for bit in (0..16).rev() {
         let mut candidate = found;
-        for lane in 0..LANES {
-            candidate[lane] = candidate[lane].wrapping_add((1u16 << bit) as i16);
+        for value in &mut candidate {
+            *value = value.wrapping_add((1u16 << bit) as i16);
         }
         let mut below = [0i16; LANES];
         for start in rows {

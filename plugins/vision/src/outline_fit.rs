@@ -137,12 +137,30 @@ fn weigh(points: &[EdgePoint], residuals: &[f64], outline: &Ellipse, loss: Loss)
     let inverse = 1.0 / outline.mean_radius();
     let frame = Frame::of(outline);
     let (mut matrix, mut right, mut believed) = ([[[0.0; LANES]; 5]; 5], [[0.0; LANES]; 5], [0.0; LANES]);
-    let mut add = |points: &[EdgePoint; LANES], residuals: &[f64; LANES]| {
-        let (mut weights, mut rows) = ([0.0; LANES], [[1.0; LANES]; 5]);
+    for (points, residuals) in points.chunks(LANES).zip(residuals.chunks(LANES)) {
+        // Lanes without a point keep the weight 0.
+        let (mut dx, mut dy, mut weights, mut off) = ([0.0; LANES], [0.0; LANES], [0.0; LANES], [0.0; LANES]);
+        for (lane, (p, residual)) in points.iter().zip(residuals).enumerate() {
+            (dx[lane], dy[lane]) = (p.x - outline.cx, p.y - outline.cy);
+            (weights[lane], off[lane]) = (p.weight.max(0.0), *residual);
+        }
+        match loss {
+            Loss::Absolute(floor) => {
+                for lane in 0..LANES {
+                    weights[lane] *= floor / off[lane].abs().max(floor);
+                }
+            }
+            Loss::Biweight(end) => {
+                for lane in 0..LANES {
+                    let u = off[lane] * (1.0 / end);
+                    let rest = (1.0 - u * u).max(0.0);
+                    weights[lane] *= rest * rest;
+                }
+            }
+        }
+        let mut rows = [[1.0; LANES]; 5];
         for lane in 0..LANES {
-            let p = &points[lane];
-            weights[lane] = p.weight.max(0.0) * loss.weight(residuals[lane]);
-            let (c, s) = frame.direction(p.x - outline.cx, p.y - outline.cy);
+            let (c, s) = frame.direction(dx[lane], dy[lane]);
             (rows[1][lane], rows[2][lane]) = (c, s);
             (rows[3][lane], rows[4][lane]) = (c * c - s * s, 2.0 * c * s);
         }
@@ -154,7 +172,7 @@ fn weigh(points: &[EdgePoint], residuals: &[f64], outline: &Ellipse, loss: Loss)
             let mut weighted = rows[i];
             for lane in 0..LANES {
                 weighted[lane] *= weights[lane];
-                right[i][lane] += weighted[lane] * residuals[lane] * inverse;
+                right[i][lane] += weighted[lane] * off[lane] * inverse;
             }
             for j in 0..=i {
                 for lane in 0..LANES {
@@ -162,23 +180,13 @@ fn weigh(points: &[EdgePoint], residuals: &[f64], outline: &Ellipse, loss: Loss)
                 }
             }
         }
-    };
-    let (groups, rest) = points.as_chunks::<LANES>();
-    let (group_residuals, rest_of_residuals) = residuals.as_chunks::<LANES>();
-    for (points, residuals) in groups.iter().zip(group_residuals) {
-        add(points, residuals);
     }
-    let mut last = [EdgePoint { x: outline.cx, y: outline.cy, weight: 0.0 }; LANES];
-    let mut last_residuals = [0.0; LANES];
-    last[..rest.len()].copy_from_slice(rest);
-    last_residuals[..rest.len()].copy_from_slice(rest_of_residuals);
-    add(&last, &last_residuals);
     let sum = |lanes: &[f64; LANES]| lanes.iter().sum::<f64>();
     let mut system = System::default();
     for i in 0..5 {
         system.right[i] = sum(&right[i]);
-        for j in 0..=i {
-            system.matrix[i][j] = sum(&matrix[i][j]);
+        for (told, lanes) in system.matrix[i].iter_mut().zip(&matrix[i]).take(i + 1) {
+            *told = sum(lanes);
         }
     }
     (system, sum(&believed))
@@ -204,23 +212,10 @@ enum Phase {
 /// How a residual costs; both give the weight of the least squares that they amount to.
 #[derive(Clone, Copy)]
 enum Loss {
-    /// Least absolute residuals, rounded off below this many pixels.
+    /// Least absolute residuals, rounded off below this many pixels: `floor / |r|`.
     Absolute(f64),
-    /// The biweight that ends at this many pixels.
+    /// The biweight that ends at this many pixels: `(1 - (r / end)²)²`.
     Biweight(f64),
-}
-
-impl Loss {
-    #[inline(always)]
-    fn weight(self, residual: f64) -> f64 {
-        match self {
-            Self::Absolute(floor) => floor / residual.abs().max(floor),
-            Self::Biweight(end) => {
-                let u = residual / end;
-                if u.abs() < 1.0 { (1.0 - u * u).powi(2) } else { 0.0 }
-            }
-        }
-    }
 }
 
 /// The normal equations; of the matrix the lower triangle.
@@ -266,21 +261,22 @@ fn solve(mut system: System, n: usize) -> Option<[f64; 5]> {
 struct Frame {
     cos: f64,
     sin: f64,
-    ax: f64,
-    by: f64,
+    /// One over the semi-axes.
+    along: f64,
+    across: f64,
 }
 
 impl Frame {
     fn of(outline: &Ellipse) -> Self {
         let (sin, cos) = outline.angle_deg.to_radians().sin_cos();
-        Self { cos, sin, ax: outline.ax, by: outline.by }
+        Self { cos, sin, along: 1.0 / outline.ax, across: 1.0 / outline.by }
     }
 
     /// Cosine and sine of the point's parameter angle.
     #[inline(always)]
     fn direction(&self, dx: f64, dy: f64) -> (f64, f64) {
-        let u = (dx * self.cos + dy * self.sin) / self.ax;
-        let v = (dy * self.cos - dx * self.sin) / self.by;
+        let u = (dx * self.cos + dy * self.sin) * self.along;
+        let v = (dy * self.cos - dx * self.sin) * self.across;
         let share = 1.0 / (u * u + v * v).max(1e-24).sqrt();
         (u * share, v * share)
     }

@@ -5,6 +5,8 @@
 
 use multiversion::multiversion;
 
+use crate::flatten::UNIT;
+
 /// Largest magnitude the 16-bit kernels take: sixteen of these still fit an `i16`.
 pub const LIMIT: i16 = 2047;
 
@@ -41,6 +43,32 @@ fn binomial_row(rows: [&[i16]; 5], column: &mut [i16], out: &mut [i16]) {
     let (d, e) = (&column[3..][..n], &column[4..][..n]);
     for x in 0..n {
         out[x] = weigh(a[x], b[x], c[x], d[x], e[x]);
+    }
+}
+
+/// Half the size of a gray 8-bit picture as a plane: what [`halve`] makes of [`crate::flatten::widen`], in one stride.
+pub fn halve_gray(gray: &[u8], width: usize, dst: &mut Vec<i16>) -> (usize, usize) {
+    let height = gray.len().checked_div(width).unwrap_or(0);
+    let (w, h) = (width.div_ceil(2), height.div_ceil(2));
+    dst.resize(w * h, 0);
+    for (y, out) in dst.chunks_exact_mut(w.max(1)).enumerate() {
+        let top = &gray[2 * y * width..][..width];
+        let bottom = &gray[(2 * y + 1).min(height - 1) * width..][..width];
+        let pairs = width / 2;
+        halve_gray_row(top, bottom, &mut out[..pairs]);
+        if w > pairs {
+            out[pairs] = (i16::from(top[width - 1]) + i16::from(bottom[width - 1])) * (UNIT / 2);
+        }
+    }
+    (w, h)
+}
+
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn halve_gray_row(top: &[u8], bottom: &[u8], out: &mut [i16]) {
+    let (top, bottom) = (top.as_chunks::<2>().0, bottom.as_chunks::<2>().0);
+    for ((o, a), b) in out.iter_mut().zip(top).zip(bottom) {
+        let sum = i16::from(a[0]) + i16::from(a[1]) + i16::from(b[0]) + i16::from(b[1]);
+        *o = sum * (UNIT / 4);
     }
 }
 
@@ -135,6 +163,18 @@ mod tests {
                 // One rounding a pass.
                 prop_assert!((f64::from(*got) - sum / 256.0).abs() <= 1.01, "{got} against {}", sum / 256.0);
             }
+        }
+
+        #[test]
+        fn halving_a_gray_picture_is_halving_its_plane(
+            (gray, width) in (1..30usize, 1..20usize).prop_flat_map(|(w, h)|
+                (proptest::collection::vec(any::<u8>(), w * h), Just(w))),
+        ) {
+            let (mut plane, mut whole, mut direct) = (Vec::new(), Vec::new(), Vec::new());
+            crate::flatten::widen(&gray, &mut plane);
+            let size = halve(&plane, width, &mut whole);
+            prop_assert_eq!(halve_gray(&gray, width, &mut direct), size);
+            prop_assert_eq!(direct, whole);
         }
 
         #[test]

@@ -163,7 +163,10 @@ mod tests {
                 grid.values[k * 7 % 600] = 20.0;
             }
             let found = Surface::fit(&grid);
-            for i in 0..grid.values.len() {
+            let mut laid = Vec::new();
+            found.lay(&grid, &mut laid);
+            for (i, laid) in laid.iter().enumerate() {
+                prop_assert!((f64::from(*laid) - found.at(&grid, i)).abs() < 1e-3);
                 prop_assert!((found.at(&grid, i) - truth.at(&grid, i)).abs() < 0.5);
             }
         }
