@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A peer for `ferrule inspect`: the same job with OpenCV and NumPy on one thread, as an engineer would write it with care.
+"""A peer for `ferrule inspect`: the same job with OpenCV and NumPy on one thread, as written with care.
 
   inspect_opencv.py --masks DIR FILE...      prints one JSON object a file, as `ferrule inspect --json` does
 
@@ -59,7 +59,7 @@ def unroll(picture, ellipse, first, last, step, rays=slice(None)):
 
 
 def steps_around(small, x, y, aspect, largest):
-    """Where around a centre is a closed ring: step from inside to outside at each radius, and how many sectors agree."""
+    """Closed rings around a centre: step from inside to outside at each radius, and how many sectors agree."""
     samples, inside, radii = unroll(small, (x, y, aspect, 1.0), 4, largest, math.sqrt(aspect), slice(None, None, 6))
     sectors = samples.reshape(20, 3, -1).mean(1)
     half = 4
@@ -118,7 +118,8 @@ def edges_on_rays(gray, ellipse, sign, reach, sigma, step):
     slopes[:, :half], slopes[:, -half:] = 0, 0
     slopes[~inside] = 0
     here = slopes[:, 1:-1]
-    peaks = (here >= 0.5 * slopes.max(1, keepdims=True)) & (here >= slopes[:, :-2]) & (here > slopes[:, 2:]) & (here > 0)
+    peaks = (here >= 0.5 * slopes.max(1, keepdims=True)) & (here > 0)
+    peaks &= (here >= slopes[:, :-2]) & (here > slopes[:, 2:])
     found = peaks.any(1)
     at = peaks.shape[1] - np.argmax(peaks[:, ::-1], 1)
     rows = np.arange(RAYS)
@@ -257,9 +258,11 @@ def noise_of(response, usable, fibre):
     if fibre is not None:
         samples, inside, _ = unroll(np.abs(response), fibre.cladding, 0, (fibre.bins + 1) / fibre.edge, 1.0)
         spread = np.partition(samples[::2, :fibre.bins], int(0.35 * RAYS / 2), axis=0)[int(0.35 * RAYS / 2)] / 0.4538
-        spread = cv2.dilate(np.maximum(spread, 0.6 * whole).reshape(1, -1).astype(np.float32), np.ones((1, 5), np.uint8))
+        spread = np.maximum(spread, 0.6 * whole).reshape(1, -1).astype(np.float32)
+        spread = cv2.dilate(spread, np.ones((1, 5), np.uint8))
         table = np.concatenate([spread, np.full((1, 2), spread[0, -1], np.float32)], 1)
-        around = cv2.remap(table, fibre.rho, np.zeros_like(fibre.rho), cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+        level = np.zeros_like(fibre.rho)
+        around = cv2.remap(table, fibre.rho, level, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
         part = noise[fibre.window]
         inner = fibre.rho < fibre.edge + 4
         ring = ~inner & (fibre.rho < fibre.bins)
@@ -335,7 +338,8 @@ def find_scratches(response, noise, usable, fibre, mask, defects):
         back = back @ np.vstack([shifted, (0, 0, 1)])
         straight = cv2.warpAffine(levels, back, (width, height), flags=cv2.INTER_NEAREST)
         strongest = cv2.max(strongest, straight)
-    ridges = cv2.compare(cv2.morphologyEx(strongest, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), 8 * LINE_LOW, cv2.CMP_GT)
+    closed = cv2.morphologyEx(strongest, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    ridges = cv2.compare(closed, 8 * LINE_LOW, cv2.CMP_GT)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ridges, connectivity=8, ltype=cv2.CV_32S)
     strong = np.zeros(count, np.uint8)
     strong[labels[strongest > 8 * LINE_HIGH]] = 255
@@ -357,8 +361,8 @@ def add(defects, mask, kind, box, part, centre, area, over):
     number = min(len(defects) + 1, 255)
     mask[y:y + h, x:x + w][part] = number
     length = math.hypot(w, h) if kind == "scratch" else float(max(w, h))
-    defects.append({"id": str(number), "type": kind, "severity": "LOW", "confidence": 1 - 0.5 * math.exp(1 - max(over, 1)),
-                    "bbox": [x, y, w, h], "x": float(centre[0]), "y": float(centre[1]), "area_px": area,
+    confidence = 1 - 0.5 * math.exp(1 - max(over, 1))
+    defects.append({"id": str(number), "type": kind, "severity": "LOW", "confidence": confidence, "bbox": [x, y, w, h], "x": float(centre[0]), "y": float(centre[1]), "area_px": area,
                     "length_px": length, "width_px": area / length, "angle_deg": 0.0, "zone": None,
                     "plugin": "opencv", "parts": []})
 

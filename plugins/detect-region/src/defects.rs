@@ -180,9 +180,10 @@ fn isolation(shape: &Shape, runs: &[Run], evidence: &Evidence<'_>, site: &Site<'
         return None;
     }
     let at = |x: i64, y: i64| {
-        let inside = x >= 0 && y >= 0 && x < site.width as i64 && y < (evidence.response.len() / site.width) as i64;
-        let index = y as usize * site.width + x as usize;
-        (inside && evidence.noise[index] != UNUSABLE).then(|| f32::from(evidence.response[index]))
+        let (x, y) = (usize::try_from(x).ok().filter(|x| *x < site.width)?, usize::try_from(y).ok()?);
+        let index = y * site.width + x;
+        let noise = *evidence.noise.get(index)?;
+        (noise != UNUSABLE).then(|| f32::from(evidence.response[index]))
     };
     let pixels = runs.iter().flat_map(|run| (run.x..run.end()).map(move |x| (i64::from(x), i64::from(run.y))));
     let (px, py) = pixels.max_by_key(|(x, y)| at(*x, *y).map_or(0, |value| value.abs() as i32))?;
