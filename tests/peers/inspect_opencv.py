@@ -362,9 +362,9 @@ def add(defects, mask, kind, box, part, centre, area, over):
     mask[y:y + h, x:x + w][part] = number
     length = math.hypot(w, h) if kind == "scratch" else float(max(w, h))
     confidence = 1 - 0.5 * math.exp(1 - max(over, 1))
-    defects.append({"id": str(number), "type": kind, "severity": "LOW", "confidence": confidence, "bbox": [x, y, w, h], "x": float(centre[0]), "y": float(centre[1]), "area_px": area,
-                    "length_px": length, "width_px": area / length, "angle_deg": 0.0, "zone": None,
-                    "plugin": "opencv", "parts": []})
+    defects.append({"id": str(number), "type": kind, "severity": "LOW", "confidence": confidence, "bbox": [x, y, w, h],
+                    "x": float(centre[0]), "y": float(centre[1]), "area_px": area, "length_px": length,
+                    "width_px": area / length, "angle_deg": 0.0, "zone": None, "plugin": "opencv", "parts": []})
 
 
 def statistics_of(gray, labels):
@@ -432,7 +432,8 @@ def inspect(path, masks):
         labels[:y0], labels[y1:], labels[:, :x0], labels[:, x1:] = 0, 0, 0, 0
         fibre = Coordinates(gray.shape, cladding, core and core[0], 0.12 * math.sqrt(cladding[2] * cladding[3]) + 6)
         named = {"cladding": cladding, "core": core[0] if core else None}
-        zones = {name: outline and dict(zip(("cx", "cy", "ax", "by"), map(float, outline)), angle_deg=0.0, confidence=0.9)
+        sides = ("cx", "cy", "ax", "by")
+        zones = {name: outline and dict(zip(sides, map(float, outline)), angle_deg=0.0, confidence=0.9)
                  for name, outline in named.items()}
     lap("segment")
 

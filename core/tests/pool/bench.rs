@@ -90,7 +90,6 @@ impl Bench {
             expected: None,
             optics: Optics::default(),
             artefacts: None,
-            want_mask: false,
         }
     }
 

@@ -92,7 +92,7 @@ fn nonsense_on_the_line_ends_the_worker_and_never_becomes_a_result() {
         "wrongjob",
         "nan",
         "huge",
-        "short-mask",
+        "outside-mask",
         "escape",
         "restart",
         "hangup",

@@ -18,7 +18,7 @@ use std::{
 
 use ferrule_core::{
     ids::{ImageId, PluginId},
-    report::{Failure, Inspection, Missing, Outcome, Quality, Timings, Verdict, Zones},
+    report::{Defect, DefectKind, Failure, Inspection, Missing, Outcome, Quality, Severity, Timings, Verdict, Zones},
     worker::{
         arguments::WorkerProgram,
         frames::{self, read_frame, write_frame},
@@ -170,14 +170,13 @@ fn spoil(deed: &str, answer: &mut Answer) {
         "wrongjob" => answer.job += 1,
         "nan" => inspection.ms.decode = f64::NAN,
         "huge" => (inspection.width, inspection.height) = (u32::MAX, u32::MAX),
-        "short-mask" => answer.mask = Some(vec![0; 3]),
+        "outside-mask" => inspection.defects.push(reaching_out(inspection.width)),
         "escape" => {
             answer.artefacts.push(StagedFile { folder: ArtefactFolder::Masks, name: "../../etc/passwd".into() })
         }
         "fail" => {
             let (stage, message) = ("decode".into(), "no picture".into());
             answer.artefacts.clear();
-            answer.mask = None;
             answer.result = Err(Failure { stage, plugin: None, message, transient: false });
         }
         _ => {}
@@ -219,8 +218,28 @@ fn sound_answer(job: &Job, pipeline: &Pipeline) -> Answer {
         fs::write(folder.join("m.png"), job.path.as_os_str().as_encoded_bytes()).unwrap();
         artefacts.push(StagedFile { folder: ArtefactFolder::Masks, name: "m.png".into() });
     }
-    let mask = job.want_mask.then(|| vec![0; 1200]);
-    Answer { job: job.job, result: Ok(inspection), artefacts, mask }
+    Answer { job: job.job, result: Ok(inspection), artefacts }
+}
+
+/// A defect that is sound but for the last pixel of its mask.
+fn reaching_out(width: u32) -> Defect {
+    Defect {
+        id: "out".into(),
+        kind: DefectKind::Pit,
+        severity: Severity::Low,
+        confidence: 0.5,
+        bbox: [width - 2, 0, 2, 1],
+        x: 0.0,
+        y: 0.0,
+        area_px: 3,
+        length_px: 3.0,
+        width_px: 1.0,
+        angle_deg: 0.0,
+        zone: None,
+        plugin: String::new(),
+        parts: vec![],
+        mask: vec![[0, width - 2, 3]],
+    }
 }
 
 /// The mark that a `once.` deed leaves.
