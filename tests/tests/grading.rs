@@ -22,7 +22,7 @@ fn word<'a>(line: &'a Value, key: &str) -> &'a str {
 fn telecom_fibres_pass_or_fail_by_zones_and_nothing_is_graded_without_a_scale() {
     let lab = Lab::new();
     let folder = lab.root().join("drawn");
-    lab.simulate(&folder, 16, "demo-v1", 4);
+    lab.simulate(&folder, 40, "demo-v1", 4);
     let truth: Value = serde_json::from_slice(&fs::read(lab.root().join("truth-4.json")).unwrap()).unwrap();
     let fibre_of = |line: &Value| {
         let path = line["path"].as_str().unwrap();
