@@ -5,10 +5,13 @@
 //! one distance is its noise: large where an outline is rough, small where the glass is flat. Both are kept for a disc
 //! a little wider than the cladding. Called by [`crate::flatten`].
 
+mod distances;
+
 use std::f32::consts::TAU;
 
 use multiversion::multiversion;
 
+use self::distances::{CoreDistances, Distances, Place, Ray, lay_row, place, reach};
 use crate::{
     ellipse::{Ellipse, Gauge},
     noise::{QUIETEST, sigma_of_quiet},
@@ -60,23 +63,6 @@ pub struct FibreFrame {
     pub noise: Vec<f32>,
 }
 
-/// A direction, and how far the outlines lie there.
-#[derive(Debug, Clone, Copy)]
-struct Ray {
-    cos: f32,
-    sin: f32,
-    core: f32,
-    edge: f32,
-}
-
-/// Where a sample lies: the pixel to its upper left, and how far beyond; `usize::MAX` outside of the picture.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    index: u32,
-    u: f32,
-    v: f32,
-}
-
 /// A profile's value and the step to the next one, in one word: a vector unit fetches words from anywhere, not halves.
 #[derive(Debug, Clone, Copy)]
 struct Shade(i32);
@@ -94,61 +80,6 @@ impl Shade {
     #[inline(always)]
     fn step(self) -> f32 {
         (self.0 >> 16) as f32
-    }
-}
-
-/// From pixels to distances: outlines as quadratic forms of the offset from the middle, so that no direction is needed.
-#[derive(Debug, Clone, Copy)]
-struct Distances {
-    edge: f32,
-    /// `xx`, `2 xy`, `yy` of the cladding.
-    cladding: [f32; 3],
-    core: Option<CoreDistances>,
-}
-
-/// On a ray the core's outline is where `a t² + 2 b t + c = 0`, with `a` a quadratic form and `b` linear in the offset.
-#[derive(Debug, Clone, Copy)]
-struct CoreDistances {
-    radius: f32,
-    a: [f32; 3],
-    b: [f32; 2],
-    c: f32,
-}
-
-impl Distances {
-    /// The distance of an offset from the middle.
-    #[inline(always)]
-    fn at(&self, dx: f32, dy: f32) -> f32 {
-        let form = |q: &[f32; 3]| (q[0] * dx + q[1] * dy) * dx + q[2] * dy * dy;
-        // 1 on the cladding's outline.
-        let s = form(&self.cladding).max(0.0).sqrt();
-        let r = (dx * dx + dy * dy).sqrt();
-        let inside = match &self.core {
-            None => s * self.edge,
-            Some(core) => {
-                let (a, b) = (form(&core.a), core.b[0] * dx + core.b[1] * dy);
-                // 1 on the core's outline.
-                let g = (b + (b * b - a * core.c).max(0.0).sqrt()) * (-1.0 / core.c);
-                let between = core.radius + s * (g - 1.0) / (g - s) * (self.edge - core.radius);
-                if g < 1.0 { g * core.radius } else { between }
-            }
-        };
-        if s < 1.0 { inside } else { self.edge + r - r / s }
-    }
-}
-
-#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
-fn lay_row(distances: &Distances, dx: f32, dy: f32, limit: f32, out: &mut [f32]) {
-    // Of the variants the loop has one: whether there is a core is decided before it.
-    let mut lay = |distances: Distances| {
-        for (x, rho) in out.iter_mut().enumerate() {
-            let distance = distances.at(dx + x as i32 as f32, dy);
-            *rho = if distance < limit { distance } else { f32::INFINITY };
-        }
-    };
-    match distances.core {
-        None => lay(Distances { core: None, ..*distances }),
-        Some(core) => lay(Distances { core: Some(core), ..*distances }),
     }
 }
 
@@ -390,34 +321,6 @@ fn blank_row(rho: &[f32], distance: f32, reach: f32, values: &mut [i16]) {
     }
 }
 
-/// Places of a ray's samples at distances 0, 1, 2 …, which is the inverse of [`Distances::at`] on it.
-#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
-fn place(
-    ray: &Ray,
-    core: Option<(f32, f32)>,
-    edge: f32,
-    centre: (f32, f32),
-    size: (usize, usize),
-    places: &mut [Place],
-) {
-    let (core_rho, core) = core.unwrap_or((0.0, 0.0));
-    let inner = if core_rho > 0.0 { core / core_rho } else { 0.0 };
-    let outer = (ray.edge - core) / (edge - core_rho);
-    let (last_x, last_y) = ((size.0 - 1) as f32, (size.1 - 1) as f32);
-    let width = size.0 as u32;
-    for (bin, place) in places.iter_mut().enumerate() {
-        let rho = bin as i32 as f32;
-        let glass = if rho < core_rho { rho * inner } else { core + (rho - core_rho) * outer };
-        let r = if rho < edge { glass } else { ray.edge + rho - edge };
-        let (x, y) = (centre.0 + r * ray.cos, centre.1 + r * ray.sin);
-        let inside = x >= 0.0 && y >= 0.0 && x < last_x && y < last_y;
-        // A sample on a pixel may count as the end of the one before it: it is the same either way.
-        let (column, row) = (nearest(x - 0.5).max(0), nearest(y - 0.5).max(0));
-        let index = (row as u32).wrapping_mul(width).wrapping_add(column as u32);
-        *place = Place { index: if inside { index } else { u32::MAX }, u: x - column as f32, v: y - row as f32 };
-    }
-}
-
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
 fn lay_profile(rho: &[f32], (dx, dy): (f32, f32), shaded: &[Shade], bins: usize, fade: f32, row: &mut [f32]) {
     let (rim, share) = ((bins - 1) as f32, 1.0 / fade);
@@ -453,16 +356,6 @@ fn lay_noise(rho: &[f32], noise: &[f32], around: f32, row: &mut [f32]) {
         let within = if *rho > around { value.max(found) } else { found };
         *value = if *rho < rim { within } else { *value };
     }
-}
-
-/// Distance from a point to an ellipse's outline along a direction; `off` leads from the ellipse's centre to the point,
-/// which must lie inside.
-fn reach(q: &Gauge, off: (f64, f64), cos: f64, sin: f64) -> Option<f64> {
-    let (dx, dy) = off;
-    let a = q.xx * cos * cos + 2.0 * q.xy * cos * sin + q.yy * sin * sin;
-    let b = q.xx * dx * cos + q.xy * (dx * sin + dy * cos) + q.yy * dy * sin;
-    let c = q.xx * dx * dx + 2.0 * q.xy * dx * dy + q.yy * dy * dy - 1.0;
-    (c < 0.0).then(|| (-b + (b * b - a * c).sqrt()) / a)
 }
 
 /// Direction of a vector as a share of a full turn, from 0 to 1: atan2 by a polynomial, good to a thousandth of a degree
