@@ -65,6 +65,12 @@ impl Window {
         self.follow = true;
         self.cursor = 0;
         self.top = 0;
+        self.ask_first()
+    }
+
+    /// What comes after the question makes the list stale again, also while the answer is on its way.
+    fn ask_first(&mut self) -> Place {
+        self.stale = false;
         self.asked = Some(Place::First);
         Place::First
     }
@@ -96,13 +102,16 @@ impl Window {
         if self.asked.is_some() {
             return None;
         }
-        let (first, last) = (self.rows.first()?.capture, self.rows.last()?.capture);
+        let (Some(first), Some(last)) = (self.rows.first(), self.rows.last()) else {
+            return self.stale.then(|| self.ask_first());
+        };
+        let (first, last) = (first.capture, last.capture);
         let place = if !self.ends && self.rows.len() - self.cursor <= MARGIN {
             Place::OlderThan(last)
         } else if !self.starts && self.cursor < MARGIN {
             Place::NewerThan(first)
         } else if self.stale && self.starts && self.cursor < PAGE / 2 {
-            Place::First
+            return Some(self.ask_first());
         } else {
             return None;
         };
@@ -154,7 +163,6 @@ impl Window {
 
     /// The newest rows, again or for the first time; the cursor stays on its capture.
     fn take_first(&mut self, page: Page) {
-        self.stale = false;
         let on = self.selected().map(|row| row.capture).filter(|_| !self.follow);
         let oldest = page.rows.last().map(|row| row.capture);
         let mut rows = page.rows;
@@ -289,6 +297,28 @@ mod tests {
         window.outdated();
         settle(&mut window, 520, 20);
         assert_eq!(selected(&window), 504, "it stays on its capture");
+    }
+
+    #[test]
+    fn an_empty_list_fills_when_captures_come() {
+        let mut window = Window::new();
+        let place = window.first();
+        window.take(place, answer(0, place));
+        settle(&mut window, 0, 20);
+        assert_eq!(selected(&window), 0);
+        window.outdated();
+        settle(&mut window, 3, 20);
+        assert_eq!(selected(&window), 3);
+    }
+
+    #[test]
+    fn a_capture_that_comes_while_the_first_page_is_read_is_not_missed() {
+        let mut window = Window::new();
+        let place = window.first();
+        window.outdated();
+        window.take(place, answer(4, place));
+        settle(&mut window, 5, 20);
+        assert_eq!(selected(&window), 5);
     }
 
     #[test]
