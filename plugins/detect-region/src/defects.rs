@@ -39,6 +39,9 @@ const SMALL_AREA: u32 = 120;
 const SMALL_SIDE: u32 = 16;
 /// Least radius of the ring around a small spot, in pixels: a pit seen through the optics is about four wide.
 const RING: f32 = 6.0;
+/// A ring lies all around it no further below zero than so many standard deviations: a spot not within that of the limit
+/// is not looked at.
+const RING_BELOW: f32 = 1.5;
 /// What a small spot that does not stand out of its surroundings must exceed the usual threshold by.
 const CROWDED: f32 = 1.15;
 
@@ -84,7 +87,8 @@ pub fn judge(runs: &[Run], evidence: &Evidence<'_>, site: &Site<'_>, settings: &
     let visible = strength.peak > settings.min_contrast * f32::from(UNIT);
     let strong = strength.peak_sigma / wanted;
     // A spot in quiet surroundings is seen sooner, one among many as strong later.
-    let alone = if on_rim { None } else { isolation(&shape, runs, evidence, site).map(|it| it / settings.isolated) };
+    let worth_it = !on_rim && strength.peak_sigma > settings.isolated - RING_BELOW;
+    let alone = worth_it.then(|| isolation(&shape, runs, evidence, site)).flatten().map(|it| it / settings.isolated);
     let ratio = alone.map_or(strong, |alone| alone.max(strong / CROWDED));
     let seen = visible && ratio > 1.0;
     if !seen && !smear {

@@ -12,9 +12,9 @@ const TERMS: usize = 19;
 const CUBIC: usize = 10;
 /// Terms of each round of fitting and leaving out what lies beyond three standard deviations. The first look leaves out
 /// dark corners, beyond which high powers run wild; the cubic brings the corners back.
-const ROUNDS: [usize; 5] = [CUBIC, CUBIC, TERMS, TERMS, TERMS];
+const ROUNDS: [usize; 4] = [CUBIC, CUBIC, TERMS, TERMS];
 /// So many cells are enough to fit to: of a finer grid only every second one along each side is looked at.
-const PLENTY: usize = 2000;
+const PLENTY: usize = 900;
 
 /// Coefficients over coordinates in which the picture's corners lie on the unit circle.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,35 +22,36 @@ pub struct Surface {
     coefficients: [f64; TERMS],
 }
 
-fn terms(grid: &Grid, index: usize) -> [f64; TERMS] {
-    let middle = |n: usize| (n as f64 - 1.0) / 2.0;
-    let reach = middle(grid.columns).hypot(middle(grid.rows)).max(1.0);
-    let place = |i: usize, n: usize| (i as f64 - middle(n)) / reach;
-    let (x, y) = (place(index % grid.columns, grid.columns), place(index / grid.columns, grid.rows));
-    let (xx, yy) = (x * x, y * y);
-    let r2 = xx + yy;
-    let (r4, r6, r8) = (r2 * r2, r2 * r2 * r2, r2 * r2 * r2 * r2);
-    [
-        1.0,
-        x,
-        y,
-        xx,
-        x * y,
-        yy,
-        x * xx,
-        xx * y,
-        x * yy,
-        y * yy,
-        r4,
-        r4 * x,
-        r4 * y,
-        r6,
-        r6 * x,
-        r6 * y,
-        r8,
-        r8 * x,
-        r8 * y,
-    ]
+type Terms = [f64; TERMS];
+
+/// Coordinates of a grid's cells.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    columns: usize,
+    middle: (f64, f64),
+    reach: f64,
+}
+
+impl Frame {
+    fn of(grid: &Grid) -> Self {
+        let middle = |n: usize| (n as f64 - 1.0) / 2.0;
+        let middle = (middle(grid.columns), middle(grid.rows));
+        Self { columns: grid.columns, middle, reach: middle.0.hypot(middle.1).max(1.0) }
+    }
+
+    fn terms(&self, index: usize) -> Terms {
+        let x = ((index % self.columns) as f64 - self.middle.0) / self.reach;
+        let y = ((index / self.columns) as f64 - self.middle.1) / self.reach;
+        let (xx, yy) = (x * x, y * y);
+        let r2 = xx + yy;
+        let (r4, r6, r8) = (r2 * r2, r2 * r2 * r2, r2 * r2 * r2 * r2);
+        let cubic = [1.0, x, y, xx, x * y, yy, x * xx, xx * y, x * yy, y * yy];
+        let radial = [r4, r4 * x, r4 * y, r6, r6 * x, r6 * y, r8, r8 * x, r8 * y];
+        let mut terms = [0.0; TERMS];
+        terms[..CUBIC].copy_from_slice(&cubic);
+        terms[CUBIC..].copy_from_slice(&radial);
+        terms
+    }
 }
 
 impl Surface {
@@ -61,10 +62,11 @@ impl Surface {
         // The last ones too: falloff shows in the corners.
         let some = |n: usize| (0..n).filter(move |i| i % stride == 0 || i + 1 == n);
         let cells = some(grid.rows).flat_map(|row| some(grid.columns).map(move |column| (row, column)));
-        let mut known: Vec<(usize, f64)> = cells
+        let frame = Frame::of(grid);
+        let mut known: Vec<(Terms, f64)> = cells
             .map(|(row, column)| row * grid.columns + column)
-            .map(|index| (index, f64::from(grid.values[index])))
-            .filter(|(_, value)| !value.is_nan())
+            .filter(|index| !grid.values[*index].is_nan())
+            .map(|index| (frame.terms(index), f64::from(grid.values[index])))
             .collect();
         let level = median(known.iter().map(|(_, v)| *v).collect());
         let mut surface = Self { coefficients: [0.0; TERMS] };
@@ -76,25 +78,31 @@ impl Surface {
             if known.len() < 4 * terms {
                 break;
             }
-            let Some(coefficients) = least_squares(grid, &known, terms) else { break };
+            let Some(coefficients) = least_squares(&known, terms) else { break };
             surface = Self { coefficients };
-            let off = |(i, v): &(usize, f64)| (v - surface.at(grid, *i)).abs();
+            let off = |(terms, v): &(Terms, f64)| (v - surface.value(terms)).abs();
             let limit = 3.0 * 1.4826 * median(known.iter().map(off).collect()) + 1e-3 * level.abs();
-            known = all.iter().filter(|cell| off(cell) < limit).copied().collect();
+            known.clear();
+            known.extend(all.iter().filter(|cell| off(cell) < limit));
         }
         surface
     }
 
     /// The surface's values in all cells.
     pub fn lay(&self, grid: &Grid, values: &mut Vec<f32>) {
+        let frame = Frame::of(grid);
         values.clear();
-        values.extend((0..grid.values.len()).map(|index| self.at(grid, index) as f32));
+        values.extend((0..grid.values.len()).map(|index| self.value(&frame.terms(index)) as f32));
     }
 
     /// The surface's value in a cell.
     #[must_use]
     pub fn at(&self, grid: &Grid, index: usize) -> f64 {
-        self.coefficients.iter().zip(terms(grid, index)).map(|(c, t)| c * t).sum()
+        self.value(&Frame::of(grid).terms(index))
+    }
+
+    fn value(&self, terms: &Terms) -> f64 {
+        self.coefficients.iter().zip(terms).map(|(c, t)| c * t).sum()
     }
 }
 
@@ -107,15 +115,20 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// The first `n` coefficients, the others 0: normal equations with a whisper of damping, solved by elimination with pivots.
-fn least_squares(grid: &Grid, cells: &[(usize, f64)], n: usize) -> Option<[f64; TERMS]> {
+fn least_squares(cells: &[(Terms, f64)], n: usize) -> Option<Terms> {
     let mut system = [[0.0; TERMS + 1]; TERMS];
-    for (index, value) in cells {
-        let t = terms(grid, *index);
-        for (row, a) in system[..n].iter_mut().zip(t) {
-            for (cell, b) in row[..n].iter_mut().zip(t) {
+    for (terms, value) in cells {
+        // One half of what is symmetric.
+        for (i, a) in terms[..n].iter().enumerate() {
+            for (cell, b) in system[i][i..n].iter_mut().zip(&terms[i..n]) {
                 *cell += a * b;
             }
-            row[n] += a * value;
+            system[i][n] += a * value;
+        }
+    }
+    for i in 0..n {
+        for k in 0..i {
+            system[i][k] = system[k][i];
         }
     }
     for (i, row) in system[..n].iter_mut().enumerate() {
