@@ -95,6 +95,18 @@ fn a_scratch_leads_the_crumbs_under_it_and_keeps_its_width() {
 }
 
 #[test]
+fn a_broad_blot_in_whose_folds_lines_were_seen_is_a_film() {
+    let blot = found(0, DefectKind::Pit, 0.9, bar(10, 10, 40, 12));
+    let fold = found(1, DefectKind::Scratch, 0.8, bar(10, 14, 40, 4));
+    let merged = merge(vec![blot, fold.clone()]);
+    assert_eq!(merged.len(), 1);
+    assert_eq!((merged[0].defect.kind, merged[0].parts.len()), (DefectKind::Residue, 2));
+    // The same line with a crumb under it stays a scratch.
+    let crumb = found(0, DefectKind::Pit, 0.9, bar(20, 13, 5, 5));
+    assert_eq!(merge(vec![crumb, fold])[0].defect.kind, DefectKind::Scratch);
+}
+
+#[test]
 fn a_film_and_a_large_particle_keep_apart_from_the_scratch_across_them() {
     let all = vec![
         found(0, Line, 0.9, bar(10, 50, 80, 2)),
