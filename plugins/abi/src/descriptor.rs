@@ -76,6 +76,10 @@ pub enum ParameterKind {
     Text,
 }
 
+/// The unit of a text that is the path of a file. A unit rather than a kind of its own, so that hosts and plug-ins built
+/// before there were any go on fitting each other.
+pub const UNIT_FILE: &str = "file";
+
 /// One parameter: the source of its form, its check in the configuration and its reference page.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, PartialEq)]
@@ -83,7 +87,7 @@ pub struct ParameterSpec {
     pub name: RString,
     pub kind: ParameterKind,
     pub default: Value,
-    /// `px`, `um`, `sigma`, `gray`, … or empty.
+    /// `px`, `um`, `sigma`, `gray`, …, [`UNIT_FILE`], or empty.
     pub unit: RString,
     /// One line.
     pub help: RString,
@@ -119,6 +123,19 @@ impl ParameterSpec {
     #[must_use]
     pub fn text(name: &str, help: &str) -> Self {
         Self::new(name, ParameterKind::Text, Value::Text("".into()), "", help)
+    }
+
+    /// The path of a file that decides results, empty unless given. The host makes a relative path absolute (from the
+    /// folder of the settings that name it), refuses one that cannot be read, and counts the content as part of the value.
+    #[must_use]
+    pub fn file(name: &str, help: &str) -> Self {
+        Self::new(name, ParameterKind::Text, Value::Text("".into()), UNIT_FILE, help)
+    }
+
+    /// Whether the text is the path of a file; see [`Self::file`].
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        self.kind == ParameterKind::Text && self.unit == UNIT_FILE
     }
 
     fn new(name: &str, kind: ParameterKind, default: Value, unit: &str, help: &str) -> Self {

@@ -16,6 +16,7 @@ pub mod plane;
 pub mod polar;
 pub mod raster;
 pub mod reduce;
+pub mod reference;
 pub mod round;
 pub mod runs;
 pub mod severity;
