@@ -18,6 +18,7 @@ pub mod names;
 pub mod pipeline;
 pub mod pool;
 pub mod protocol;
+pub mod reference;
 pub mod report;
 pub mod settings;
 pub mod sheet;

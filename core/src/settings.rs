@@ -14,6 +14,8 @@ use crate::{
 /// All settings of a workspace, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
+    /// Absolute: where relative paths begin, those in plug-ins' parameters too.
+    pub root: PathBuf,
     /// `[[capture]]`: the sources.
     pub sources: Vec<Source>,
     pub capture: Capture,

@@ -34,6 +34,7 @@ pub(super) fn read(sheet: &mut Sheet<'_>) -> Option<Settings> {
     let screen = sheet.section("screen", screen);
     let log = sheet.section("log", log);
     let settings = Settings {
+        root: sheet.root.to_owned(),
         sources: sources.iter().map(|found| found.source.clone()).collect(),
         capture: capture?,
         pipeline: pipeline?,

@@ -1,12 +1,18 @@
 //! From settings and catalogue to a pipeline: every slot's plug-ins found, every parameter checked against its
-//! description, and the whole named by a hash of all that decides results.
+//! description, and the whole named by a hash of all that decides results, the content of files that parameters name
+//! included.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use ferrule_abi as abi;
 
 use super::{
-    card::Slot,
+    card::{ParameterCard, Slot},
     catalogue::{Available, Catalogue},
 };
 use crate::{
@@ -33,24 +39,29 @@ pub enum AssemblyError {
 /// # Errors
 /// The first thing that does not fit, with plug-in, parameter and range.
 pub fn assemble(settings: &Settings, catalogue: &Catalogue) -> Result<Pipeline, AssemblyError> {
-    from_parts(&settings.pipeline, &settings.parameters, settings.label, catalogue)
+    from_parts(&settings.pipeline, &settings.parameters, settings.label, &settings.root, catalogue)
 }
 
 type Parameters = BTreeMap<PluginId, BTreeMap<String, ParameterValue>>;
+
+/// Hashes of the files that parameters name.
+type Contents = BTreeMap<(PluginId, String), blake3::Hash>;
 
 fn from_parts(
     slots: &Slots,
     given: &Parameters,
     label: Severities,
+    root: &Path,
     catalogue: &Catalogue,
 ) -> Result<Pipeline, AssemblyError> {
-    let slot = |slot: Slot, ids: &[PluginId]| -> Result<Vec<Stage>, AssemblyError> {
+    let mut contents = Contents::new();
+    let mut slot = |slot: Slot, ids: &[PluginId]| -> Result<Vec<Stage>, AssemblyError> {
         let mut stages: Vec<Stage> = Vec::with_capacity(ids.len());
         for id in ids {
             if stages.iter().any(|stage| &stage.plugin == id) {
                 return Err(AssemblyError::Twice { slot, plugin: id.clone() });
             }
-            stages.push(stage(slot, id, given.get(id), catalogue)?);
+            stages.push(stage(slot, id, given.get(id), root, catalogue, &mut contents)?);
         }
         Ok(stages)
     };
@@ -63,7 +74,7 @@ fn from_parts(
         min_confidence: slots.min_confidence,
         label,
     };
-    pipeline.id = PipelineId::of(&canonical(&pipeline));
+    pipeline.id = PipelineId::of(&canonical(&pipeline, &contents));
     Ok(pipeline)
 }
 
@@ -71,7 +82,9 @@ fn stage(
     slot: Slot,
     id: &PluginId,
     given: Option<&BTreeMap<String, ParameterValue>>,
+    root: &Path,
     catalogue: &Catalogue,
+    contents: &mut Contents,
 ) -> Result<Stage, AssemblyError> {
     let Some(Available { card, build, library, .. }) = catalogue.get(id) else {
         return Err(AssemblyError::Unknown { slot, plugin: id.clone(), hint: hint(slot, catalogue) });
@@ -88,7 +101,12 @@ fn stage(
             return Err(fault(format!("has no parameter `{name}`; {has}")));
         };
         let checked = abi::ParameterSpec::from(known).check(&value.into()).map_err(|error| fault(error.to_string()))?;
-        let checked = ParameterValue::from(&checked);
+        let mut checked = ParameterValue::from(&checked);
+        if let Some(path) = file(known, &checked, root) {
+            let unreadable = |error| fault(format!("`{name}` is {}: {error}", path.display()));
+            contents.insert((id.clone(), name.clone()), content(&path).map_err(unreadable)?);
+            checked = ParameterValue::Text(path.to_string_lossy().into_owned());
+        }
         // A value that is the default anyway makes no other pipeline.
         if checked != known.default {
             parameters.push((name.clone(), checked));
@@ -103,6 +121,23 @@ fn stage(
     })
 }
 
+/// The file that a parameter names, made absolute; `None` where it is no file's parameter, or none is named.
+fn file(known: &ParameterCard, value: &ParameterValue, root: &Path) -> Option<PathBuf> {
+    match value {
+        ParameterValue::Text(path) if known.unit == abi::UNIT_FILE && !path.is_empty() => Some(root.join(path)),
+        _ => None,
+    }
+}
+
+/// What stands for a file in a pipeline's identity: the file may move or be written again in its place.
+fn content(path: &Path) -> io::Result<blake3::Hash> {
+    // Before opening: that of a pipe would wait for a writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    Ok(blake3::Hasher::new().update_reader(fs::File::open(path)?)?.finalize())
+}
+
 fn hint(slot: Slot, catalogue: &Catalogue) -> String {
     let fitting = catalogue.available.iter().filter(|available| available.card.slot == slot);
     let names: Vec<&str> = fitting.map(|available| available.card.id.as_str()).collect();
@@ -113,8 +148,8 @@ fn hint(slot: Slot, catalogue: &Catalogue) -> String {
     }
 }
 
-/// Everything that decides results, and nothing else: not where a library lies, not in which order parameters are given.
-fn canonical(pipeline: &Pipeline) -> String {
+/// Everything that decides results, and nothing else: not where a library or a parameter's file lies, not in which order parameters are given.
+fn canonical(pipeline: &Pipeline, contents: &Contents) -> String {
     let mut text = String::from("ferrule pipeline 1\n");
     let slots = [
         (Slot::Segment, &pipeline.segment),
@@ -128,7 +163,10 @@ fn canonical(pipeline: &Pipeline) -> String {
             let mut parameters: Vec<_> = stage.parameters.iter().collect();
             parameters.sort_by(|a, b| a.0.cmp(&b.0));
             for (name, value) in parameters {
-                let _ = writeln!(text, "  {name} {value:?}");
+                let _ = match contents.get(&(stage.plugin.clone(), name.clone())) {
+                    Some(content) => writeln!(text, "  {name} file {content}"),
+                    None => writeln!(text, "  {name} {value:?}"),
+                };
             }
         }
     }
@@ -142,7 +180,7 @@ mod tests {
     use super::*;
     use crate::{
         host::{
-            card::{DescriptorCard, ParameterCard, ParameterKind, Profile},
+            card::{DescriptorCard, ParameterKind, Profile},
             search::Origin,
         },
         ids::BuildHash,
@@ -161,6 +199,13 @@ mod tests {
             unit: "sigma".into(),
             help: String::new(),
         };
+        let model = ParameterCard {
+            name: "model".into(),
+            kind: ParameterKind::Text,
+            default: ParameterValue::Text(String::new()),
+            unit: abi::UNIT_FILE.into(),
+            help: String::new(),
+        };
         let build = BuildHash::of(code.as_bytes());
         Available {
             card: DescriptorCard {
@@ -170,7 +215,7 @@ mod tests {
                 summary: String::new(),
                 profile: Profile::Narrow,
                 accepts: Vec::new(),
-                parameters: vec![sigma],
+                parameters: vec![sigma, model],
             },
             library: format!("/store/{build}.so").into(),
             build,
@@ -200,7 +245,40 @@ mod tests {
             min_confidence: 0.5,
         };
         let given = sigma.map(|value| (id("pits"), [("sigma".to_owned(), value)].into()));
-        from_parts(&slots, &given.into_iter().collect(), LABEL, catalogue)
+        from_parts(&slots, &given.into_iter().collect(), LABEL, Path::new("/nowhere"), catalogue)
+    }
+
+    #[test]
+    fn a_file_is_found_from_the_settings_folder_and_counts_by_its_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+        let made = |root: &Path, model: &str| {
+            let slots = Slots {
+                segment: vec![],
+                detect: vec![id("pits")],
+                measure: vec![],
+                grade: vec![],
+                min_confidence: 0.5,
+            };
+            let value = ParameterValue::Text(model.into());
+            let given = [(id("pits"), [("model".to_owned(), value)].into())].into();
+            from_parts(&slots, &given, LABEL, root, &catalogue())
+        };
+        fs::create_dir(&a).unwrap();
+        fs::create_dir(&b).unwrap();
+        fs::write(a.join("clean"), "model").unwrap();
+        fs::write(b.join("moved"), "model").unwrap();
+        let first = made(&a, "clean").unwrap();
+        let path = ParameterValue::Text(a.join("clean").to_string_lossy().into_owned());
+        assert_eq!(first.detect[0].parameters, [("model".to_owned(), path)]);
+        assert_eq!(made(&b, "moved").unwrap().id, first.id, "only the content counts");
+        assert_ne!(made(&a, "").unwrap().id, first.id);
+        fs::write(a.join("clean"), "another").unwrap();
+        assert_ne!(made(&a, "clean").unwrap().id, first.id);
+        for (model, word) in [("gone", "gone: No such file"), (".", "not a regular file")] {
+            let refused = made(&a, model).unwrap_err().to_string();
+            assert!(refused.starts_with("plugin.pits: `model` is /") && refused.contains(word), "{refused}");
+        }
     }
 
     #[test]

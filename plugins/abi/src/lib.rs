@@ -31,7 +31,9 @@ pub use abi_stable;
 pub use abi_stable::std_types::{ROption, RResult, RSlice, RStr, RString, RVec};
 
 pub use defect::{BoundingBox, Defect, DefectKind, Detections, Run, Severity};
-pub use descriptor::{Descriptor, Parameter, ParameterKind, ParameterSpec, Parameters, Profile, Slot, Value};
+pub use descriptor::{
+    Descriptor, Parameter, ParameterKind, ParameterSpec, Parameters, Profile, Slot, UNIT_FILE, Value,
+};
 #[doc(hidden)]
 pub use export::{__library, Entry};
 pub use export::{Detector, Grader, Measurer, Plugin, PluginError, Segmenter, Trainer};

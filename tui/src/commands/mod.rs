@@ -11,6 +11,7 @@ mod init;
 mod inspect;
 mod plugin;
 mod portrait;
+mod reference;
 mod simulate;
 mod status;
 mod stop;
@@ -47,6 +48,7 @@ enum Command {
     Config(config::Config),
     Simulate(simulate::Simulate),
     Plugin(plugin::Plugin),
+    Reference(reference::Reference),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
     #[command(hide = true)]
@@ -69,6 +71,7 @@ impl CommandLine {
             Some(Command::Config(command)) => command.run(),
             Some(Command::Simulate(command)) => command.run(),
             Some(Command::Plugin(command)) => command.run(environment),
+            Some(Command::Reference(command)) => command.run(environment),
             Some(Command::Doctor(command)) => command.run(environment),
             Some(Command::Portrait(command)) => command.run(),
             Some(Command::Completions(command)) => command.run(&mut Self::command()),

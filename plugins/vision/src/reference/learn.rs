@@ -30,20 +30,23 @@ pub struct Learnt {
 
 /// Learns from aligned captures, all of `layout`'s size.
 ///
-/// `None` with fewer than [`FEWEST`] captures, or where fewer are left once those unlike the rest are out.
-#[must_use]
-pub fn learn(aligned: &[Vec<i16>], layout: Layout, core_ratio: Option<f64>) -> Option<Learnt> {
+/// # Errors
+/// Fewer than [`FEWEST`] captures, or fewer left once those unlike the rest are out: how many.
+pub fn learn(aligned: &[Vec<i16>], layout: Layout, core_ratio: Option<f64>) -> Result<Learnt, usize> {
     let all: Vec<usize> = (0..aligned.len()).collect();
-    let (model, shares) = from_these(aligned, &all, layout, core_ratio)?;
+    let (model, shares) = from_these(aligned, &all, layout, core_ratio).ok_or(all.len())?;
     let mut sorted = shares.clone();
     let usual = median(&mut sorted);
     let is_unlike = |share: f32| share > UNLIKE_SHARE.max(UNLIKE_TIMES * usual);
     let unlike: Vec<(usize, f32)> = shares.into_iter().enumerate().filter(|(_, share)| is_unlike(*share)).collect();
     if unlike.is_empty() {
-        return Some(Learnt { model, unlike });
+        return Ok(Learnt { model, unlike });
     }
     let kept: Vec<usize> = all.into_iter().filter(|i| unlike.iter().all(|(out, _)| out != i)).collect();
-    from_these(aligned, &kept, layout, core_ratio).map(|(model, _)| Learnt { model, unlike })
+    match from_these(aligned, &kept, layout, core_ratio) {
+        Some((model, _)) => Ok(Learnt { model, unlike }),
+        None => Err(kept.len()),
+    }
 }
 
 /// The model of some captures, and what share of each one's cells is off it.
@@ -235,6 +238,6 @@ mod tests {
     #[test]
     fn too_few_captures_are_no_model() {
         let captures: Vec<_> = (0..FEWEST - 1).map(capture).collect();
-        assert!(learn(&captures, LAYOUT, None).is_none());
+        assert_eq!(learn(&captures, LAYOUT, None).unwrap_err(), FEWEST - 1);
     }
 }
