@@ -12,7 +12,7 @@ pub const VERSION: u32 = 1;
 /// Most bytes of the words about where a model comes from.
 pub const MOST_WORDS: usize = 1 << 20;
 /// No model file is longer.
-pub const MOST_BYTES: usize = 2 << 20;
+pub const MOST_BYTES: usize = 3 << 20;
 
 const MAGIC: &[u8; 12] = b"FERRULE\x1aREF\0";
 const HEAD: usize = 40;

@@ -6,7 +6,7 @@ use super::{Layout, Model, Part, UNIT, UNKNOWN, deviation, light::relight, media
 /// Fewest captures that a model is learnt from: below it a median absolute deviation says little.
 pub const FEWEST: usize = 8;
 /// Most captures; more say the same again and cost memory.
-pub const MOST: usize = 256;
+pub const MOST: usize = 128;
 
 /// Rounds of lighting every capture like the median of all.
 const ROUNDS: usize = 2;

@@ -16,8 +16,9 @@ pub mod light;
 pub const UNIT: f32 = 32.0;
 /// A cell of which nothing is known.
 pub const UNKNOWN: i16 = i16::MIN;
-/// What a grid covers to each side of the fibre's middle, in cladding radii.
-pub const EXTENT: f64 = 1.6;
+/// What a grid covers to each side of the fibre's middle, in cladding radii: all that IEC 61300-3-35 gives rules for on a
+/// telecom fibre, which ends at 250 µm across.
+pub const EXTENT: f64 = 2.0;
 /// Finest and coarsest grid, in cells a cladding radius.
 pub const CELLS: std::ops::RangeInclusive<u32> = 24..=128;
 
