@@ -154,7 +154,7 @@ fn paint(cells: &[Run], members: &[u8], layout: Layout, site: &Site<'_>) -> Vec<
                 continue;
             }
             let cell = layout.cell(site.frame.to_model(x as f64, y as f64));
-            if !cell.is_some_and(|cell| members[cell] != 0) {
+            if cell.is_none_or(|cell| members[cell] == 0) {
                 continue;
             }
             match mask.last_mut() {

@@ -55,12 +55,12 @@ impl Aligner {
         let side = layout.side();
         self.values.clear();
         self.known.clear();
-        let samples = ((frame.radius_px() / f64::from(layout.cells)).ceil() as usize).clamp(1, MOST_SAMPLES);
+        let samples = ((frame.radius_px() / f64::from(layout.cells)).round() as usize).clamp(1, MOST_SAMPLES);
         let step = 1.0 / (f64::from(layout.cells) * samples as f64);
         let [along, across] = frame.steps().map(|(x, y)| (x * step, y * step));
         let half = (samples as f64 - 1.0) / 2.0;
-        for index in 0..side * side {
-            let (x, y) = frame.to_picture(layout.place(index));
+        for place in layout.places() {
+            let (x, y) = frame.to_picture(place);
             let mut sum = Some(0.0);
             for i in 0..samples * samples {
                 let (a, b) = ((i % samples) as f64 - half, (i / samples) as f64 - half);
@@ -72,7 +72,10 @@ impl Aligner {
         }
         let taps = gaussian_taps(SMOOTHING);
         smooth_plane(&mut self.values, side, &taps, &mut self.buffer);
-        smooth_plane(&mut self.known, side, &taps, &mut self.buffer);
+        // Usually the capture reaches everywhere.
+        if self.known.contains(&0.0) {
+            smooth_plane(&mut self.known, side, &taps, &mut self.buffer);
+        }
         aligned.clear();
         let whole = self.values.iter().zip(&self.known);
         aligned

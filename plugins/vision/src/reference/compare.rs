@@ -1,10 +1,10 @@
 //! How far a capture is off a model, cell by cell: beyond what the model's neighbouring cells span, so that an outline a
 //! pixel off is no deviation, and in units of the larger of the model's spread and the capture's own noise.
 
-use super::{Model, Part, UNIT, UNKNOWN, deviation, median};
+use super::{Model, Part, UNIT, UNKNOWN, deviation, median, radius_of};
 
 /// Noise of the capture is measured in rings so wide, in cells.
-const RING: usize = 4;
+const RING: u16 = 4;
 /// A ring counts as at most so many times as noisy as its part: a ring full of dirt is not noise.
 const RING_LIMIT: f32 = 2.5;
 /// Cells below which a ring has its part's noise.
@@ -22,6 +22,8 @@ pub struct Comparer {
     bands: [Band; 2],
     /// Largest spread of the neighbourhood.
     spread: Vec<i16>,
+    /// Ring and part of each cell.
+    places: Vec<(u16, Part)>,
     rings: Vec<Vec<f32>>,
     /// Gray levels beyond the model's band, signed; 0 where nothing is known.
     pub gray: Vec<f32>,
@@ -46,7 +48,12 @@ impl Comparer {
         let one = band(&Band { low: model.median.clone(), high: model.median.clone() });
         let two = band(&one);
         let spread = neighbourhood(&model.spread, side, i16::max);
-        Self { model, bands: [one, two], spread, rings: Vec::new(), gray: Vec::new(), sigma: Vec::new() }
+        let place = |place| {
+            let radius = radius_of(place);
+            ((radius * f64::from(model.layout.cells)) as u16 / RING, Part::at(radius, model.core_ratio))
+        };
+        let places = model.layout.places().map(place).collect();
+        Self { model, bands: [one, two], spread, places, rings: Vec::new(), gray: Vec::new(), sigma: Vec::new() }
     }
 
     #[must_use]
@@ -60,7 +67,7 @@ impl Comparer {
         self.measure_rings(aligned);
         // A pixel of tolerance, at least a cell.
         let band = &self.bands[usize::from(cell_px < 0.7)];
-        let Self { model, spread, rings, gray, sigma, .. } = self;
+        let Self { spread, places, rings, gray, sigma, .. } = self;
         gray.clear();
         sigma.clear();
         for (cell, value) in aligned.iter().enumerate() {
@@ -72,7 +79,7 @@ impl Comparer {
             let (low, high) = (band.low[cell], band.high[cell]);
             let beyond =
                 f32::from((*value).saturating_sub(high).max(0)) + f32::from((*value).saturating_sub(low).min(0));
-            let noise = rings.get(ring(model, cell)).and_then(|ring| ring.first()).copied().unwrap_or(0.0);
+            let noise = rings.get(usize::from(places[cell].0)).and_then(|ring| ring.first()).copied().unwrap_or(0.0);
             let noise = noise.max(f32::from(spread[cell])).max(LEAST_GRAY * UNIT);
             let noise = noise.hypot(OF_SLOPE * (f32::from(high) - f32::from(low)));
             gray.push(beyond / UNIT);
@@ -82,24 +89,24 @@ impl Comparer {
 
     /// The capture's noise a ring, left as the ring's only value.
     fn measure_rings(&mut self, aligned: &[i16]) {
-        let Self { model, rings, .. } = self;
+        let Self { model, places, rings, .. } = self;
         rings.iter_mut().for_each(Vec::clear);
         let mut parts: [Vec<f32>; 3] = Default::default();
         for (cell, (value, middle)) in aligned.iter().zip(&model.median).enumerate() {
             if *value == UNKNOWN {
                 continue;
             }
-            let (ring, off) = (ring(model, cell), f32::from(*value) - f32::from(*middle));
+            let (ring, part) = (usize::from(places[cell].0), places[cell].1);
+            let off = f32::from(*value) - f32::from(*middle);
             if rings.len() <= ring {
                 rings.resize_with(ring + 1, Vec::new);
             }
             rings[ring].push(off);
-            let (u, v) = model.layout.place(cell);
-            parts[Part::at(u.hypot(v), model.core_ratio) as usize].push(off);
+            parts[part as usize].push(off);
         }
         let usual = parts.map(|mut part| deviation(&mut part, 0.0));
         for (number, ring) in rings.iter_mut().enumerate() {
-            let radius = (number as f64 + 0.5) * RING as f64 / f64::from(model.layout.cells);
+            let radius = (number as f64 + 0.5) * f64::from(RING) / f64::from(model.layout.cells);
             let usual = usual[Part::at(radius, model.core_ratio) as usize];
             let own = if ring.len() < RING_CELLS {
                 usual
@@ -111,11 +118,6 @@ impl Comparer {
             ring.push(own);
         }
     }
-}
-
-fn ring(model: &Model, cell: usize) -> usize {
-    let (u, v) = model.layout.place(cell);
-    (u.hypot(v) * f64::from(model.layout.cells)) as usize / RING
 }
 
 /// `pick` over a cell and its eight neighbours; the plane's border repeats. Cells that are [`UNKNOWN`] stay so.

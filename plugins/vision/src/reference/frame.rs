@@ -4,6 +4,7 @@
 //! Directions stay as they are in the picture: a fibre has no mark to turn it by, and the light comes from the same side.
 //! Never looks at pixels.
 
+use super::radius_of;
 use crate::ellipse::Ellipse;
 
 /// A core whose size differs more from the model's, relative to it, is taken for a wrong fit and not aligned by.
@@ -74,7 +75,7 @@ impl Frame {
     #[must_use]
     pub fn to_picture(&self, (u, v): (f64, f64)) -> (f64, f64) {
         let (x, y) = self.cladding.at(u, v);
-        let radius = u.hypot(v);
+        let radius = radius_of((u, v));
         let Some((core, ratio)) = self.core.filter(|_| radius < 1.0) else { return (x, y) };
         // Inside the core its own map; from its outline on what is between the two fades out towards the cladding's.
         let inside = (radius / ratio).min(1.0);

@@ -1,7 +1,7 @@
 //! The light of a capture against a model's: for each part of the end face an offset, a gain and a smooth field, fitted so
 //! that dirt does not count (iteratively reweighted least squares with Tukey's biweight).
 
-use super::{Layout, Model, Part, UNIT, UNKNOWN, cells_off_outline, median};
+use super::{Layout, Model, Part, UNIT, UNKNOWN, cells_off_outline, median, radius_of};
 
 /// Offset, gain, two slopes, three curvatures.
 const TERMS: usize = 7;
@@ -41,21 +41,24 @@ impl Field {
 
 /// Replaces an aligned capture by what it would be in the model's light. Cells unknown to either become [`UNKNOWN`].
 pub fn relight(aligned: &mut [i16], target: &[i16], layout: Layout, core_ratio: Option<f64>) {
-    let mut fields = [None; 3];
-    for (field, part) in fields.iter_mut().zip(Part::ALL) {
-        *field = fit(aligned, target, layout, core_ratio, part);
+    let mut cells: [Vec<(usize, f64)>; 3] = Default::default();
+    for (index, ((value, target), place)) in aligned.iter().zip(target).zip(layout.places()).enumerate() {
+        let radius = radius_of(place);
+        if *value != UNKNOWN && *target != UNKNOWN && cells_off_outline(layout, core_ratio, radius) > CLEAR {
+            cells[Part::at(radius, core_ratio) as usize].push((index, f64::from(*value) - f64::from(*target)));
+        }
     }
+    let fields = cells.map(|cells| fit(cells, target, layout));
     // A core of a few cells shares the cladding's light, a cladding that cannot be seen its surroundings'.
     let [core, cladding, around] = fields;
     let cladding = cladding.or(around).unwrap_or_default();
     let [core, around] = [core.unwrap_or(cladding), around.unwrap_or(cladding)];
-    for (index, (value, target)) in aligned.iter_mut().zip(target).enumerate() {
+    for ((value, target), place) in aligned.iter_mut().zip(target).zip(layout.places()) {
         if *value == UNKNOWN || *target == UNKNOWN {
             *value = UNKNOWN;
             continue;
         }
-        let place = layout.place(index);
-        let field = match Part::at(place.0.hypot(place.1), core_ratio) {
+        let field = match Part::at(radius_of(place), core_ratio) {
             Part::Core => &core,
             Part::Cladding => &cladding,
             Part::Around => &around,
@@ -65,16 +68,8 @@ pub fn relight(aligned: &mut [i16], target: &[i16], layout: Layout, core_ratio: 
     }
 }
 
-fn fit(aligned: &[i16], target: &[i16], layout: Layout, core_ratio: Option<f64>, part: Part) -> Option<Field> {
-    let mut cells: Vec<(usize, f64)> = Vec::new();
-    for (index, (value, target)) in aligned.iter().zip(target).enumerate() {
-        let (u, v) = layout.place(index);
-        let radius = u.hypot(v);
-        let clear = || cells_off_outline(layout, core_ratio, radius) > CLEAR;
-        if *value != UNKNOWN && *target != UNKNOWN && Part::at(radius, core_ratio) == part && clear() {
-            cells.push((index, f64::from(*value) - f64::from(*target)));
-        }
-    }
+/// Fits what some cells of a part have more than the target, by place in the grid; `None` with too few.
+fn fit(cells: Vec<(usize, f64)>, target: &[i16], layout: Layout) -> Option<Field> {
     let found = cells.len();
     if found < FOR_OFFSET {
         return None;

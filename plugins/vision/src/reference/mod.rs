@@ -56,6 +56,13 @@ impl Layout {
         (along(index % side), along(index / side))
     }
 
+    /// The places of all cells, in their order.
+    pub fn places(self) -> impl Iterator<Item = (f64, f64)> {
+        let (side, reach, scale) = (self.side(), self.reach() as f64, 1.0 / f64::from(self.cells));
+        let along = move |i: usize| (i as f64 - reach) * scale;
+        (0..side).flat_map(move |y| (0..side).map(move |x| (along(x), along(y))))
+    }
+
     /// The cell at a place in cladding radii; `None` outside.
     #[must_use]
     pub fn cell(self, (u, v): (f64, f64)) -> Option<usize> {
@@ -110,6 +117,12 @@ impl Part {
 pub fn cells_off_outline(layout: Layout, core_ratio: Option<f64>, radius: f64) -> f64 {
     let off = |outline: f64| (radius - outline).abs() * f64::from(layout.cells);
     core_ratio.map_or(f64::MAX, off).min(off(1.0))
+}
+
+/// Distance of a place from the middle: [`f64::hypot`] guards against overflow, which takes ten times as long.
+#[must_use]
+pub fn radius_of((u, v): (f64, f64)) -> f64 {
+    (u * u + v * v).sqrt()
 }
 
 /// The middle value; 0 of nothing. Reorders.
