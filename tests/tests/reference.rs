@@ -185,6 +185,8 @@ fn what_makes_no_reference_is_said_in_one_line_and_nothing_is_written() {
     assert!(refusal(&[&few]).contains("only 6 of 6 pictures are usable, a reference takes at least 8"));
     assert!(refusal(&[&few, &other]).contains("pictures of different fibres: "));
     assert!(refusal(&[&junk]).contains("no usable picture among 1 (a.png: "));
+    let nowhere = refused(&build(&lab, &[&few], "gone/x.reference", &[]), 2);
+    assert!(nowhere.contains("--out gone/x.reference: there is no such folder"), "{nowhere}");
     assert!(!lab.root().join("x.reference").exists());
 }
 

@@ -79,6 +79,11 @@ impl Reference {
 impl BuildReference {
     fn run(self, environment: &Environment) -> Result<(), Failure> {
         let out = absolute(&self.out)?;
+        // Now rather than after minutes of work.
+        if !out.parent().is_some_and(Path::is_dir) {
+            let message = format!("--out {}: there is no such folder", self.out.display());
+            return Err(Failure::wrong(message).hint("make it first, or write the reference elsewhere"));
+        }
         let mut chosen = self.which.choose()?;
         chosen.settings.pipeline.detect.retain(|plugin| plugin.as_str() != COMPARES);
         let (prepared, _) = self.with.prepare(chosen, environment)?;
