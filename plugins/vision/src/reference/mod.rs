@@ -2,7 +2,7 @@
 //!
 //! Everything lies on a square grid in cladding radii around the fibre ([`frame`]), so that captures that are shifted, of
 //! another scale or seen through other pixels fall on one another. A model holds a median and a robust spread a cell
-//! ([`learn`]), is a file of its own ([`file`]), and a capture is compared in its light ([`light`], [`compare`]). Knows no
+//! ([`learn`]), is a file of its own ([`mod@file`]), and a capture is compared in its light ([`light`], [`compare`]). Knows no
 //! files, no plug-in interface and no opinion about what a defect is. Called by core (building) and `detect-anomaly`.
 
 pub mod align;
