@@ -70,7 +70,28 @@ pub struct Slots {
     pub detect: Vec<PluginId>,
     pub measure: Vec<PluginId>,
     pub grade: Vec<PluginId>,
+    pub consensus: Consensus,
     pub min_confidence: f64,
+}
+
+/// What several segmenters are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Consensus {
+    /// The first that is confident enough answers, else the most confident.
+    First,
+    /// All answer; how far they agree decides how much the surest is believed.
+    Agree,
+}
+
+impl Consensus {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Agree => "agree",
+        }
+    }
 }
 
 /// `[plugins]`: which libraries are trusted.

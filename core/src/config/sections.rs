@@ -13,8 +13,8 @@ use crate::{
     ids::PluginId,
     report::Severity,
     settings::{
-        Capture, Dataset, ImageLinks, Log, MaskFormat, PictureProtocol, Plugins, Screen, Settings, Severities, Slots,
-        Trust, Workers,
+        Capture, Consensus, Dataset, ImageLinks, Log, MaskFormat, PictureProtocol, Plugins, Screen, Settings,
+        Severities, Slots, Trust, Workers,
     },
     worker::messages::ParameterValue,
 };
@@ -60,11 +60,14 @@ fn intake(section: &mut Section<'_, '_>) -> Option<Capture> {
 }
 
 fn pipeline(section: &mut Section<'_, '_>) -> Option<Slots> {
+    const CONSENSUS: Word<Consensus> =
+        Word(&[(Consensus::First.as_str(), Consensus::First), (Consensus::Agree.as_str(), Consensus::Agree)]);
     Some(Slots {
         segment: section.take("segment", &List(PLUGIN))?,
         detect: section.take("detect", &List(PLUGIN))?,
         measure: section.take("measure", &List(PLUGIN))?,
         grade: section.take("grade", &List(PLUGIN))?,
+        consensus: section.take("consensus", &CONSENSUS)?,
         min_confidence: section.take("min_confidence", &Number(0.0, 1.0))?,
     })
 }

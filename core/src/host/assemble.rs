@@ -71,6 +71,7 @@ fn from_parts(
         detect: slot(Slot::Detect, &slots.detect)?,
         measure: slot(Slot::Measure, &slots.measure)?,
         grade: slot(Slot::Grade, &slots.grade)?,
+        consensus: slots.consensus,
         min_confidence: slots.min_confidence,
         label,
     };
@@ -170,6 +171,7 @@ fn canonical(pipeline: &Pipeline, contents: &Contents) -> String {
             }
         }
     }
+    let _ = writeln!(text, "consensus {}", pipeline.consensus.as_str());
     let _ = writeln!(text, "min_confidence {:?}", pipeline.min_confidence);
     let _ = writeln!(text, "label {:?} {}", pipeline.label.min_confidence, pipeline.label.min_severity);
     text
@@ -185,6 +187,7 @@ mod tests {
         },
         ids::BuildHash,
         report::Severity,
+        settings::Consensus,
     };
 
     fn id(text: &str) -> PluginId {
@@ -242,6 +245,7 @@ mod tests {
             detect: detect.iter().map(|text| id(text)).collect(),
             measure: Vec::new(),
             grade: Vec::new(),
+            consensus: Consensus::First,
             min_confidence: 0.5,
         };
         let given = sigma.map(|value| (id("pits"), [("sigma".to_owned(), value)].into()));

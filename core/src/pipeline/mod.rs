@@ -5,6 +5,7 @@
 
 pub mod artefacts;
 pub mod check;
+pub mod consensus;
 pub mod judge;
 pub mod merge;
 pub mod run;

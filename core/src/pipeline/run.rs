@@ -6,6 +6,7 @@ use ferrule_abi as abi;
 
 use super::{
     artefacts, check,
+    consensus::{self, Opinion},
     judge::{self, kind, severity, zone_name},
     merge::{Found, Merged, merge},
     tools::{Tool, Tools, Turn},
@@ -16,6 +17,7 @@ use crate::{
     host::{card::Pixels, loader::Instance},
     ids::{ImageId, PluginId},
     report::{Defect, Failure, Feature, Histogram, Inspection, Missing, Part, Timings, Verdict},
+    settings::Consensus,
     worker::{
         arguments::Limits,
         messages::{Answer, Artefacts, Job, Optics, StagedFile},
@@ -56,6 +58,8 @@ struct Pass<'a> {
     image: ImageId,
     optics: Optics,
     flags: Vec<String>,
+    /// How far the segmenters agree.
+    agreement: Vec<Feature>,
     incomplete: Vec<Missing>,
     ms: Timings,
 }
@@ -87,6 +91,7 @@ impl<'a> Pass<'a> {
             image,
             optics: job.optics,
             flags,
+            agreement: Vec::new(),
             incomplete: Vec::new(),
             ms: Timings { decode: milliseconds(start), ..Timings::default() },
         })
@@ -148,14 +153,14 @@ impl<'a> Pass<'a> {
         result
     }
 
-    /// The first segmenter that is confident enough, else the most confident; the label map; the scale; whether there is
-    /// a fibre.
+    /// What the segmenters say, by the rule in force; the label map; the scale; whether there is a fibre.
     fn segment(&mut self) -> Result<(abi::Segmentation, Scale, bool), Failure> {
         let confidence = |found: &abi::Segmentation| found.zone(abi::ZoneName::Cladding).map_or(-1.0, |z| z.confidence);
         let min_confidence = self.tools.pipeline.min_confidence;
         let (width, height) = (self.picture.width, self.picture.height);
         let known = Scale { um_per_px: self.optics.um_per_px, pixel_aspect: self.optics.pixel_aspect.unwrap_or(0.0) };
-        let mut best: Option<abi::Segmentation> = None;
+        let consensus = self.tools.pipeline.consensus;
+        let mut opinions: Vec<Opinion> = Vec::new();
         let mut tools = std::mem::take(&mut self.tools.segment);
         let before = self.incomplete.len();
         for tool in &mut tools {
@@ -165,17 +170,21 @@ impl<'a> Pass<'a> {
                 check::segmentation(&answer, width, height).map(|()| answer)
             });
             let Some(answer) = answer else { continue };
-            if best.as_ref().is_none_or(|best| confidence(&answer) > confidence(best)) {
-                best = Some(answer);
-            }
-            if best.as_ref().is_some_and(|best| confidence(best) >= min_confidence) {
+            let enough = confidence(&answer) >= min_confidence;
+            opinions.push(Opinion { plugin: tool.name.clone(), answer });
+            if enough && consensus == Consensus::First {
                 break;
             }
         }
         let listed = !tools.is_empty();
         self.tools.segment = tools;
-        let found = match best {
-            Some(found) => found,
+        let surer = |a: Opinion, b: Opinion| if confidence(&b.answer) > confidence(&a.answer) { b } else { a };
+        let told = match consensus {
+            Consensus::First => opinions.into_iter().reduce(surer).map(|best| (best.answer, Vec::new())),
+            Consensus::Agree => consensus::agree(opinions, width, height),
+        };
+        let (found, agreement) = match told {
+            Some(told) => told,
             None if listed => {
                 let missing = &self.incomplete[before..];
                 let plugin = missing.last().map(|missing| missing.plugin.clone());
@@ -183,8 +192,9 @@ impl<'a> Pass<'a> {
                 let message = format!("no segmenter answered: {}", reasons.join("; "));
                 return Err(Failure { stage: "segment".into(), plugin, message, transient: false });
             }
-            None => abi::Segmentation::default(),
+            None => (abi::Segmentation::default(), Vec::new()),
         };
+        self.agreement = agreement;
         zones::label_map(&found, width, height, self.labels);
         self.flags.extend(judge::flags(&found.attributes));
         let fibre = zones::fibre(&found, min_confidence);
@@ -219,7 +229,7 @@ impl<'a> Pass<'a> {
         scale: &Scale,
         merged: &[Merged],
     ) -> (Vec<Feature>, Vec<Histogram>) {
-        let (mut features, mut histograms) = (Vec::new(), Vec::new());
+        let (mut features, mut histograms) = (std::mem::take(&mut self.agreement), Vec::new());
         let defects: Vec<abi::Defect> = merged.iter().map(|merged| merged.defect.clone()).collect();
         let mut tools = std::mem::take(&mut self.tools.measure);
         let labels = std::mem::take(self.labels);

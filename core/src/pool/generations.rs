@@ -128,13 +128,18 @@ impl Generations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ids::PipelineId, report::Severity, settings::Severities};
+    use crate::{
+        ids::PipelineId,
+        report::Severity,
+        settings::{Consensus, Severities},
+    };
 
     fn pipeline(name: &str) -> Pipeline {
         let label = Severities { min_confidence: 0.5, min_severity: Severity::Low };
         let empty = || vec![];
         let (segment, detect, measure, grade) = (empty(), empty(), empty(), empty());
-        Pipeline { id: PipelineId::of(name), segment, detect, measure, grade, min_confidence: 0.5, label }
+        let consensus = Consensus::First;
+        Pipeline { id: PipelineId::of(name), segment, detect, measure, grade, consensus, min_confidence: 0.5, label }
     }
 
     #[test]

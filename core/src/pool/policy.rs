@@ -202,7 +202,7 @@ mod tests {
     use crate::{
         ids::{BuildHash, PipelineId},
         report::Severity,
-        settings::Severities,
+        settings::{Consensus, Severities},
     };
 
     fn id(name: &str) -> PluginId {
@@ -226,6 +226,7 @@ mod tests {
             detect: slot(&["det"]),
             measure: slot(&["mea"]),
             grade: slot(&[]),
+            consensus: Consensus::First,
             min_confidence: 0.5,
             label: Severities { min_confidence: 0.5, min_severity: Severity::Low },
         }

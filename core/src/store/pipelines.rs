@@ -105,6 +105,7 @@ fn content(pipeline: &Pipeline) -> Value {
             .collect();
         content.insert(slot.into(), Value::Array(stages));
     }
+    content.insert("consensus".into(), json!(pipeline.consensus));
     content.insert("min_confidence".into(), json!(pipeline.min_confidence));
     content.insert("label".into(), json!(pipeline.label));
     Value::Object(content)

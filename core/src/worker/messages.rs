@@ -9,7 +9,7 @@ use crate::{
     host::card::DescriptorCard,
     ids::{BuildHash, ImageId, PipelineId, PluginId},
     report::{Failure, Inspection},
-    settings::{ImageLinks, MaskFormat, Severities},
+    settings::{Consensus, ImageLinks, MaskFormat, Severities},
     worker::sandbox::SandboxReport,
 };
 
@@ -38,11 +38,12 @@ pub enum ParameterValue {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pipeline {
     pub id: PipelineId,
-    /// Tried in order; the first that is confident enough is taken.
+    /// In order of trust; `consensus` says how many of them are asked.
     pub segment: Vec<Stage>,
     pub detect: Vec<Stage>,
     pub measure: Vec<Stage>,
     pub grade: Vec<Stage>,
+    pub consensus: Consensus,
     /// A segmenter below this confidence of the cladding hands over to the next one listed.
     pub min_confidence: f64,
     pub label: Severities,

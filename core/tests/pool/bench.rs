@@ -10,7 +10,7 @@ use ferrule_core::{
     ids::{BuildHash, PipelineId, PluginId},
     pool::{Finished, Pool, PoolSettings, Report, Task, WorkerDeath},
     report::{Inspection, Severity},
-    settings::{ImageLinks, MaskFormat, Severities},
+    settings::{Consensus, ImageLinks, MaskFormat, Severities},
     worker::{
         arguments::Limits,
         messages::{Artefacts, Optics, ParameterValue, Pipeline, Stage},
@@ -41,6 +41,7 @@ pub fn pipeline(build: &str, word: &str) -> Pipeline {
         detect: vec![stage("det", build, word)],
         measure: vec![stage("mea", "m", "")],
         grade: vec![],
+        consensus: Consensus::First,
         min_confidence: 0.5,
         label: Severities { min_confidence: 0.5, min_severity: Severity::Low },
     }

@@ -11,7 +11,7 @@ use ferrule_core::{
     ids::{BuildHash, CaptureId, ImageId, PipelineId},
     ingest::FileKey,
     report::*,
-    settings::{ImageLinks, Severities, Source},
+    settings::{Consensus, ImageLinks, Severities, Source},
     store::*,
     worker::messages::{ArtefactFolder, ParameterValue, Pipeline, Stage, StagedFile},
     workspace::DatasetPaths,
@@ -204,6 +204,7 @@ pub fn pipeline() -> Pipeline {
         detect: vec![stage("detect-region", vec![("gamma".into(), ParameterValue::Real(1.5))])],
         measure: vec![stage("measure-intensity", vec![])],
         grade: vec![],
+        consensus: Consensus::First,
         min_confidence: 0.5,
         label: Severities { min_confidence: 0.5, min_severity: Severity::Low },
     }

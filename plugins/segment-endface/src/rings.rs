@@ -85,7 +85,7 @@ impl RingFinder {
             inner.step.signum() != ring.step.signum()
                 && inner.step.abs() > 1.2 * ring.step.abs()
                 && gap > 0.0
-                && gap < (0.1 * ring.scale * radius).max(4.0)
+                && gap < (0.06 * ring.scale * radius).max(3.0)
         })
     }
 

@@ -1,6 +1,7 @@
 //! Image kernels: plain functions on slices.
 
 pub mod components;
+pub mod direct_fit;
 pub mod ellipse;
 pub mod fibre;
 pub mod flatten;

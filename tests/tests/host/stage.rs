@@ -12,7 +12,7 @@ use ferrule_core::{
     host::LibraryStore,
     ids::{PipelineId, PluginId},
     report::{Inspection, Severity},
-    settings::{MaskFormat, Severities},
+    settings::{Consensus, MaskFormat, Severities},
     worker::{
         arguments::{Arguments, Limits, WorkerProgram},
         frames::{FrameError, MAX_ANSWER, read_frame, write_frame},
@@ -85,6 +85,7 @@ impl Bench {
             detect: stage("detect"),
             measure: stage("measure"),
             grade: stage("grade"),
+            consensus: Consensus::First,
             min_confidence: 0.5,
             label: Severities { min_confidence: 0.5, min_severity: Severity::Low },
         }

@@ -72,6 +72,23 @@ fn a_core_that_nearly_fills_the_cladding() {
 }
 
 #[test]
+fn a_cladding_a_tenth_wider_than_its_bright_core_is_no_halo_of_it() {
+    // 200 um in 220 um, through pixels that are not square.
+    let cladding = Ellipse { cx: 364.8, cy: 252.4, ax: 181.9, by: 195.6, angle_deg: 1.6 };
+    let core = Ellipse { ax: 165.4, by: 177.8, ..cladding };
+    let face = Face {
+        width: 720,
+        height: 576,
+        cladding,
+        core: Some(core),
+        core_gray: 190.0,
+        ferrule_gray: 130.0,
+        ..Face::default()
+    };
+    expect(&Face { noise: 3.5, blur: 2.0, ..face });
+}
+
+#[test]
 fn pixels_that_are_not_square_make_an_ellipse() {
     let cladding = Ellipse { cx: 350.3, cy: 280.6, ax: 98.7, by: 107.5, angle_deg: 2.0 };
     let core = Ellipse { cx: 349.5, cy: 281.0, ax: 65.0, by: 70.8, angle_deg: 2.0 };
@@ -138,6 +155,22 @@ fn a_film_over_the_end_face_costs_precision_and_confidence_but_not_the_fibre() {
 }
 
 #[test]
+fn a_film_over_the_rim_never_moves_the_outline_far() {
+    let face = Face::default();
+    let (cx, cy, r) = (face.cladding.cx, face.cladding.cy, face.cladding.ax);
+    let discs = [(cx, cy, 1.15 * r), (cx + 0.8 * r, cy, r), (cx - 0.5 * r, cy + 0.9 * r, 0.8 * r), (cx, cy, 4.0 * r)];
+    for (disc, grain) in discs.into_iter().flat_map(|disc| [5.0, 12.0, 30.0].map(|grain| (disc, grain))) {
+        for (depth, texture) in [(0.25, 0.1), (0.4, 0.25)] {
+            let found = segment(&face.paint().under_film(disc, depth, texture, grain));
+            let Some(cladding) = found.zone(ZoneName::Cladding) else { continue };
+            let off = distance(&face.cladding, &cladding.outline);
+            let about = format!("{disc:?} depth {depth} texture {texture} grain {grain}");
+            assert!(off < 0.05 * r || cladding.confidence < 0.5, "{off:.1} px off, {}: {about}", cladding.confidence);
+        }
+    }
+}
+
+#[test]
 fn frame_bars_have_no_label_and_zones_are_nested() {
     let face = Face { bar: 14, ..Face::default() };
     let picture = face.paint();
@@ -177,7 +210,7 @@ fn padded_rows_and_tiny_pictures_are_taken() {
     let mut plugin = SegmentEndface::create(&parameters).unwrap();
     let found = plugin.segment(&image).unwrap();
     assert_eq!(found.zones, segment(&picture).zones);
-    for (width, height) in [(1, 1), (1, 900), (3, 2), (17, 16), (40, 30)] {
+    for (width, height) in [(1, 1), (1, 900), (3, 2), (17, 16), (40, 30), (10_000, 1), (1, 10_000), (6000, 40)] {
         let pixels = vec![77; width * height];
         let image = ImageView::gray8(&pixels, width as u32, height as u32).unwrap();
         assert!(plugin.segment(&image).unwrap().zones.is_empty());

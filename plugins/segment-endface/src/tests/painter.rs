@@ -59,6 +59,27 @@ impl Default for Face {
     }
 }
 
+impl Painted {
+    /// The same picture under a dried film that covers a disc: less light, by a smooth share and by a texture as coarse as
+    /// given, in pixels.
+    pub fn under_film(mut self, (cx, cy, radius): (f64, f64, f64), depth: f64, texture: f64, grain_px: f64) -> Self {
+        for (i, pixel) in self.pixels.iter_mut().enumerate() {
+            let (x, y) = ((i % self.width) as f64, (i / self.width) as f64);
+            // A ragged, soft edge.
+            let angle = (y - cy).atan2(x - cx);
+            let edge = radius * (1.0 + 0.12 * (3.0 * angle).sin() + 0.07 * (7.0 * angle + 1.0).sin());
+            let covered = 1.0 / (1.0 + (((x - cx).hypot(y - cy) - edge) / 3.0).exp());
+            let (u, v) = (x / grain_px, y / grain_px);
+            let ripple = ((u + 1.3 * v.sin()).sin() * (v - 0.9 * (0.7 * u).sin()).cos()
+                + (1.7 * u - 2.1 * v + 1.1 * (0.5 * v).sin()).sin())
+                / 2.0;
+            let light = 1.0 - covered * (depth + texture * ripple);
+            *pixel = (f64::from(*pixel) * light).round().clamp(0.0, 255.0) as u8;
+        }
+        self
+    }
+}
+
 impl Face {
     pub fn paint(&self) -> Painted {
         let mut gray: Vec<f64> = (0..self.width * self.height)
@@ -147,6 +168,27 @@ pub fn not_end_faces() -> Vec<(&'static str, Painted)> {
     };
     let fills = Face { falloff: 0.0, ..shrunk(238.0, 320.0, 240.0) };
     let cropped = |x: usize, y: usize| fills.gray_at(x as f64, y as f64) + noise(x, y);
+    // A round head with two round eyes and a smile, lit from one side: rings enough, and none of them a cladding's.
+    let portrait = |x: usize, y: usize| {
+        let (u, v) = (x as f64 - 320.0, y as f64 - 240.0);
+        let eye = [(-60.0, -50.0), (60.0, -50.0)].iter().any(|(ex, ey)| (u - ex).hypot(v - ey) < 14.0);
+        let smile = ((u.hypot(v - 10.0) - 80.0).abs() < 6.0) && v > 50.0;
+        let hair = v < -90.0 - 25.0 * (u / 40.0).sin();
+        let head = (u / 150.0).hypot(v / 190.0) < 1.0;
+        let light = 1.0 + 0.4 * u / 320.0;
+        let gray = match (eye || smile, head && hair, head) {
+            (true, ..) => 40.0,
+            (_, true, _) => 55.0,
+            (.., true) => 150.0,
+            _ => 90.0 + 50.0 * (v / 60.0).sin() * (u / 90.0).cos(),
+        };
+        gray * light + 2.0 * noise(x, y)
+    };
+    let twins = |x: usize, y: usize| {
+        let fibre = |cx: f64| Face { falloff: 0.0, noise: 0.0, ..shrunk(80.0, cx, 240.0) };
+        let one = if x < 320 { fibre(160.0) } else { fibre(480.0) };
+        one.gray_at(x as f64, y as f64) + noise(x, y)
+    };
     let mut pictures = vec![
         ("black", paint(&|_, _| 0.0)),
         ("white", paint(&|_, _| 255.0)),
@@ -159,6 +201,8 @@ pub fn not_end_faces() -> Vec<(&'static str, Painted)> {
         ("text", paint(&text)),
         ("a screenshot", paint(&window)),
         ("a ring cut out of its picture", paint(&cut_out)),
+        ("a face", paint(&portrait)),
+        ("two fibres", paint(&twins)),
         ("a fibre cropped to its cladding", paint(&cropped)),
     ];
     let larger = |x: usize, y: usize| {
