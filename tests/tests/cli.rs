@@ -190,7 +190,9 @@ fn plugins_are_listed_with_their_builds_and_refused_ones_with_the_reason() {
     assert_eq!(code, 0, "{err}");
     let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let used = |id: &str| lines.iter().any(|line| line["plugin"]["card"]["id"] == id && line["used"] == true);
-    for id in ["segment-endface", "detect-region", "detect-scratch", "measure-intensity", "measure-trend"] {
+    for id in
+        ["segment-endface", "segment-integral", "detect-region", "detect-scratch", "measure-intensity", "measure-trend"]
+    {
         assert!(used(id), "{id} in {out}");
     }
     let refused = lines.iter().find(|line| line["refused"]["path"] == broken.to_str().unwrap());

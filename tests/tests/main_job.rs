@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ferrule_tests::{HANG, Lab, files_below};
+use ferrule_tests::{HANG, Lab, files_below, text};
 use serde_json::Value;
 
 #[test]
@@ -156,4 +156,29 @@ fn events_are_one_json_object_a_line_and_come_after_the_commit() {
     assert_eq!(lab.query_count(&sql), 1);
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn segmenters_that_are_to_agree_leave_figures_of_agreement_in_the_database_and_in_json() {
+    let lab = Lab::with_settings("[pipeline]\nconsensus = \"agree\"\n");
+    let _engine = lab.start_engine();
+    lab.simulate(&lab.captures(), 3, "burst-v1", 33);
+    lab.wait_done(3);
+    for (name, range) in
+        [("cladding_agreement_px", "0 AND 2"), ("cladding_iou", "0.95 AND 1"), ("cladding_seen_by", "2 AND 2")]
+    {
+        let rows = format!(
+            "SELECT count(*) FROM features WHERE region = 'image' AND name = '{name}' AND value BETWEEN {range}"
+        );
+        assert_eq!(lab.query_count(&rows), 3, "{name}");
+    }
+    let files = files_below(&lab.captures());
+    let output = lab.ferrule(&["inspect", "--json", "--workspace"]).arg(&lab.workspace).args(&files).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    for line in output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let answer: Value = serde_json::from_slice(line).unwrap();
+        let features = answer["features"].as_array().unwrap();
+        assert!(features.iter().any(|feature| feature["name"] == "cladding_agreement_px"), "{features:#?}");
+        assert!(answer["zones"]["cladding"]["confidence"].as_f64().unwrap() > 0.9);
+    }
 }

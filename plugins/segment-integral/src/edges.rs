@@ -38,9 +38,16 @@ pub struct EdgeReader {
     points: Vec<(f64, f64)>,
     strengths: Vec<f32>,
     sorted: Vec<f32>,
+    /// Median over the rays of the last outline's jump, in gray levels.
+    usual: f32,
 }
 
 impl EdgeReader {
+    /// Gray levels by which the outline read last jumps within the means on its two sides.
+    pub const fn jump(&self) -> f64 {
+        self.usual as f64
+    }
+
     /// The outline near `start` along which the picture rises (`sign` 1) or falls (-1) outward.
     pub fn outline<T: Copy + Into<f32>>(
         &mut self,
@@ -66,7 +73,8 @@ impl EdgeReader {
         // Rays on which hardly anything rises have no say.
         self.sorted.clone_from(&self.strengths);
         self.sorted.sort_unstable_by(f32::total_cmp);
-        let usual = *self.sorted.get(self.sorted.len() / 2)?;
+        self.usual = *self.sorted.get(self.sorted.len() / 2)?;
+        let usual = self.usual;
         let mut strengths = self.strengths.iter();
         self.points.retain(|_| strengths.next().is_some_and(|strength| *strength > 0.25 * usual));
         let fit = consensus(&self.points, shape, reading.tolerance_px)?;

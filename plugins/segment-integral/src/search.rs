@@ -27,6 +27,8 @@ const MIDDLE_SIDE: usize = 320;
 const LEAST_SHARE: f64 = 0.12;
 const SHARE_FOR_DOUBT: f64 = 0.4;
 const LEAST_STEP: f64 = 1.5;
+/// Glass ends sharply: this share of the step lies within a few pixels of the edge, or the outline is a cloud's.
+const SHARP: f64 = 0.5;
 /// Within this share of a stronger outline's radius, and at least so many pixels, an opposite step is its halo.
 const HALO: (f64, f64) = (0.06, 3.0);
 
@@ -196,12 +198,12 @@ impl Search {
         let sign = best.ring.step.signum() as f32;
         let mut free = None;
         let mut start = *coarse;
-        for (reach, least, side) in [(0.12, 8.0, 4.0), (0.05, 6.0, 3.0)] {
+        for (reach, least, side) in [(0.12, 8.0, 4.0f64), (0.05, 6.0, 3.0)] {
             let radius = start.mean_radius();
             let reading = Reading {
                 reach_px: (reach * radius).max(least),
                 step_px: (radius / 150.0).clamp(0.5, 2.0),
-                side_px: side,
+                side_px: side.max(0.016 * radius),
                 average: 1,
                 share: 0.5,
                 tolerance_px: (0.01 * radius).max(1.2),
@@ -210,6 +212,7 @@ impl Search {
             let Some(fit) = free else { break };
             start = fit.outline;
         }
+        let sharpness = self.edges.jump() / (SHARP * best.ring.step.abs());
         let mut covered = false;
         if free.is_none_or(|fit| fit.inlier_share < 0.5) {
             // Under a film a single ray sees the film: rays over 30 degrees, and the coarse outline's shape.
@@ -230,7 +233,7 @@ impl Search {
             }
         }
         let cladding = free.ok_or(NoFibre::Doubtful)?;
-        let confidence = confidence(&cladding, &best.ring, covered);
+        let confidence = confidence(&cladding, &best.ring, covered) * sharpness.clamp(0.0, 1.0);
         if confidence < settings.min_confidence {
             return Err(NoFibre::Doubtful);
         }
@@ -274,11 +277,11 @@ impl Change {
 
 /// Probability that the outline is right: seen all around, tight, and clear of the noise.
 fn confidence(cladding: &ConsensusFit, ring: &Ring, covered: bool) -> f64 {
-    let closed = ((cladding.inlier_share - 0.25) / 0.45).clamp(0.0, 1.0);
+    let closed = ((cladding.inlier_share - 0.35) / 0.4).clamp(0.0, 1.0);
     let clear = 1.0 - (-ring.step.abs() / 4.0).exp();
     let sure = 1.0 - (-ring.step.abs() / (3.0 * ring.error).max(1e-9)).exp();
     let read = if covered { 0.75 } else { 1.0 };
-    (closed * clear * sure * ring.agreement * read).clamp(0.0, 1.0)
+    (closed * clear * sure * ring.agreement.powi(3) * read).clamp(0.0, 1.0)
 }
 
 /// False where the fibre was cut out of its picture: most of its surroundings are missing, or painted black, which a
