@@ -28,7 +28,7 @@ const LEAST_SHARE: f64 = 0.12;
 const SHARE_FOR_DOUBT: f64 = 0.4;
 const LEAST_STEP: f64 = 1.5;
 /// Glass ends sharply: this share of the step lies within a few pixels of the edge, or the outline is a cloud's.
-const SHARP: f64 = 0.5;
+const SHARP: f64 = 0.8;
 /// Within this share of a stronger outline's radius, and at least so many pixels, an opposite step is its halo.
 const HALO: (f64, f64) = (0.06, 3.0);
 
