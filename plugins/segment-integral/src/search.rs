@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Longer sides of the two reduced pictures.
-const SMALL_SIDE: usize = 128;
+const SMALL_SIDE: usize = 96;
 const MIDDLE_SIDE: usize = 320;
 /// A cladding's step is at least this share of the strongest one around (a core's may be far stronger), more by this much
 /// for what is missing of its agreement and visibility, and at least so many gray levels.
