@@ -1,9 +1,10 @@
 //! segment-integral: finds core, cladding, adhesive and ferrule of a fibre end face, by another way than segment-endface.
 //!
 //! One narrow plug-in. No edges vote here: whole circles are summed (`operator`), their outlines are fitted in closed form
-//! to random few edges (`edges`, with `ferrule_vision::direct_fit`). The two plug-ins share no step between the picture
-//! and the outline, so that where they agree, that says something. A picture without an end face gets no zones and a
-//! reason.
+//! to random few edges (`edges`, with `ferrule_vision::direct_fit`). Finding and fitting are independent of
+//! segment-endface, so that where the two agree, that says something; which of several closed outlines is the cladding is
+//! told by like rules (the outermost that counts, no halo), so that there both can be wrong together. A picture without an
+//! end face gets no zones and a reason.
 
 mod core;
 mod edges;
