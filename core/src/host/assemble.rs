@@ -262,6 +262,7 @@ mod tests {
                 detect: vec![id("pits")],
                 measure: vec![],
                 grade: vec![],
+                consensus: Consensus::First,
                 min_confidence: 0.5,
             };
             let value = ParameterValue::Text(model.into());

@@ -127,8 +127,9 @@ fn least_squares(cells: &[(Terms, f64)], n: usize) -> Option<Terms> {
         }
     }
     for i in 0..n {
-        for k in 0..i {
-            system[i][k] = system[k][i];
+        let (above, rest) = system.split_at_mut(i);
+        for (cell, row) in rest[0][..i].iter_mut().zip(above) {
+            *cell = row[i];
         }
     }
     for (i, row) in system[..n].iter_mut().enumerate() {
