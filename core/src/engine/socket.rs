@@ -21,7 +21,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -66,9 +66,23 @@ pub enum FromClients {
 pub struct Outbox {
     lines: Sender<Arc<[u8]>>,
     stream: UnixStream,
+    /// Ends when everything posted was written, or nobody reads it.
+    written: Receiver<Never>,
 }
 
+/// Nothing is ever sent: only the channel's end tells something.
+#[derive(Debug)]
+enum Never {}
+
 impl Outbox {
+    /// No more lines: waits until what was posted has gone out, at most until `deadline`.
+    pub fn close(self, deadline: Instant) {
+        let Self { lines, stream, written } = self;
+        drop(lines);
+        let _ = written.recv_deadline(deadline);
+        let _ = stream.shutdown(Shutdown::Both);
+    }
+
     /// Queues a line. False if the client reads too slowly or is gone: it is cut off then.
     #[must_use]
     pub fn post(&self, line: Arc<[u8]>) -> bool {
@@ -285,8 +299,12 @@ fn serve(id: ClientId, stream: UnixStream, facts: &Sender<FromClients>) {
     if lines.send(encode(&hello)).is_err() || stream.set_read_timeout(None).is_err() {
         return;
     }
-    let writer = thread::Builder::new().name("client-writer".into()).spawn(move || write_lines(&writing, &waiting));
-    let joined = facts.send(FromClients::Joined(id, Outbox { lines, stream: cutting }));
+    let (unwritten, written) = bounded::<Never>(0);
+    let writer = thread::Builder::new().name("client-writer".into()).spawn(move || {
+        write_lines(&writing, &waiting);
+        drop(unwritten);
+    });
+    let joined = facts.send(FromClients::Joined(id, Outbox { lines, stream: cutting, written }));
     if joined.is_err() || writer.is_err() {
         return;
     }
@@ -370,6 +388,24 @@ mod tests {
         let (_stream, answer) = say(&path, HELLO);
         assert!(answer.starts_with("{\"hello\""), "{answer}");
         assert!(matches!(facts.recv_timeout(LIMIT).unwrap(), FromClients::Joined(..)));
+    }
+
+    #[test]
+    fn what_was_posted_goes_out_before_the_end() {
+        let (_folder, _socket, facts, path) = listening();
+        for _ in 0..200 {
+            let (stream, _) = say(&path, HELLO);
+            let FromClients::Joined(_, outbox) = facts.recv_timeout(LIMIT).unwrap() else { panic!("not joined") };
+            for line in ["first\n", "last\n"] {
+                assert!(outbox.post(line.as_bytes().into()));
+            }
+            outbox.close(Instant::now() + LIMIT);
+            // Nothing can arrive any more that is not here already.
+            stream.set_nonblocking(true).unwrap();
+            let lines: Vec<String> = BufReader::new(stream).lines().map_while(Result::ok).collect();
+            assert_eq!(lines, ["first", "last"]);
+            let FromClients::Left(_) = facts.recv_timeout(LIMIT).unwrap() else { panic!("not left") };
+        }
     }
 
     #[test]

@@ -38,6 +38,8 @@ const STATUS_PAUSE: Duration = Duration::from_millis(250);
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// How long captures in hand may take once the engine is to end.
 const GRACE: Duration = Duration::from_secs(20);
+/// How long the last lines to clients may take to go out.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Troubles under which no capture is begun: too little room, a store that cannot write.
 const ROOM: &str = "room";
@@ -343,7 +345,11 @@ impl Engine {
         }
         self.requeue_unsubmitted();
         let closed = self.store.close();
-        drop(self.clients);
+        // Whoever asked for the end hears that it was understood.
+        let deadline = Instant::now() + LAST_WORDS;
+        for attached in self.clients.into_values() {
+            attached.outbox.close(deadline);
+        }
         drop(socket);
         closed?;
         self.broken.map_or(Ok(()), |reason| Err(EngineError::Broken(reason)))
