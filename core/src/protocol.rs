@@ -179,6 +179,9 @@ pub struct WorkerStatus {
     pub busy: bool,
     pub jobs: u64,
     pub memory_mb: u64,
+    /// The wide plug-in that it is for; `None` for one that takes captures through the whole pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<PluginId>,
 }
 
 /// One watched directory.

@@ -126,6 +126,9 @@ pub struct Workers {
     pub deadline_ms: u64,
     /// Added for each megapixel.
     pub deadline_ms_per_mpx: u64,
+    /// The same for a wide worker and one question: networks and interpreters take more of both.
+    pub wide_memory_mb: u64,
+    pub wide_deadline_ms: u64,
     /// Larger pictures are refused before they are decoded.
     pub max_megapixels: f64,
     pub max_file_mb: u64,

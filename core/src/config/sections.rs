@@ -87,6 +87,8 @@ fn workers(section: &mut Section<'_, '_>) -> Option<Workers> {
         memory_mb: section.take("memory_mb", &Whole(64, 1_048_576))?.into(),
         deadline_ms: section.take("deadline_ms", &Whole(100, ONE_HOUR_MS))?.into(),
         deadline_ms_per_mpx: section.take("deadline_ms_per_mpx", &Whole(0, ONE_HOUR_MS))?.into(),
+        wide_memory_mb: section.take("wide_memory_mb", &Whole(64, 1_048_576))?.into(),
+        wide_deadline_ms: section.take("wide_deadline_ms", &Whole(100, ONE_HOUR_MS))?.into(),
         max_megapixels: section.take("max_megapixels", &Number(0.01, 10_000.0))?,
         max_file_mb: section.take("max_file_mb", &Whole(1, 65_536))?.into(),
     })

@@ -12,7 +12,7 @@ use std::{
 use ferrule_abi as abi;
 
 use super::{
-    card::{ParameterCard, Slot},
+    card::{ParameterCard, Profile, Slot},
     catalogue::{Available, Catalogue},
 };
 use crate::{
@@ -28,6 +28,8 @@ pub enum AssemblyError {
     Unknown { slot: Slot, plugin: PluginId, hint: String },
     #[error("pipeline.{slot} names `{plugin}`, which is for the slot {actual}")]
     WrongSlot { slot: Slot, plugin: PluginId, actual: Slot },
+    #[error("pipeline.grade names `{plugin}`, which asks for a wide worker; graders work in narrow ones")]
+    WideGrader { plugin: PluginId },
     #[error("pipeline.{slot} names `{plugin}` twice")]
     Twice { slot: Slot, plugin: PluginId },
     #[error("plugin.{plugin}: {fault}")]
@@ -93,6 +95,10 @@ fn stage(
     if card.slot != slot {
         return Err(AssemblyError::WrongSlot { slot, plugin: id.clone(), actual: card.slot });
     }
+    // It gets numbers, not pixels: there is nothing that would need a wide worker.
+    if card.slot == Slot::Grade && card.profile == Profile::Wide {
+        return Err(AssemblyError::WideGrader { plugin: id.clone() });
+    }
     let fault = |fault: String| AssemblyError::Parameter { plugin: id.clone(), fault };
     let mut parameters = Vec::new();
     for (name, value) in given.into_iter().flatten() {
@@ -118,6 +124,8 @@ fn stage(
         version: card.version.clone(),
         build: build.clone(),
         library: library.clone(),
+        profile: card.profile,
+        accepts: card.accepts.clone(),
         parameters,
     })
 }
@@ -182,7 +190,7 @@ mod tests {
     use super::*;
     use crate::{
         host::{
-            card::{DescriptorCard, ParameterKind, Profile},
+            card::{DescriptorCard, ParameterKind},
             search::Origin,
         },
         ids::BuildHash,

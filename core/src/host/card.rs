@@ -47,6 +47,17 @@ pub enum Profile {
     Wide,
 }
 
+impl Profile {
+    /// As command lines and screens write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Narrow => "narrow",
+            Self::Wide => "wide",
+        }
+    }
+}
+
 /// A pixel format that a plug-in takes as it comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -54,6 +65,18 @@ pub enum Pixels {
     Gray8,
     Gray16,
     Rgb8,
+}
+
+impl Pixels {
+    /// Bytes that one pixel takes.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Gray8 => 1,
+            Self::Gray16 => 2,
+            Self::Rgb8 => 3,
+        }
+    }
 }
 
 /// Who a plug-in is and what it takes.
@@ -223,6 +246,16 @@ impl From<abi::Slot> for Slot {
             abi::Slot::Measure => Self::Measure,
             abi::Slot::Grade => Self::Grade,
             abi::Slot::Train => Self::Train,
+        }
+    }
+}
+
+impl From<Pixels> for abi::PixelFormat {
+    fn from(format: Pixels) -> Self {
+        match format {
+            Pixels::Gray8 => Self::Gray8,
+            Pixels::Gray16 => Self::Gray16,
+            Pixels::Rgb8 => Self::Rgb8,
         }
     }
 }

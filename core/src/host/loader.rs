@@ -23,6 +23,10 @@ pub trait Instance {
     /// # Errors
     /// The plug-in's own words.
     fn detect(&mut self, input: &abi::DetectInput<'_>) -> Result<abi::Detections, String>;
+    /// One answer a picture, in order.
+    fn detect_batch(&mut self, inputs: &[abi::DetectInput<'_>]) -> Vec<Result<abi::Detections, String>> {
+        inputs.iter().map(|input| self.detect(input)).collect()
+    }
     /// # Errors
     /// The plug-in's own words.
     fn measure(&mut self, input: &abi::DetectInput<'_>, defects: &[abi::Defect]) -> Result<abi::Measurements, String>;
@@ -139,6 +143,11 @@ impl Instance for RustInstance {
 
     fn detect(&mut self, input: &abi::DetectInput<'_>) -> Result<abi::Detections, String> {
         self.root.detect()(self.instance, input).into_result().map_err(one_line)
+    }
+
+    fn detect_batch(&mut self, inputs: &[abi::DetectInput<'_>]) -> Vec<Result<abi::Detections, String>> {
+        let answers = self.root.detect_batch()(self.instance, inputs.into());
+        answers.into_iter().map(|answer| answer.into_result().map_err(one_line)).collect()
     }
 
     fn measure(&mut self, input: &abi::DetectInput<'_>, defects: &[abi::Defect]) -> Result<abi::Measurements, String> {

@@ -35,6 +35,7 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What a probe may take.
 const LIMITS: Limits = Limits { memory_mb: 2048, max_megapixels: 1.0, max_file_mb: 1 };
+const WIDE_LIMITS: Limits = Limits { memory_mb: 16_384, ..LIMITS };
 
 /// Longest list of descriptions.
 const MAX_ANSWER: usize = 1 << 20;
@@ -53,9 +54,15 @@ pub struct Probed {
 /// # Errors
 /// The child cannot be started; a library that brings it down is an answer, not an error.
 pub fn run(program: &WorkerProgram, path: &Path) -> std::io::Result<Probed> {
-    let mut talk = Talk::start(program)?;
-    let cards = talk.ask(path);
-    Ok(Probed { cards, log: talk.end() })
+    let look = |profile| -> std::io::Result<Probed> {
+        let mut talk = Talk::start(program, profile)?;
+        let cards = talk.ask(path);
+        Ok(Probed { cards, log: talk.end() })
+    };
+    let first = look(Profile::Narrow)?;
+    let wide = first.cards.as_ref().is_ok_and(|cards| cards.iter().any(|card| card.profile == Profile::Wide));
+    // Only a wide child can try what asks for one.
+    if wide { look(Profile::Wide) } else { Ok(first) }
 }
 
 /// Starts a child only to hear what sandbox it is in.
@@ -63,7 +70,7 @@ pub fn run(program: &WorkerProgram, path: &Path) -> std::io::Result<Probed> {
 /// # Errors
 /// The child cannot be started or does not answer.
 pub fn sandbox(program: &WorkerProgram) -> std::io::Result<SandboxReport> {
-    let mut talk = Talk::start(program)?;
+    let mut talk = Talk::start(program, Profile::Narrow)?;
     let started = talk.hear();
     let log = talk.end();
     match started {
@@ -83,9 +90,10 @@ struct Talk {
 }
 
 impl Talk {
-    fn start(program: &WorkerProgram) -> std::io::Result<Self> {
-        let arguments = Arguments { parent: std::process::id(), staging: None, limits: LIMITS };
-        let mut launched = launch(program, &arguments)?;
+    fn start(program: &WorkerProgram, profile: Profile) -> std::io::Result<Self> {
+        let limits = if profile == Profile::Wide { WIDE_LIMITS } else { LIMITS };
+        let arguments = Arguments { parent: std::process::id(), profile, staging: None, limits };
+        let mut launched = launch(program, &arguments, None)?;
         let stderr = launched.child.stderr.take();
         let stderr = thread::Builder::new().name("probe-stderr".into()).spawn(move || {
             let mut said = Vec::new();
@@ -167,11 +175,11 @@ impl Talk {
     }
 }
 
-/// The child's side: opens the library and tries what is in it.
+/// The child's side: opens the library and tries what in it is of its own profile.
 ///
 /// # Errors
 /// Why it is refused, in one line.
-pub fn look(library: &Path, turn: &mut Turn<'_>) -> Result<Vec<DescriptorCard>, String> {
+pub fn look(library: &Path, profile: Profile, turn: &mut Turn<'_>) -> Result<Vec<DescriptorCard>, String> {
     let loaded = Library::load(library).map_err(|error| {
         if let LoadError::Layout { dump, .. } = &error {
             let _ = std::io::Write::write_all(&mut std::io::stderr(), dump.as_bytes());
@@ -180,8 +188,8 @@ pub fn look(library: &Path, turn: &mut Turn<'_>) -> Result<Vec<DescriptorCard>, 
     })?;
     for card in &loaded.cards {
         turn(&card.id);
-        // A network's weights and its libraries need a wide worker; there it is tried by its first capture.
-        if card.profile == Profile::Wide {
+        // Each is tried in a child of its own profile.
+        if card.profile != profile {
             continue;
         }
         let tried = loaded.create(&card.id, &[]).and_then(|mut instance| try_out(card.slot, &mut *instance));

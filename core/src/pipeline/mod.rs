@@ -8,6 +8,7 @@ pub mod check;
 pub mod consensus;
 pub mod judge;
 pub mod merge;
+pub mod remote;
 pub mod run;
 pub mod runs;
 pub mod tools;

@@ -1,12 +1,13 @@
 //! A pipeline ready to work: libraries loaded, instances made. Held by a worker for its whole life.
 
-use std::{collections::HashMap, fs::File, io::Read};
+use std::{cell::RefCell, collections::HashMap, fs::File, io::Read, rc::Rc};
 
 use ferrule_abi as abi;
 
+use super::remote::{Office, Remote};
 use crate::{
     host::{
-        card::{DescriptorCard, Pixels},
+        card::{DescriptorCard, Pixels, Profile},
         elf,
         loader::{Instance, Library, LoadError},
     },
@@ -43,8 +44,13 @@ impl Tools {
 }
 
 /// Libraries by build. They stay loaded until the process ends.
-#[derive(Default)]
-pub struct Libraries(HashMap<BuildHash, Library>);
+pub struct Libraries {
+    loaded: HashMap<BuildHash, Library>,
+    /// What this worker loads itself.
+    profile: Profile,
+    /// Where it asks the others.
+    office: Option<Rc<RefCell<Office>>>,
+}
 
 /// A pipeline that cannot be put to work.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +63,12 @@ pub struct Refused {
 }
 
 impl Libraries {
+    /// None yet, for a worker of that profile; a narrow one asks wide plug-ins through its office.
+    #[must_use]
+    pub fn new(profile: Profile, office: Option<Rc<RefCell<Office>>>) -> Self {
+        Self { loaded: HashMap::new(), profile, office }
+    }
+
     /// Loads what is new and makes an instance of every stage.
     ///
     /// # Errors
@@ -74,13 +86,19 @@ impl Libraries {
 
     fn tool(&mut self, stage: &Stage, turn: &mut Turn<'_>) -> Result<Tool, Refused> {
         let refuse = |reason: String| Refused { plugin: stage.plugin.clone(), reason, dump: None };
+        if stage.profile == Profile::Wide && self.profile == Profile::Narrow {
+            let office = self.office.as_ref().ok_or_else(|| refuse("there is no wide worker to ask".into()))?;
+            let (plugin, name) = (stage.plugin.clone(), format!("{} {}", stage.plugin, stage.version));
+            let instance = Box::new(Remote::new(plugin.clone(), Rc::clone(office)));
+            return Ok(Tool { plugin, name, accepts: stage.accepts.clone(), instance });
+        }
         // Constructors of a library run in `dlopen`; those of the plug-in in `create`.
         turn(&stage.plugin);
-        if !self.0.contains_key(&stage.build) {
+        if !self.loaded.contains_key(&stage.build) {
             let library = open(stage)?;
-            self.0.insert(stage.build.clone(), library);
+            self.loaded.insert(stage.build.clone(), library);
         }
-        let library = self.0.get(&stage.build).ok_or_else(|| refuse("its library is not loaded".into()))?;
+        let library = self.loaded.get(&stage.build).ok_or_else(|| refuse("its library is not loaded".into()))?;
         let card = library.card(&stage.plugin).ok_or_else(|| refuse("its library does not offer it".into()))?;
         if card.version != stage.version {
             let found = &card.version;

@@ -6,6 +6,7 @@
 //! one [`Report::Finished`] or [`Report::Returned`]. Called by the engine's main loop and by batch inspection.
 
 mod answer;
+mod asks;
 mod cause;
 mod deadline;
 mod generations;
@@ -14,6 +15,7 @@ mod process;
 mod rolling;
 mod supervisor;
 mod watch;
+mod wide;
 mod worker;
 
 use std::{
@@ -55,6 +57,9 @@ pub struct PoolSettings {
     pub deadline: Duration,
     /// Added for each megapixel.
     pub deadline_per_mpx: Duration,
+    /// Memory of a wide worker, and its shortest deadline for one question.
+    pub wide_memory_mb: u64,
+    pub wide_deadline: Duration,
     /// From start to loaded pipeline.
     pub start_deadline: Duration,
     /// A plug-in is set aside after bringing workers down on so many captures in a row.
@@ -83,6 +88,8 @@ impl PoolSettings {
             },
             deadline: Duration::from_millis(workers.deadline_ms),
             deadline_per_mpx: Duration::from_millis(workers.deadline_ms_per_mpx),
+            wide_memory_mb: workers.wide_memory_mb,
+            wide_deadline: Duration::from_millis(workers.wide_deadline_ms),
             // A cold disk under load; a library that hangs is still noticed.
             start_deadline: Duration::from_secs(30),
             quarantine_after: plugins.quarantine_after,

@@ -200,6 +200,7 @@ pub(super) fn label(pipeline: &Pipeline, plugin: &PluginId) -> String {
 mod tests {
     use super::*;
     use crate::{
+        host::card::Profile,
         ids::{BuildHash, PipelineId},
         report::Severity,
         settings::{Consensus, Severities},
@@ -216,6 +217,8 @@ mod tests {
                 version: "1.0.0".into(),
                 build: BuildHash::of(name.as_bytes()),
                 library: name.into(),
+                profile: Profile::Narrow,
+                accepts: vec![],
                 parameters: vec![],
             };
             names.iter().map(stage).collect()

@@ -8,14 +8,20 @@ use std::{
     io::{self, ErrorKind, Read, Write},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     process::{Child, ChildStderr, ExitStatus},
+    time::Duration,
 };
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open},
+};
 
 use crate::worker::{
     arguments::{Arguments, WorkerProgram},
     frames::{self, FrameError, Incoming},
     launch::launch,
+    line::send_with,
+    memory::SharedMemory,
     messages::{FromWorker, ToWorker},
 };
 
@@ -34,6 +40,8 @@ pub(super) struct Process {
     line: std::os::unix::net::UnixStream,
     incoming: Incoming,
     outgoing: Vec<u8>,
+    /// Descriptors that go along, and before which byte of `outgoing`.
+    attached: VecDeque<(usize, OwnedFd)>,
     stderr: Option<ChildStderr>,
     tail: VecDeque<u8>,
 }
@@ -51,8 +59,8 @@ pub(super) enum LineEnd {
 }
 
 impl Process {
-    pub fn start(program: &WorkerProgram, arguments: &Arguments) -> io::Result<Self> {
-        let launched = launch(program, arguments)?;
+    pub fn start(program: &WorkerProgram, arguments: &Arguments, memory: Option<&SharedMemory>) -> io::Result<Self> {
+        let launched = launch(program, arguments, memory)?;
         let mut child = launched.child;
         let pid = Pid::from_child(&child);
         let ready = pidfd_open(pid, PidfdFlags::empty()).map_err(io::Error::from).and_then(|pidfd| {
@@ -72,8 +80,9 @@ impl Process {
                 return Err(error);
             }
         };
-        let (incoming, outgoing, tail) = (Incoming::default(), Vec::new(), VecDeque::new());
-        Ok(Self { child, pid, pidfd, line: launched.line, incoming, outgoing, stderr, tail })
+        let (incoming, outgoing, attached) = (Incoming::default(), Vec::new(), VecDeque::new());
+        let tail = VecDeque::new();
+        Ok(Self { child, pid, pidfd, line: launched.line, incoming, outgoing, attached, stderr, tail })
     }
 
     pub fn pid(&self) -> u32 {
@@ -102,6 +111,15 @@ impl Process {
         Ok(())
     }
 
+    /// The same for a message that brings a descriptor along.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_with(&mut self, message: &ToWorker, descriptor: OwnedFd) -> Result<(), FrameError> {
+        self.attached.push_back((self.outgoing.len(), descriptor));
+        self.send(message)
+    }
+
     /// Something waits for the line.
     pub fn wants_to_write(&self) -> bool {
         !self.outgoing.is_empty()
@@ -109,12 +127,27 @@ impl Process {
 
     pub fn flush(&mut self) {
         while !self.outgoing.is_empty() {
-            match self.line.write(&self.outgoing) {
-                Ok(count) if count > 0 => drop(self.outgoing.drain(..count)),
+            // No further than to the next descriptor, which goes with the byte behind it.
+            let next = self.attached.iter().map(|(before, _)| *before).find(|before| *before > 0);
+            let bytes = &self.outgoing[..next.unwrap_or(self.outgoing.len())];
+            let written = match self.attached.front() {
+                Some((0, descriptor)) => send_with(&self.line, bytes, descriptor.as_fd()),
+                _ => self.line.write(bytes),
+            };
+            match written {
+                Ok(count) if count > 0 => {
+                    self.outgoing.drain(..count);
+                    // One at the first byte has gone with it.
+                    self.attached.pop_front_if(|(before, _)| *before == 0);
+                    self.attached.iter_mut().for_each(|(before, _)| *before -= count);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // Nobody reads it any more.
-                Ok(_) | Err(_) => self.outgoing.clear(),
+                Ok(_) | Err(_) => {
+                    self.outgoing.clear();
+                    self.attached.clear();
+                }
             }
         }
     }
@@ -189,9 +222,16 @@ impl Process {
         let _ = self.line.shutdown(std::net::Shutdown::Both);
     }
 
+    /// Waits for a killed one, so that it is no zombie; one that the kernel holds is left to it.
+    pub fn await_death(&mut self, at_most: Duration) {
+        let mut dead = [PollFd::from_borrowed_fd(self.pidfd.as_fd(), PollFlags::IN)];
+        let limit = Timespec { tv_sec: at_most.as_secs().cast_signed(), tv_nsec: i64::from(at_most.subsec_nanos()) };
+        let _ = poll(&mut dead, Some(&limit));
+        let _ = self.child.try_wait();
+    }
+
     /// Its exit status once it is dead; also ends what it may have left running in its group.
     pub fn try_reap(&mut self) -> Option<ExitStatus> {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let mut dead = [PollFd::from_borrowed_fd(self.pidfd.as_fd(), PollFlags::IN)];
         if !matches!(poll(&mut dead, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1)) {
             return None;

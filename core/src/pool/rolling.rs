@@ -11,9 +11,13 @@ use super::{
     policy::stages,
     process::Process,
     supervisor::{Supervisor, leave},
+    wide::wide_stages,
     worker::{Phase, Worker},
 };
-use crate::worker::{arguments::Arguments, messages::ToWorker};
+use crate::{
+    host::card::Profile,
+    worker::{arguments::Arguments, memory::SharedMemory, messages::ToWorker},
+};
 
 impl Supervisor {
     /// Starts, configures and retires workers as far as is due now.
@@ -21,6 +25,7 @@ impl Supervisor {
         if self.ending.is_some() {
             return;
         }
+        self.roll_wide(now);
         self.make_room_for_retries(now);
         self.fill_up(now);
         self.renew_stale(now);
@@ -42,6 +47,9 @@ impl Supervisor {
     fn fill_up(&mut self, now: Instant) {
         while self.present() < self.settings.count.max(1) && self.generations.may_start(now) {
             let generation = Arc::clone(self.generations.in_force());
+            if !self.is_equipped(&generation) {
+                return;
+            }
             self.start(generation, now);
         }
     }
@@ -68,6 +76,9 @@ impl Supervisor {
 
     fn renew_stale(&mut self, now: Instant) {
         let wanted = Arc::clone(self.generations.wanted());
+        if !self.is_equipped(&wanted) {
+            return;
+        }
         let stale: Vec<usize> = self.stale().collect();
         for index in stale {
             let on_its_way = self.workers.iter().any(|w| w.is_starting() && w.generation.number == wanted.number);
@@ -105,10 +116,15 @@ impl Supervisor {
         let slot = (0..).find(|slot| self.workers.iter().all(|worker| worker.slot != *slot)).unwrap_or(0);
         let staging = self.folder_of(slot);
         let made = staging.as_ref().map_or(Ok(()), fs::create_dir_all);
-        let arguments = Arguments { parent: std::process::id(), staging, limits: self.settings.limits };
-        let process = made.and_then(|()| Process::start(&self.settings.program, &arguments));
-        let process = match process {
-            Ok(process) => process,
+        let (parent, profile, limits) = (std::process::id(), Profile::Narrow, self.settings.limits);
+        let arguments = Arguments { parent, profile, staging, limits };
+        let asks = wide_stages(&generation.pipeline).next().is_some();
+        let memory = || asks.then(|| SharedMemory::for_megapixels(limits.max_megapixels)).transpose();
+        let started = made.and_then(|()| memory()).and_then(|memory| {
+            Process::start(&self.settings.program, &arguments, memory.as_ref()).map(|process| (process, memory))
+        });
+        let (process, memory) = match started {
+            Ok(started) => started,
             Err(error) => {
                 let program = self.settings.program.executable.display();
                 let reason = format!("cannot start {program} as a worker: {error}");
@@ -116,7 +132,17 @@ impl Supervisor {
             }
         };
         let (key, phase) = (self.count_up(), Phase::Idle);
-        self.workers.push(Worker { key, slot, process, generation, phase, jobs: 0, retiring: false, sandbox: None });
+        self.workers.push(Worker {
+            key,
+            slot,
+            process,
+            generation,
+            phase,
+            jobs: 0,
+            retiring: false,
+            sandbox: None,
+            memory,
+        });
         let index = self.workers.len() - 1;
         self.configure(index, Arc::clone(&self.workers[index].generation), now);
     }

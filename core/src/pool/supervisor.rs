@@ -4,7 +4,7 @@
 //! `watch`, starting and replacing workers in `rolling`.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     fs,
     path::PathBuf,
     sync::{Arc, PoisonError, atomic::Ordering},
@@ -14,12 +14,13 @@ use std::{
 use crossbeam_channel::{Receiver, Sender};
 
 use super::{
-    Cause, Command, Finished, PoolError, PoolSettings, Report, Shared, Task, WorkerDeath,
-    answer::{self, Asked},
+    Cause, Command, Finished, PoolError, PoolSettings, Report, Shared, Task, WorkerDeath, answer,
+    asks::Asked,
     deadline::Deadlines,
     generations::{Generation, Generations},
     policy::{History, Next, Policy, stages},
     process::Process,
+    wide::WideWorker,
     worker::{Busy, Held, Phase, Worker},
 };
 use crate::{
@@ -41,6 +42,12 @@ pub(super) struct Supervisor {
     pub(super) policy: Policy,
     pub(super) deadlines: Deadlines,
     pub(super) workers: Vec<Worker>,
+    pub(super) wide: Vec<WideWorker>,
+    /// For wide plug-ins, not yet handed on.
+    pub(super) asks: VecDeque<Asked>,
+    pub(super) wide_deadlines: BTreeMap<PluginId, Deadlines>,
+    /// Why the last start of a wide plug-in failed.
+    pub(super) wide_trouble: BTreeMap<PluginId, String>,
     /// Killed, given up, not yet reaped.
     pub(super) lost: Vec<Process>,
     pub(super) waiting: VecDeque<Held>,
@@ -73,6 +80,10 @@ impl Supervisor {
             policy: Policy::new(settings.quarantine_after),
             deadlines: Deadlines::new(settings.deadline, settings.deadline_per_mpx, settings.limits.max_megapixels),
             workers: Vec::new(),
+            wide: Vec::new(),
+            asks: VecDeque::new(),
+            wide_deadlines: BTreeMap::new(),
+            wide_trouble: BTreeMap::new(),
             lost: Vec::new(),
             waiting: VecDeque::new(),
             retries: VecDeque::new(),
@@ -93,12 +104,14 @@ impl Supervisor {
             self.end_what_is_due(now);
             self.roll(now);
             self.hand_out(now);
+            self.hand_on(now);
             self.show_workers();
             if self.ending.is_some() && self.workers.is_empty() {
                 break;
             }
             self.watch();
         }
+        self.end_wide();
         for slot in 0..2 * self.settings.count.max(1) {
             // Stays where files in it are still to be taken.
             let _ = self.folder_of(slot).map(fs::remove_dir);
@@ -201,8 +214,8 @@ impl Supervisor {
             discard(folder.as_ref());
             return self.finish(&held.task, &generation, Err(trouble(format!("cannot be put to a worker: {error}"))));
         }
-        let (turn, turns) = (None, Vec::new());
-        worker.phase = Phase::Busy(Box::new(Busy { held, job, without, folder, since: now, until, turn, turns }));
+        let busy = Busy { held, job, without, folder, since: now, until, turn: None, turns: Vec::new(), asking: None };
+        worker.phase = Phase::Busy(Box::new(busy));
     }
 
     /// One message of a worker. Its words are no commands: whatever does not fit its state ends it.
@@ -228,7 +241,14 @@ impl Supervisor {
                 }
                 busy.turn = Some(plugin);
             }
-            (Phase::Busy(_), FromWorker::Done(answer)) => self.answered(index, *answer, now),
+            (Phase::Busy(busy), FromWorker::Done(answer)) if busy.asking.is_none() => {
+                self.answered(index, *answer, now)
+            }
+            (Phase::Busy(_), FromWorker::Ask(question)) => {
+                if !self.asked(index, *question, now) {
+                    self.kill(index, Some(Cause::Nonsense("a question that is not its to ask".into())), now);
+                }
+            }
             (_, message) => {
                 let what = match message {
                     FromWorker::Started { .. } => "its start",
@@ -237,6 +257,8 @@ impl Supervisor {
                     FromWorker::Refused { .. } => "a refusal",
                     FromWorker::Turn { .. } => "a turn",
                     FromWorker::Done(_) => "an answer",
+                    FromWorker::Ask(_) => "a question",
+                    FromWorker::Served(_) => "answers",
                 };
                 self.kill(index, Some(Cause::Nonsense(format!("{what} out of turn"))), now);
             }
@@ -246,7 +268,7 @@ impl Supervisor {
     fn answered(&mut self, index: usize, answer: Answer, now: Instant) {
         let worker = &mut self.workers[index];
         let Phase::Busy(busy) = &worker.phase else { return };
-        let asked = Asked {
+        let asked = answer::Asked {
             job: busy.job,
             expected: busy.held.task.expected,
             artefacts: busy.folder.is_some(),
@@ -309,11 +331,7 @@ impl Supervisor {
         if status.is_none() {
             self.lost.push(worker.process);
         }
-        let last_line = stderr.lines().rev().find(|line| !line.trim().is_empty());
-        let told = last_line.map_or_else(
-            || cause.to_string(),
-            |line| format!("{cause}; it last said: {}", line.chars().take(200).collect::<String>()),
-        );
+        let told = last_line(&cause, &stderr);
         let number = worker.generation.number;
         let death = |plugin, task| Report::Died(Box::new(WorkerDeath { pid, cause, plugin, task, stderr }));
         match doing {
@@ -401,11 +419,28 @@ impl Supervisor {
             busy: matches!(worker.phase, Phase::Busy(_)),
             jobs: worker.jobs,
             memory_mb: 0,
+            plugin: None,
         };
+        let wide = self.wide.iter().filter(|wide| wide.is_on_the_line()).map(|wide| WorkerStatus {
+            pid: wide.process.pid(),
+            busy: wide.is_at_work(),
+            jobs: wide.jobs,
+            memory_mb: 0,
+            plugin: Some(wide.stage.plugin.clone()),
+        });
         let mut shown = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
         shown.clear();
-        shown.extend(living.map(status));
+        shown.extend(living.map(status).chain(wide));
     }
+}
+
+/// A cause, with the last line that the worker wrote.
+pub(super) fn last_line(cause: &Cause, stderr: &str) -> String {
+    let line = stderr.lines().rev().find(|line| !line.trim().is_empty());
+    line.map_or_else(
+        || cause.to_string(),
+        |line| format!("{cause}; it last said: {}", line.chars().take(200).collect::<String>()),
+    )
 }
 
 /// Tells a worker to end by itself.

@@ -9,6 +9,7 @@ use super::{
     Cause,
     process::LineEnd,
     supervisor::Supervisor,
+    wide::WideWorker,
     worker::{Phase, Worker},
 };
 
@@ -28,7 +29,10 @@ impl Supervisor {
         let stirred = self.wait();
         let now = Instant::now();
         for (key, end) in stirred {
-            let Some(index) = self.workers.iter().position(|worker| worker.key == key) else { continue };
+            let Some(index) = self.workers.iter().position(|worker| worker.key == key) else {
+                self.stirred_wide(key, end, now);
+                continue;
+            };
             match end {
                 End::Stderr => self.workers[index].process.drain_stderr(),
                 End::Line => {
@@ -87,6 +91,19 @@ impl Supervisor {
             owners.push((worker.key, End::Death));
             ends.push(PollFd::from_borrowed_fd(worker.process.pidfd(), PollFlags::IN));
         }
+        for wide in &self.wide {
+            if wide.is_on_the_line() {
+                let writing = if wide.process.wants_to_write() { PollFlags::OUT } else { PollFlags::empty() };
+                owners.push((wide.key, End::Line));
+                ends.push(PollFd::from_borrowed_fd(wide.process.line(), PollFlags::IN | writing));
+            }
+            if let Some(stderr) = wide.process.stderr() {
+                owners.push((wide.key, End::Stderr));
+                ends.push(PollFd::from_borrowed_fd(stderr, PollFlags::IN));
+            }
+            owners.push((wide.key, End::Death));
+            ends.push(PollFd::from_borrowed_fd(wide.process.pidfd(), PollFlags::IN));
+        }
         ends.extend(self.lost.iter().map(|process| PollFd::from_borrowed_fd(process.pidfd(), PollFlags::IN)));
 
         let timeout = self.next_due().map(|due| {
@@ -110,11 +127,12 @@ impl Supervisor {
 
     /// The next moment at which something must be done that no descriptor tells.
     fn next_due(&self) -> Option<Instant> {
-        let at_work = self.workers.iter().any(is_at_work);
+        let at_work = self.workers.iter().any(is_at_work) || self.wide.iter().any(WideWorker::is_at_work);
         let in_hand = self.workers.iter().any(|worker| matches!(worker.phase, Phase::Busy(_)));
         let start = self.generations.not_before().filter(|then| *then > Instant::now());
         let end = self.ending.filter(|_| in_hand);
-        let due = self.workers.iter().filter_map(Worker::due).chain(start).chain(end);
+        let wide = self.wide.iter().filter_map(WideWorker::due);
+        let due = self.workers.iter().filter_map(Worker::due).chain(wide).chain(start).chain(end);
         due.chain(at_work.then_some(self.next_look_at_memory)).min()
     }
 
@@ -139,7 +157,9 @@ impl Supervisor {
                 Phase::Dying { .. } => self.bury(index, None, now),
             }
         }
-        if self.next_look_at_memory <= now && self.workers.iter().any(is_at_work) {
+        self.end_wide_that_is_due(now);
+        let at_work = self.workers.iter().any(is_at_work) || self.wide.iter().any(WideWorker::is_at_work);
+        if self.next_look_at_memory <= now && at_work {
             self.next_look_at_memory = now + LOOK_AT_MEMORY;
             self.look_at_memory(now);
         }
@@ -154,6 +174,53 @@ impl Supervisor {
                 self.kill(index, Some(Cause::Memory { used_mb, limit_mb }), now);
             }
         }
+        let limit_mb = self.settings.wide_memory_mb;
+        for wide in self.wide.iter_mut().filter(|wide| wide.is_at_work()) {
+            let used_mb = wide.process.resident().unwrap_or(0) >> 20;
+            if used_mb > limit_mb {
+                wide.kill(Some(Cause::Memory { used_mb, limit_mb }), now);
+            }
+        }
+    }
+
+    /// The same for a wide worker.
+    fn stirred_wide(&mut self, key: u64, end: End, now: Instant) {
+        let Some(index) = self.wide.iter().position(|wide| wide.key == key) else { return };
+        match end {
+            End::Stderr => self.wide[index].process.drain_stderr(),
+            End::Line => {
+                self.wide[index].process.flush();
+                self.listen_to_wide(index, now);
+            }
+            End::Death => {
+                while self.listen_to_wide(index, now) {}
+                let status = self.wide[index].process.try_reap();
+                if status.is_some() {
+                    self.bury_wide(index, status, now);
+                }
+            }
+        }
+    }
+
+    fn listen_to_wide(&mut self, index: usize, now: Instant) -> bool {
+        if !self.wide[index].is_on_the_line() {
+            return false;
+        }
+        let received = self.wide[index].process.receive();
+        let any = !received.messages.is_empty();
+        for message in received.messages {
+            if !self.wide[index].is_on_the_line() {
+                return false;
+            }
+            self.heard_wide(index, message, now);
+        }
+        let wide = &mut self.wide[index];
+        match received.end {
+            Some(LineEnd::Nonsense(what)) if wide.is_on_the_line() => wide.kill(Some(Cause::Nonsense(what)), now),
+            Some(LineEnd::Closed) if wide.is_on_the_line() => wide.kill(None, now),
+            _ => return any && wide.is_on_the_line(),
+        }
+        false
     }
 }
 

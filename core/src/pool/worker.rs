@@ -1,10 +1,17 @@
 //! A worker's state: what it is doing, until when, and for which capture. No decisions here; the supervisor's are in
 //! `supervisor`, the crash policy's in `policy`.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{Cause, Task, generations::Generation, policy::History, process::Process};
-use crate::{ids::PluginId, worker::sandbox::SandboxReport};
+use crate::{
+    ids::PluginId,
+    worker::{memory::SharedMemory, sandbox::SandboxReport},
+};
 
 /// A task with what has happened to it.
 #[derive(Debug)]
@@ -27,6 +34,17 @@ pub(super) struct Busy {
     pub turn: Option<PluginId>,
     /// Whose turn it has been.
     pub turns: Vec<PluginId>,
+    /// It waits for a wide plug-in, which has a deadline of its own.
+    pub asking: Option<Asking>,
+}
+
+/// A question that a worker waits for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking {
+    /// The worker's own number of it.
+    pub number: u64,
+    /// Time that the capture had left when it was asked.
+    pub left: Duration,
 }
 
 #[derive(Debug)]
@@ -65,6 +83,8 @@ pub(super) struct Worker {
     pub retiring: bool,
     /// What it said first, until it is reported.
     pub sandbox: Option<SandboxReport>,
+    /// Where it puts pictures for wide plug-ins, if its pipeline has any.
+    pub memory: Option<SharedMemory>,
 }
 
 impl Worker {
@@ -90,7 +110,7 @@ impl Worker {
     pub fn due(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Idle => None,
-            Phase::Busy(busy) => Some(busy.until),
+            Phase::Busy(busy) => busy.asking.is_none().then_some(busy.until),
             Phase::Starting { until, .. } | Phase::Leaving { until } | Phase::Dying { until, .. } => Some(*until),
         }
     }

@@ -6,6 +6,8 @@ use std::{
     path::PathBuf,
 };
 
+use crate::host::card::Profile;
+
 /// The program that becomes a worker when it is given these arguments first: the same binary with its hidden subcommand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerProgram {
@@ -18,6 +20,7 @@ pub struct WorkerProgram {
 pub struct Arguments {
     /// Process id of whoever starts it; a worker that finds another parent is an orphan and ends.
     pub parent: u32,
+    pub profile: Profile,
     /// The only folder, with all below it, that it may write to. It must exist.
     pub staging: Option<PathBuf>,
     pub limits: Limits,
@@ -42,6 +45,7 @@ impl Arguments {
     #[must_use]
     pub fn command_line(&self) -> Vec<OsString> {
         let mut line: Vec<OsString> = vec!["--parent".into(), self.parent.to_string().into()];
+        line.extend(["--profile".into(), self.profile.as_str().into()]);
         line.extend(["--memory-mb".into(), self.limits.memory_mb.to_string().into()]);
         line.extend(["--max-megapixels".into(), self.limits.max_megapixels.to_string().into()]);
         line.extend(["--max-file-mb".into(), self.limits.max_file_mb.to_string().into()]);
@@ -56,13 +60,15 @@ impl Arguments {
     /// # Errors
     /// Says which argument is unknown, missing or no number.
     pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Self, InvalidArguments> {
-        let (mut parent, mut staging, mut memory_mb, mut max_megapixels, mut max_file_mb) =
-            (None, None, None, None, None);
+        let (mut parent, mut profile, mut staging) = (None, Profile::Narrow, None);
+        let (mut memory_mb, mut max_megapixels, mut max_file_mb) = (None, None, None);
         let mut line = line.into_iter();
         while let Some(name) = line.next() {
             let value = line.next().ok_or_else(|| InvalidArguments(format!("{} lacks a value", name.display())))?;
             match name.to_str() {
                 Some("--parent") => parent = Some(number(&name, &value)?),
+                Some("--profile") if value == Profile::Narrow.as_str() => profile = Profile::Narrow,
+                Some("--profile") if value == Profile::Wide.as_str() => profile = Profile::Wide,
                 Some("--memory-mb") => memory_mb = Some(number(&name, &value)?),
                 Some("--max-megapixels") => max_megapixels = Some(number(&name, &value)?),
                 Some("--max-file-mb") => max_file_mb = Some(number(&name, &value)?),
@@ -73,6 +79,7 @@ impl Arguments {
         let missing = |name: &str| InvalidArguments(format!("{name} is missing"));
         Ok(Self {
             parent: parent.ok_or_else(|| missing("--parent"))?,
+            profile,
             staging,
             limits: Limits {
                 memory_mb: memory_mb.ok_or_else(|| missing("--memory-mb"))?,
@@ -98,8 +105,8 @@ mod tests {
     fn a_command_line_is_read_back_as_it_was_written() {
         let limits = Limits { memory_mb: 1500, max_megapixels: 0.1, max_file_mb: 64 };
         let odd = PathBuf::from(OsString::from_vec(b"/data/\xff --staging".to_vec()));
-        for staging in [None, Some(odd)] {
-            let arguments = Arguments { parent: 4711, staging, limits };
+        for (staging, profile) in [(None, Profile::Narrow), (Some(odd), Profile::Wide)] {
+            let arguments = Arguments { parent: 4711, profile, staging, limits };
             assert_eq!(Arguments::parse(arguments.command_line()), Ok(arguments));
         }
     }

@@ -5,6 +5,7 @@
 //! who it was. Standard error is the engine's to read; standard output is nobody's.
 
 use std::{
+    cell::RefCell,
     ffi::OsString,
     io::{self, Write},
     os::{
@@ -13,18 +14,23 @@ use std::{
     },
     path::Path,
     process::ExitCode,
+    rc::Rc,
 };
 
 use super::{
     arguments::Arguments,
-    frames::{FrameError, MAX_REQUEST, read_frame, write_frame},
-    messages::{FromWorker, Job, Pipeline, ToWorker},
+    frames::{FrameError, MAX_ANSWER, read_frame, write_frame},
+    line::Line,
+    memory::Mapped,
+    messages::{Ask, FromWorker, Job, Pipeline, ToWorker},
     sandbox,
+    serve::Desk,
 };
 use crate::{
     host::probe,
     ids::PluginId,
     pipeline::{
+        remote::Office,
         run::{self, Bench},
         tools::{Libraries, Tools},
     },
@@ -33,6 +39,8 @@ use crate::{
 
 /// The descriptor that the line moves to, so that no plug-in finds it as standard input.
 const LINE: i32 = 3;
+/// And the one that the memory shared with wide workers moves to.
+const MEMORY: i32 = 4;
 
 /// Runs a worker with the arguments that follow the subcommand.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -48,15 +56,25 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn live(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse(arguments)?;
-    let line = take_line()?;
+    let (line, memory) = take_line()?;
     let sandbox = sandbox::enter(&arguments)?;
-    let mut worker = Worker { line, libraries: Libraries::default(), tools: None, bench: Bench::default(), arguments };
+    let line = Rc::new(RefCell::new(line));
+    let office = memory.map(|memory| Rc::new(RefCell::new(Office::new(Rc::clone(&line), memory))));
+    let libraries = Libraries::new(arguments.profile, office);
+    let (bench, desk) = (Bench::default(), Desk::default());
+    let mut worker = Worker { line, libraries, tools: None, bench, desk, arguments };
     worker.say(&FromWorker::Started { sandbox })?;
+    // A narrow worker gets pipelines and jobs; a wide one also what plug-ins found before it.
     loop {
-        match read_frame(&mut worker.line, MAX_REQUEST) {
+        let message = read_frame(&mut *worker.line.borrow_mut(), MAX_ANSWER);
+        match message {
             Ok(ToWorker::Configure(pipeline)) => worker.configure(&pipeline)?,
             Ok(ToWorker::Inspect(job)) => worker.inspect(&job)?,
             Ok(ToWorker::Probe { library }) => worker.probe(&library)?,
+            Ok(ToWorker::Memory { of }) => worker.take_memory(of)?,
+            Ok(ToWorker::Forget { of }) => worker.desk.forget(of),
+            Ok(ToWorker::Serve(asks)) => worker.serve(&asks)?,
+            Ok(ToWorker::Reply(_)) => return Err("a reply to no question".into()),
             // The engine has no more work, or is gone.
             Err(FrameError::Closed) => return Ok(()),
             Err(error) => return Err(error.into()),
@@ -65,22 +83,24 @@ fn live(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Box<dyn std
 }
 
 struct Worker {
-    line: UnixStream,
+    line: Rc<RefCell<Line>>,
     libraries: Libraries,
     tools: Option<Tools>,
     bench: Bench,
+    /// A wide worker's answers to others' questions.
+    desk: Desk,
     arguments: Arguments,
 }
 
 impl Worker {
     fn say(&mut self, message: &FromWorker) -> Result<(), FrameError> {
-        write_frame(&mut self.line, message)
+        write_frame(&mut *self.line.borrow_mut(), message)
     }
 
     /// A pipeline that is refused leaves the one before in force.
     fn configure(&mut self, pipeline: &Pipeline) -> Result<(), FrameError> {
-        let line = &mut self.line;
-        let mut turn = |plugin: &PluginId| announce(line, 0, plugin);
+        let line = Rc::clone(&self.line);
+        let mut turn = |plugin: &PluginId| announce(&line, 0, plugin);
         let message = match self.libraries.equip(pipeline, &mut turn) {
             Ok(tools) => {
                 self.tools = Some(tools);
@@ -101,8 +121,8 @@ impl Worker {
     }
 
     fn inspect(&mut self, job: &Job) -> Result<(), FrameError> {
-        let line = &mut self.line;
-        let mut turn = |plugin: &PluginId| announce(line, job.job, plugin);
+        let line = Rc::clone(&self.line);
+        let mut turn = |plugin: &PluginId| announce(&line, job.job, plugin);
         let answer = match &mut self.tools {
             Some(tools) => run::inspect(tools, &mut self.bench, &self.arguments.limits, job, &mut turn),
             None => run::refused(
@@ -119,32 +139,51 @@ impl Worker {
     }
 
     fn probe(&mut self, library: &Path) -> Result<(), FrameError> {
-        let line = &mut self.line;
-        let found = probe::look(library, &mut |plugin| announce(line, 0, plugin));
+        let line = Rc::clone(&self.line);
+        let profile = self.arguments.profile;
+        let found = probe::look(library, profile, &mut |plugin| announce(&line, 0, plugin));
         self.say(&FromWorker::Probed(found))
+    }
+
+    fn take_memory(&mut self, of: u64) -> Result<(), Box<dyn std::error::Error>> {
+        let descriptor = self.line.borrow_mut().take_descriptor().ok_or("memory without a descriptor")?;
+        self.desk.remember(of, Mapped::of(descriptor, false)?);
+        Ok(())
+    }
+
+    fn serve(&mut self, asks: &[Ask]) -> Result<(), FrameError> {
+        let line = Rc::clone(&self.line);
+        let mut turn = |plugin: &PluginId| announce(&line, 0, plugin);
+        let answers = self.desk.serve(self.tools.as_mut(), asks, &mut turn);
+        self.say(&FromWorker::Served(answers))
     }
 }
 
 /// Says whose turn it is. An engine that cannot be told is gone, and then nobody waits for this call.
-fn announce(line: &mut UnixStream, job: u64, plugin: &PluginId) {
-    if write_frame(line, &FromWorker::Turn { job, plugin: plugin.clone() }).is_err() {
+fn announce(line: &RefCell<Line>, job: u64, plugin: &PluginId) {
+    if write_frame(&mut *line.borrow_mut(), &FromWorker::Turn { job, plugin: plugin.clone() }).is_err() {
         std::process::exit(1);
     }
 }
 
-/// Moves the line from standard input to a descriptor of its own, puts `/dev/null` in its place, and closes whatever else
-/// leaked in.
-fn take_line() -> io::Result<UnixStream> {
+/// Moves the line from standard input to a descriptor of its own, and shared memory, where there is any, from standard
+/// output; puts `/dev/null` in their places, and closes whatever else leaked in.
+fn take_line() -> io::Result<(Line, Option<Mapped>)> {
     let moved = |from: i32, to: i32, flags: i32| {
         // SAFETY: plain system calls on this process's own descriptors, before anything else has opened one: whatever
-        // has the number `LINE` leaked in and is nobody's.
+        // has these numbers leaked in and is nobody's.
         let result = unsafe { libc::dup3(from, to, flags) };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     };
     moved(libc::STDIN_FILENO, LINE, libc::O_CLOEXEC)?;
-    moved(std::fs::File::open("/dev/null")?.as_raw_fd(), libc::STDIN_FILENO, 0)?;
+    moved(libc::STDOUT_FILENO, MEMORY, libc::O_CLOEXEC)?;
     // SAFETY: as above; an old kernel without the call keeps the leaked descriptors.
-    unsafe { libc::syscall(libc::SYS_close_range, LINE + 1, libc::c_uint::MAX, 0) };
-    // SAFETY: the descriptor was just made and has no other owner.
-    Ok(unsafe { UnixStream::from(OwnedFd::from_raw_fd(LINE)) })
+    unsafe { libc::syscall(libc::SYS_close_range, MEMORY + 1, libc::c_uint::MAX, 0) };
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+    moved(null.as_raw_fd(), libc::STDIN_FILENO, 0)?;
+    moved(null.as_raw_fd(), libc::STDOUT_FILENO, 0)?;
+    // SAFETY: both descriptors were just made and have no other owner.
+    let (line, output) = unsafe { (OwnedFd::from_raw_fd(LINE), OwnedFd::from_raw_fd(MEMORY)) };
+    // Without memory to share, standard output was `/dev/null`, which has no size.
+    Ok((Line::over(UnixStream::from(line)), Mapped::of(output, true).ok()))
 }

@@ -12,19 +12,17 @@ use seccompiler::{
     SeccompRule, TargetArch,
 };
 
-/// Refused whatever their arguments.
+use crate::host::card::Profile;
+
+/// Refused in every worker, whatever their arguments.
 const REFUSED: &[c_long] = &[
-    // starting, tracing and stopping processes; `tgkill` stays, abort needs it
-    libc::SYS_execve,
-    libc::SYS_execveat,
+    // tracing processes, and signals past the kernel's own check; `tgkill` stays, abort needs it
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
-    libc::SYS_kill,
     libc::SYS_tkill,
     libc::SYS_rt_sigqueueinfo,
     libc::SYS_rt_tgsigqueueinfo,
-    libc::SYS_pidfd_open,
     libc::SYS_pidfd_getfd,
     libc::SYS_pidfd_send_signal,
     // the engine kills the whole process group
@@ -32,7 +30,6 @@ const REFUSED: &[c_long] = &[
     libc::SYS_setsid,
     // connecting; io_uring would go round this filter
     libc::SYS_socket,
-    libc::SYS_socketpair,
     libc::SYS_connect,
     libc::SYS_bind,
     libc::SYS_listen,
@@ -41,19 +38,10 @@ const REFUSED: &[c_long] = &[
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
-    // deleting, renaming, relabelling
-    libc::SYS_unlinkat,
-    libc::SYS_renameat2,
-    libc::SYS_linkat,
-    libc::SYS_symlinkat,
+    // relabelling
     libc::SYS_mknodat,
-    libc::SYS_truncate,
-    libc::SYS_fchmod,
-    libc::SYS_fchmodat,
-    libc::SYS_fchmodat2,
     libc::SYS_fchown,
     libc::SYS_fchownat,
-    libc::SYS_utimensat,
     libc::SYS_setxattr,
     libc::SYS_lsetxattr,
     libc::SYS_fsetxattr,
@@ -99,9 +87,32 @@ const REFUSED: &[c_long] = &[
     libc::SYS_setdomainname,
 ];
 
-/// Older forms that only some machines have.
+/// Also refused in a narrow worker, which starts nothing and leaves every file as it is. A wide one brings runtimes along
+/// that do both; it is Landlock that keeps them to their own.
+const REFUSED_IN_NARROW: &[c_long] = &[
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_kill,
+    libc::SYS_pidfd_open,
+    libc::SYS_socketpair,
+    // deleting, renaming, relabelling
+    libc::SYS_unlinkat,
+    libc::SYS_renameat2,
+    libc::SYS_linkat,
+    libc::SYS_symlinkat,
+    libc::SYS_truncate,
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    libc::SYS_fchmodat2,
+    libc::SYS_utimensat,
+];
+
+/// Older forms of both that only some machines have.
 #[cfg(target_arch = "x86_64")]
-const REFUSED_HERE: &[c_long] = &[
+const REFUSED_HERE: &[c_long] =
+    &[libc::SYS_mknod, libc::SYS_chown, libc::SYS_lchown, libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_kexec_file_load];
+#[cfg(target_arch = "x86_64")]
+const REFUSED_IN_NARROW_HERE: &[c_long] = &[
     libc::SYS_fork,
     libc::SYS_vfork,
     libc::SYS_unlink,
@@ -110,38 +121,41 @@ const REFUSED_HERE: &[c_long] = &[
     libc::SYS_renameat,
     libc::SYS_link,
     libc::SYS_symlink,
-    libc::SYS_mknod,
     libc::SYS_chmod,
-    libc::SYS_chown,
-    libc::SYS_lchown,
     libc::SYS_utime,
     libc::SYS_utimes,
     libc::SYS_futimesat,
-    libc::SYS_iopl,
-    libc::SYS_ioperm,
-    libc::SYS_kexec_file_load,
 ];
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_HERE: &[c_long] = &[];
+#[cfg(not(target_arch = "x86_64"))]
+const REFUSED_IN_NARROW_HERE: &[c_long] = &[];
 
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
-/// Puts the filter over the calling thread and all threads that it starts.
+/// Puts the filter over the calling thread and all threads and processes that it starts.
 ///
 /// # Errors
 /// A kernel without seccomp, a machine that the filter compiler does not know.
-pub fn apply() -> Result<(), seccompiler::Error> {
-    // "Not there" makes the C library start threads with the older `clone`, whose flags a filter can see.
-    let unseen: Rules = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
-    seccompiler::apply_filter(&program(unseen, libc::ENOSYS)?)?;
-
+pub fn apply(profile: Profile) -> Result<(), seccompiler::Error> {
     let mut refused: Rules = REFUSED.iter().chain(REFUSED_HERE).map(|call| (*call, Vec::new())).collect();
-    let thread = libc::CLONE_THREAD as u64;
-    let new_process = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(thread), 0)?;
-    refused.insert(libc::SYS_clone, vec![SeccompRule::new(vec![new_process])?]);
-    let outlive_engine =
-        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::PR_SET_PDEATHSIG as u64)?;
-    refused.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![outlive_engine])?]);
+    if profile == Profile::Narrow {
+        // "Not there" makes the C library start threads with the older `clone`, whose flags a filter can see.
+        let unseen: Rules = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
+        seccompiler::apply_filter(&program(unseen, libc::ENOSYS)?)?;
+        refused.extend(REFUSED_IN_NARROW.iter().chain(REFUSED_IN_NARROW_HERE).map(|call| (*call, Vec::new())));
+        let thread = libc::CLONE_THREAD as u64;
+        let new_process = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(thread), 0)?;
+        refused.insert(libc::SYS_clone, vec![SeccompRule::new(vec![new_process])?]);
+    }
+    // Nobody outlives the engine; a runtime may ask its own children to die with it.
+    let equals =
+        |argument, value: u64| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value);
+    let mut outlive = vec![equals(0, libc::PR_SET_PDEATHSIG as u64)?];
+    if profile == Profile::Wide {
+        outlive.push(equals(1, 0)?);
+    }
+    refused.insert(libc::SYS_prctl, vec![SeccompRule::new(outlive)?]);
     seccompiler::apply_filter(&program(refused, libc::EPERM)?)
 }
 

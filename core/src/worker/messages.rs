@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 
+use ferrule_abi as abi;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::card::DescriptorCard,
+    host::card::{DescriptorCard, Pixels, Profile},
     ids::{BuildHash, ImageId, PipelineId, PluginId},
     report::{Failure, Inspection},
     settings::{Consensus, ImageLinks, MaskFormat, Severities},
@@ -21,6 +22,10 @@ pub struct Stage {
     pub build: BuildHash,
     /// Its private copy in the store, named by its hash.
     pub library: PathBuf,
+    /// A wide one is asked over the line, and works in a process of its own.
+    pub profile: Profile,
+    /// Pixel formats that it takes as they come; see [`DescriptorCard::accepts`].
+    pub accepts: Vec<Pixels>,
     /// Only what differs from its defaults, by name.
     pub parameters: Vec<(String, ParameterValue)>,
 }
@@ -69,7 +74,7 @@ pub struct Artefacts {
 }
 
 /// Engine to worker.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum ToWorker {
     /// Load what is new, make the instances; answered by `Ready` or `Refused`.
     Configure(Box<Pipeline>),
@@ -79,6 +84,65 @@ pub enum ToWorker {
     Probe {
         library: PathBuf,
     },
+    /// To a wide worker, with a descriptor: the memory in which the narrow worker of that number puts its pictures.
+    Memory {
+        of: u64,
+    },
+    /// To a wide worker: the memory of that narrow worker is of no more use.
+    Forget {
+        of: u64,
+    },
+    /// To a wide worker: questions of narrow ones; answered by `Served`, one answer each, in order.
+    Serve(Vec<Ask>),
+    /// To a narrow worker: what a wide plug-in said to its question.
+    Reply(Box<Reply>),
+}
+
+/// A narrow worker's question to a wide plug-in. The picture, and the label map where there is one, lie in the memory
+/// that they share, by [`super::memory::Layout`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// Counted by the asking worker.
+    pub number: u64,
+    pub plugin: PluginId,
+    pub width: u32,
+    pub height: u32,
+    pub format: Pixels,
+    pub um_per_px: Option<f64>,
+    pub pixel_aspect: Option<f64>,
+    pub query: Query,
+}
+
+/// What is asked, with what is known already.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Query {
+    Segment,
+    Detect { zones: Vec<abi::Zone> },
+    Measure { zones: Vec<abi::Zone>, defects: Vec<abi::Defect> },
+}
+
+/// A question as the engine hands it on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ask {
+    /// Whose memory holds the picture.
+    pub memory: u64,
+    pub question: Question,
+}
+
+/// What a wide plug-in found, as the interface says it. The engine hands it on unread; the worker that asked checks it
+/// like any plug-in's answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Findings {
+    Segmentation(abi::Segmentation),
+    Detections(abi::Detections),
+    Measurements(abi::Measurements),
+}
+
+/// The end of a question; an error is the plug-in's own words, or the engine's about its death.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Reply {
+    pub number: u64,
+    pub findings: Result<Findings, String>,
 }
 
 /// One capture to inspect.
@@ -98,7 +162,7 @@ pub struct Job {
 }
 
 /// Worker to engine.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum FromWorker {
     /// First of all, before any plug-in is loaded.
     Started {
@@ -121,6 +185,10 @@ pub enum FromWorker {
         plugin: PluginId,
     },
     Done(Box<Answer>),
+    /// A narrow worker asks a wide plug-in, and waits.
+    Ask(Box<Question>),
+    /// A wide worker has an answer to each question it was given.
+    Served(Vec<Result<Findings, String>>),
 }
 
 /// The end of a job.

@@ -5,5 +5,8 @@ pub mod child;
 mod filter;
 pub mod frames;
 pub mod launch;
+pub mod line;
+pub mod memory;
 pub mod messages;
 pub mod sandbox;
+mod serve;

@@ -4,7 +4,7 @@
 //! Best effort where a kernel lacks something: a worker without Landlock still inspects, and the report says so. Must run
 //! while the process has one thread. Called by [`super::child`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, LandlockStatus, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
@@ -17,6 +17,7 @@ use super::{
     arguments::{Arguments, Limits},
     filter,
 };
+use crate::host::card::Profile;
 
 /// What is in force in a worker; `ferrule doctor` shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,13 +71,13 @@ pub fn enter(arguments: &Arguments) -> Result<SandboxReport, Orphan> {
     report.no_new_privileges = report.had("no new privileges", rustix::thread::set_no_new_privs(true)).is_some();
     limit(&arguments.limits, &mut report);
     report.killed_first = report.had("be killed first", std::fs::write("/proc/self/oom_score_adj", "1000")).is_some();
-    let confined = confine_writing(arguments.staging.as_deref());
+    let confined = confine_writing(arguments.staging.as_deref(), arguments.profile);
     match report.had("Landlock", confined) {
         Some(Some(version)) => report.landlock_abi = Some(version),
         Some(None) => report.missing.push("Landlock: not in this kernel, so writing is not confined".into()),
         None => {}
     }
-    report.seccomp = report.had("seccomp", filter::apply()).is_some();
+    report.seccomp = report.had("seccomp", filter::apply(arguments.profile)).is_some();
     Ok(report)
 }
 
@@ -93,8 +94,9 @@ fn limit(limits: &Limits, report: &mut SandboxReport) {
     report.had("file size limit", lower(Resource::Fsize, MAX_WRITTEN_BYTES));
 }
 
-/// Confines writing to `staging`, and connections and signals to nothing. `None` on a kernel without Landlock.
-fn confine_writing(staging: Option<&Path>) -> Result<Option<u32>, RulesetError> {
+/// Confines writing to `staging`, connections to nothing, and signals to what this process starts. A wide worker may also
+/// write to devices: a GPU is one. `None` on a kernel without Landlock.
+fn confine_writing(staging: Option<&Path>, profile: Profile) -> Result<Option<u32>, RulesetError> {
     let writing = AccessFs::from_write(NEWEST);
     let mut ruleset = Ruleset::default()
         .handle_access(writing)?
@@ -105,8 +107,8 @@ fn confine_writing(staging: Option<&Path>) -> Result<Option<u32>, RulesetError> 
     if let Some(folder) = staging.and_then(|staging| PathFd::new(staging).ok()) {
         ruleset = ruleset.add_rule(PathBeneath::new(folder, writing))?;
     }
-    if let Ok(null) = PathFd::new("/dev/null") {
-        ruleset = ruleset.add_rule(PathBeneath::new(null, AccessFs::WriteFile))?;
+    for device in devices(profile).iter().filter_map(|device| PathFd::new(device).ok()) {
+        ruleset = ruleset.add_rule(PathBeneath::new(device, AccessFs::WriteFile | AccessFs::IoctlDev))?;
     }
     let status = ruleset.restrict_self()?;
     Ok(match status.landlock {
@@ -115,6 +117,19 @@ fn confine_writing(staging: Option<&Path>) -> Result<Option<u32>, RulesetError> 
         }
         _ => None,
     })
+}
+
+/// Devices that may be written to. Graphics processors for a wide worker: NVIDIA's, then everybody else's.
+fn devices(profile: Profile) -> Vec<PathBuf> {
+    let mut devices = vec![PathBuf::from("/dev/null")];
+    if profile == Profile::Wide {
+        devices.extend(["/dev/zero", "/dev/dri", "/dev/kfd"].map(PathBuf::from));
+        let nvidia =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"nvidia"));
+        let all = std::fs::read_dir("/dev").into_iter().flatten().flatten().map(|entry| entry.path());
+        devices.extend(all.filter(nvidia));
+    }
+    devices
 }
 
 #[cfg(test)]
@@ -137,7 +152,7 @@ mod tests {
         fs::write(captures.join("a.png"), "picture").unwrap();
         let capture = captures.join("a.png");
         in_a_thread_of_its_own(move || {
-            let in_force = confine_writing(Some(&staging)).unwrap();
+            let in_force = confine_writing(Some(&staging), Profile::Narrow).unwrap();
             fs::create_dir(staging.join("job")).unwrap();
             fs::write(staging.join("job").join("mask.png"), "mask").unwrap();
             assert_eq!(fs::read(&capture).unwrap(), b"picture", "reading stays free");
@@ -152,7 +167,7 @@ mod tests {
     #[test]
     fn the_filter_refuses_to_start_kill_connect_and_delete() {
         in_a_thread_of_its_own(|| {
-            filter::apply().unwrap();
+            filter::apply(Profile::Narrow).unwrap();
             let denied = |result: std::io::Result<()>| {
                 assert_eq!(result.unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
             };
@@ -171,9 +186,33 @@ mod tests {
     #[test]
     fn threads_still_start_under_the_filter() {
         let answer = in_a_thread_of_its_own(|| {
-            filter::apply().unwrap();
+            filter::apply(Profile::Narrow).unwrap();
             std::thread::spawn(|| 42).join().unwrap()
         });
         assert_eq!(answer, 42);
+    }
+
+    #[test]
+    fn a_wide_worker_starts_programs_and_deletes_its_own_files_and_still_connects_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (staging, capture) = (folder.path().join("staging"), folder.path().join("a.png"));
+        fs::create_dir(&staging).unwrap();
+        fs::write(&capture, "picture").unwrap();
+        in_a_thread_of_its_own(move || {
+            let confined = confine_writing(Some(&staging), Profile::Wide).unwrap().is_some();
+            filter::apply(Profile::Wide).unwrap();
+            let own = staging.join("cache");
+            fs::write(&own, "").unwrap();
+            fs::remove_file(own).unwrap();
+            assert!(std::process::Command::new("/bin/true").status().unwrap().success());
+            assert!(std::os::unix::net::UnixStream::pair().is_ok(), "runtimes talk to their own children");
+            let denied = std::net::UdpSocket::bind("127.0.0.1:0").unwrap_err();
+            assert_eq!(denied.kind(), std::io::ErrorKind::PermissionDenied);
+            if confined {
+                assert!(fs::remove_file(&capture).is_err());
+                assert!(fs::rename(&capture, staging.join("stolen")).is_err());
+                assert!(fs::write(&capture, "").is_err());
+            }
+        });
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use ferrule_core::{
+    host::card::Profile,
     ids::{BuildHash, PipelineId, PluginId},
     pool::{Finished, Pool, PoolSettings, Report, Task, WorkerDeath},
     report::{Inspection, Severity},
@@ -33,6 +34,8 @@ pub fn pipeline(build: &str, word: &str) -> Pipeline {
         version: "1.0.0".into(),
         build: BuildHash::of(build.as_bytes()),
         library: PathBuf::from(build),
+        profile: Profile::Narrow,
+        accepts: vec![],
         parameters: if word.is_empty() { vec![] } else { vec![(word.into(), ParameterValue::Bool(true))] },
     };
     Pipeline {
@@ -65,6 +68,8 @@ pub fn settings(count: usize) -> PoolSettings {
         // Long enough for a machine under load; tests of deadlines say otherwise.
         deadline: Duration::from_secs(50),
         deadline_per_mpx: Duration::ZERO,
+        wide_memory_mb: 2048,
+        wide_deadline: Duration::from_secs(2),
         start_deadline: HANG,
         quarantine_after: 3,
         staging: None,

@@ -56,7 +56,7 @@ impl Fake {
             match message {
                 ToWorker::Configure(pipeline) => self.configure(*pipeline),
                 ToWorker::Inspect(job) => self.inspect(&job),
-                ToWorker::Probe { .. } => unreachable!("pools do not probe"),
+                other => unreachable!("not asked of a narrow worker: {other:?}"),
             }
         }
     }

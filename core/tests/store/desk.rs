@@ -8,6 +8,7 @@ use std::{
 };
 
 use ferrule_core::{
+    host::card::Profile,
     ids::{BuildHash, CaptureId, ImageId, PipelineId},
     ingest::FileKey,
     report::*,
@@ -196,6 +197,8 @@ pub fn pipeline() -> Pipeline {
         version: "1.2.0".into(),
         build: BuildHash::of(plugin.as_bytes()),
         library: "/nowhere/plugin.so".into(),
+        profile: Profile::Narrow,
+        accepts: vec![],
         parameters,
     };
     Pipeline {

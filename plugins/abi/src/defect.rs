@@ -7,6 +7,7 @@ use crate::Attribute;
 /// What a defect is. The zone it lies in is the host's to say.
 #[repr(u8)]
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum DefectKind {
     /// Long and thin, straight or curved.
     Scratch,
@@ -42,6 +43,7 @@ impl DefectKind {
 /// How much a defect matters; ordered, the worst last.
 #[repr(u8)]
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Severity {
     Negligible,
     Low,
@@ -69,6 +71,7 @@ impl Severity {
 /// A box of whole pixels; holds columns `x .. x + width` and rows `y .. y + height`.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BoundingBox {
     pub x: u32,
     pub y: u32,
@@ -79,6 +82,7 @@ pub struct BoundingBox {
 /// `length` pixels of a mask in row `y`, from column `x` on.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Run {
     pub y: u32,
     pub x: u32,
@@ -88,6 +92,7 @@ pub struct Run {
 /// One defect.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Defect {
     pub kind: DefectKind,
     pub severity: Severity,
@@ -115,6 +120,7 @@ pub struct Defect {
 /// What a detector says of one picture. Nothing found is a normal answer.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Detections {
     pub defects: RVec<Defect>,
     pub attributes: RVec<Attribute>,

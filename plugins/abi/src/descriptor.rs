@@ -47,6 +47,7 @@ pub enum Profile {
 /// A parameter's or attribute's value.
 #[repr(u8)]
 #[derive(StableAbi, Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Value {
     Bool(bool),
     Integer(i64),

@@ -10,6 +10,7 @@ use crate::Value;
 /// A named value beside an answer: the way in which answers grow without a new layout.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Attribute {
     pub name: RString,
     pub value: Value,
@@ -18,6 +19,7 @@ pub struct Attribute {
 /// One number about one region.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Feature {
     /// A zone's name, or `image` for the whole picture.
     pub region: RString,
@@ -31,6 +33,7 @@ pub struct Feature {
 /// Counts in equal bins from `low` (of the first) to `high` (of the last bin's end).
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Histogram {
     pub region: RString,
     pub name: RString,
@@ -44,6 +47,7 @@ pub struct Histogram {
 /// (0 to 100) and `image/focus` (0 to 1).
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Measurements {
     pub features: RVec<Feature>,
     pub histograms: RVec<Histogram>,

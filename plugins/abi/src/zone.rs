@@ -10,6 +10,7 @@ use crate::Attribute;
 /// The zones from the middle out (IEC 61300-3-35 calls them A to D). The number is the zone's value in a label map.
 #[repr(u8)]
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ZoneName {
     Core = 1,
     Cladding = 2,
@@ -52,6 +53,7 @@ impl ZoneName {
 /// turns `ax` from +x toward +y.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ellipse {
     pub cx: f64,
     pub cy: f64,
@@ -89,6 +91,7 @@ impl Ellipse {
 /// One zone's outer outline.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Zone {
     pub name: ZoneName,
     /// The zone's outer edge. A zone reaches inward to the next smaller zone that was found.
@@ -100,6 +103,7 @@ pub struct Zone {
 /// What a segmenter says of a picture. No zones is a normal answer: no fibre found.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Segmentation {
     /// At most one of each name.
     pub zones: RVec<Zone>,

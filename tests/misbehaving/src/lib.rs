@@ -7,7 +7,7 @@ use std::{fs, path::Path, process, thread, time::Duration};
 
 use ferrule_abi::{
     BoundingBox, Defect, DefectKind, Descriptor, Detections, Detector, Ellipse, Feature, GradeInput, Grader, ImageView,
-    Measurements, Measurer, Outcome, ParameterKind, ParameterSpec, Parameters, Plugin, PluginError, RVec, Run,
+    Measurements, Measurer, Outcome, ParameterKind, ParameterSpec, Parameters, Plugin, PluginError, Profile, RVec, Run,
     Segmentation, SegmentationView, Segmenter, Severity, Slot, Value, Verdict, Zone, ZoneName, export_plugins,
 };
 
@@ -138,12 +138,13 @@ impl Moods {
 }
 
 macro_rules! misbehaving {
-    ($($plugin:ident = $id:literal in $slot:ident),+) => {$(
+    ($($plugin:ident = $id:literal in $slot:ident as $profile:ident),+) => {$(
         struct $plugin(Moods);
 
         impl Plugin for $plugin {
             fn descriptor() -> Descriptor {
-                Descriptor::new($id, "0.1.0", Slot::$slot, "misbehaves on request").with_parameters(Moods::specs())
+                let plain = Descriptor::new($id, "0.1.0", Slot::$slot, "misbehaves on request");
+                Descriptor { profile: Profile::$profile, ..plain.with_parameters(Moods::specs()) }
             }
             fn create(parameters: &Parameters) -> Result<Self, PluginError> {
                 Moods::create(parameters).map(Self)
@@ -153,10 +154,11 @@ macro_rules! misbehaving {
 }
 
 misbehaving!(
-    BadSegment = "misbehaving-segment" in Segment,
-    BadDetect = "misbehaving-detect" in Detect,
-    BadMeasure = "misbehaving-measure" in Measure,
-    BadGrade = "misbehaving-grade" in Grade
+    BadSegment = "misbehaving-segment" in Segment as Narrow,
+    BadDetect = "misbehaving-detect" in Detect as Narrow,
+    BadMeasure = "misbehaving-measure" in Measure as Narrow,
+    BadGrade = "misbehaving-grade" in Grade as Narrow,
+    BadWide = "misbehaving-wide" in Detect as Wide
 );
 
 impl Segmenter for BadSegment {
@@ -177,29 +179,40 @@ impl Segmenter for BadSegment {
 
 impl Detector for BadDetect {
     /// One particle of 4 x 3 pixels at (10, 12), where the picture has room for it.
-    fn detect(&mut self, image: &ImageView<'_>, _: &SegmentationView<'_>) -> Result<Detections, PluginError> {
-        let fault = self.0.strike(image.width)?;
-        let particle = |x: u32, y: u32| Defect {
-            kind: DefectKind::Particle,
-            severity: Severity::Medium,
-            confidence: if fault == "lie-nan" { f64::NAN } else { 0.8 },
-            bbox: BoundingBox { x, y, width: 4, height: 3 },
-            x: f64::from(x) + 1.5,
-            y: f64::from(y) + 1.0,
-            area_px: 12,
-            length_px: 4.0,
-            width_px: 3.0,
-            angle_deg: 0.0,
-            mask: (y..y + 3).map(|y| Run { y, x, length: 4 }).collect(),
-            attributes: RVec::new(),
-        };
-        let defects: RVec<Defect> = match fault {
-            "lie-box" => RVec::from(vec![particle(image.width + 5, 3)]),
-            "many-defects" => (0..20_000).map(|_| particle(0, 0)).collect(),
-            _ if image.width < 14 || image.height < 15 => RVec::new(),
-            _ => RVec::from(vec![particle(10, 12)]),
-        };
-        Ok(Detections { defects, attributes: RVec::new() })
+    fn detect(&mut self, image: &ImageView<'_>, zones: &SegmentationView<'_>) -> Result<Detections, PluginError> {
+        detections(&self.0, image, zones)
+    }
+}
+
+fn detections(moods: &Moods, image: &ImageView<'_>, _: &SegmentationView<'_>) -> Result<Detections, PluginError> {
+    let fault = moods.strike(image.width)?;
+    let particle = |x: u32, y: u32| Defect {
+        kind: DefectKind::Particle,
+        severity: Severity::Medium,
+        confidence: if fault == "lie-nan" { f64::NAN } else { 0.8 },
+        bbox: BoundingBox { x, y, width: 4, height: 3 },
+        x: f64::from(x) + 1.5,
+        y: f64::from(y) + 1.0,
+        area_px: 12,
+        length_px: 4.0,
+        width_px: 3.0,
+        angle_deg: 0.0,
+        mask: (y..y + 3).map(|y| Run { y, x, length: 4 }).collect(),
+        attributes: RVec::new(),
+    };
+    let defects: RVec<Defect> = match fault {
+        "lie-box" => RVec::from(vec![particle(image.width + 5, 3)]),
+        "many-defects" => (0..20_000).map(|_| particle(0, 0)).collect(),
+        _ if image.width < 14 || image.height < 15 => RVec::new(),
+        _ => RVec::from(vec![particle(10, 12)]),
+    };
+    Ok(Detections { defects, attributes: RVec::new() })
+}
+
+impl Detector for BadWide {
+    /// The same, from a wide worker.
+    fn detect(&mut self, image: &ImageView<'_>, zones: &SegmentationView<'_>) -> Result<Detections, PluginError> {
+        detections(&self.0, image, zones)
     }
 }
 
@@ -237,4 +250,4 @@ impl Grader for BadGrade {
     }
 }
 
-export_plugins!(segment: BadSegment, detect: BadDetect, measure: BadMeasure, grade: BadGrade);
+export_plugins!(segment: BadSegment, detect: BadDetect, detect: BadWide, measure: BadMeasure, grade: BadGrade);

@@ -4,6 +4,7 @@ use std::{fs, time::Instant};
 
 use ferrule_core::{
     decode::Picture,
+    host::card::Profile,
     report::{Outcome, ZoneName},
     worker::messages::{ArtefactFolder, FromWorker, ToWorker},
 };
@@ -168,8 +169,13 @@ fn a_worker_ends_when_its_line_closes_and_never_serves_a_strangers_child() {
     worker.line.shutdown(std::net::Shutdown::Both).unwrap();
     assert!(worker.child.wait().unwrap().success());
 
-    let arguments =
-        ferrule_core::worker::arguments::Arguments { parent: 1, staging: None, limits: LIMITS }.command_line();
+    let arguments = ferrule_core::worker::arguments::Arguments {
+        parent: 1,
+        profile: Profile::Narrow,
+        staging: None,
+        limits: LIMITS,
+    }
+    .command_line();
     let orphan = std::process::Command::new(super::stage::program().executable).args(arguments).output().unwrap();
     assert!(!orphan.status.success());
     assert!(String::from_utf8_lossy(&orphan.stderr).contains("is gone"));

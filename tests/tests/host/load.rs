@@ -31,7 +31,7 @@ fn a_catalogue_holds_every_plugin_once_from_the_first_directory_that_offers_it()
     let store = LibraryStore::at(bench.path("store"));
     let catalogue = Catalogue::build(&paths, &store, &program(), TRUST_OWNER);
     assert_eq!(catalogue.refused, []);
-    assert_eq!(catalogue.available.len(), 4);
+    assert_eq!(catalogue.available.len(), 5);
     for available in &catalogue.available {
         assert_eq!((&available.found, available.origin), (&first.join("a.so"), Origin::Workspace));
         assert_eq!(available.shadows, [second.join("b.so")]);
@@ -62,7 +62,7 @@ fn libraries_that_cannot_be_used_are_refused_with_the_reason_and_the_others_stay
 
     let store = LibraryStore::at(bench.path("store"));
     let catalogue = Catalogue::build(&SearchPaths::only(vec![plugins]), &store, &program(), TRUST_OWNER);
-    assert_eq!(catalogue.available.len(), 4);
+    assert_eq!(catalogue.available.len(), 5);
     let refused: BTreeMap<String, &str> = catalogue
         .refused
         .iter()
@@ -104,7 +104,7 @@ fn with_pinned_trust_only_listed_builds_are_accepted() {
     let refusal = &pinned(&[]).refused[0].reason.clone();
     let build = store.put_file(&built("ferrule_misbehaving")).unwrap();
     assert!(refusal.contains(&format!("\"{build}\"")), "{refusal}");
-    assert_eq!(pinned(&[build]).available.len(), 4);
+    assert_eq!(pinned(&[build]).available.len(), 5);
 }
 
 #[test]

@@ -3,3 +3,4 @@
 mod contain;
 mod load;
 mod stage;
+mod wide;

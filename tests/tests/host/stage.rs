@@ -9,7 +9,7 @@ use std::{
 };
 
 use ferrule_core::{
-    host::LibraryStore,
+    host::{LibraryStore, card::Profile},
     ids::{PipelineId, PluginId},
     report::{Inspection, Severity},
     settings::{Consensus, MaskFormat, Severities},
@@ -69,6 +69,8 @@ impl Bench {
             version: "0.1.0".into(),
             library: store.path(&build),
             build,
+            profile: if slot == "wide" { Profile::Wide } else { Profile::Narrow },
+            accepts: Vec::new(),
             parameters: parameters.iter().map(text).collect(),
         }
     }
@@ -138,8 +140,8 @@ pub struct Death {
 
 impl Worker {
     pub fn start(staging: Option<PathBuf>) -> Self {
-        let arguments = Arguments { parent: std::process::id(), staging, limits: LIMITS };
-        let mut launched = launch(&program(), &arguments).unwrap();
+        let arguments = Arguments { parent: std::process::id(), profile: Profile::Narrow, staging, limits: LIMITS };
+        let mut launched = launch(&program(), &arguments, None).unwrap();
         let mut stderr = BufReader::new(launched.child.stderr.take().unwrap());
         std::thread::spawn(move || {
             let mut said = String::new();

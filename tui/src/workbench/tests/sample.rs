@@ -237,8 +237,8 @@ pub fn status() -> Status {
         p50_ms: Some(41.0),
         p95_ms: Some(96.0),
         workers: vec![
-            WorkerStatus { pid: 1, busy: true, jobs: 700, memory_mb: 71 },
-            WorkerStatus { pid: 2, busy: false, jobs: 480, memory_mb: 69 },
+            WorkerStatus { pid: 1, busy: true, jobs: 700, memory_mb: 71, plugin: None },
+            WorkerStatus { pid: 2, busy: false, jobs: 480, memory_mb: 69, plugin: None },
         ],
         sources: vec![SourceStatus { name: "scope-1".into(), path: "/captures".into(), problem: None }],
         plugins: vec![
