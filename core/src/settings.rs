@@ -100,6 +100,8 @@ pub struct Plugins {
     pub trust: Trust,
     /// Build hashes accepted when `trust = "pinned"`.
     pub pinned: Vec<BuildHash>,
+    /// The interpreter of plug-ins that are Python files: a name on the path or a path.
+    pub python: String,
     /// A library that stood still for so long is complete.
     pub settle_ms: u64,
     /// A plug-in is set aside after bringing workers down on so many captures in a row.

@@ -130,7 +130,7 @@ impl With {
         // Made before the first probe writes into it, gone with the command where nothing lasting is to be had.
         let (store, copies) = store(workspace.as_ref(), environment)?;
         let paths = self.plugin_path.search(workspace.as_ref(), environment)?;
-        let policy = Policy { trust: settings.plugins.trust, pinned: &settings.plugins.pinned };
+        let policy = Policy::of(&settings.plugins);
         let catalogue = Catalogue::build(&paths, &store, &program, policy);
         let pipeline = pipeline(&settings, &paths, &catalogue)?;
         let mut pool = PoolSettings::of(program, &settings.workers, &settings.plugins, None);

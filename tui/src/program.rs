@@ -64,6 +64,6 @@ impl PluginPath {
 /// Every plug-in that this workspace could use, and what was refused. Probes builds that were never seen.
 pub fn catalogue(workspace: &Workspace, settings: &Settings, search: &SearchPaths) -> Result<Catalogue, Failure> {
     let store = LibraryStore::at(workspace.plugin_store());
-    let policy = Policy { trust: settings.plugins.trust, pinned: &settings.plugins.pinned };
+    let policy = Policy::of(&settings.plugins);
     Ok(Catalogue::build(search, &store, &worker_program()?, policy))
 }

@@ -76,6 +76,7 @@ fn plugins(section: &mut Section<'_, '_>) -> Option<Plugins> {
     Some(Plugins {
         trust: section.take("trust", &Word(&[("owner", Trust::Owner), ("pinned", Trust::Pinned)]))?,
         pinned: section.take("pinned", &List(BUILD))?,
+        python: section.take("python", &LINE)?,
         settle_ms: section.take("settle_ms", &Whole(10, ONE_HOUR_MS))?.into(),
         quarantine_after: section.take("quarantine_after", &Whole(1, 1000))?,
     })

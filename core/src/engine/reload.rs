@@ -22,10 +22,9 @@ use super::{
 use crate::{
     config::Configuration,
     host::{Catalogue, SearchPaths, assemble, card::Slot},
-    ids::BuildHash,
     pool::{Pool, PoolSettings},
     protocol::PluginStatus,
-    settings::Trust,
+    settings::Plugins,
     store::{PipelineChange, Write},
     worker::{
         arguments::WorkerProgram,
@@ -39,7 +38,7 @@ type Stamp = (PathBuf, u64, u64, i64, i64);
 /// What to look at and who reads it.
 #[derive(Debug)]
 pub(super) struct Reload {
-    orders: Sender<Order>,
+    orders: Sender<Plugins>,
     catalogues: Receiver<Catalogue>,
     configuration: Vec<Stamp>,
     plugins: Vec<Stamp>,
@@ -51,14 +50,9 @@ pub(super) struct Reload {
     catalogue: Option<Catalogue>,
 }
 
-struct Order {
-    trust: Trust,
-    pinned: Vec<BuildHash>,
-}
-
 impl Reload {
     pub fn start(settings: &EngineSettings) -> Result<Self, EngineError> {
-        let (orders, waiting) = bounded::<Order>(1);
+        let (orders, waiting) = bounded::<Plugins>(1);
         let (sender, catalogues) = bounded(1);
         let (search, store) = (settings.search.clone(), settings.workspace.plugin_store());
         let program: WorkerProgram = settings.program.clone();
@@ -70,7 +64,7 @@ impl Reload {
                         &search,
                         &crate::host::LibraryStore::at(&store),
                         &program,
-                        crate::host::Policy { trust: order.trust, pinned: &order.pinned },
+                        crate::host::Policy::of(&order),
                     );
                     if sender.send(catalogue).is_err() {
                         return;
@@ -145,8 +139,7 @@ impl Engine {
     }
 
     fn order_catalogue(&mut self) {
-        let plugins = &self.configuration.settings.plugins;
-        let order = Order { trust: plugins.trust, pinned: plugins.pinned.clone() };
+        let order = self.configuration.settings.plugins.clone();
         self.reload.building = self.reload.orders.try_send(order).is_ok();
     }
 

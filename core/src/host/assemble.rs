@@ -89,7 +89,7 @@ fn stage(
     catalogue: &Catalogue,
     contents: &mut Contents,
 ) -> Result<Stage, AssemblyError> {
-    let Some(Available { card, build, library, .. }) = catalogue.get(id) else {
+    let Some(Available { card, build, library, script, .. }) = catalogue.get(id) else {
         return Err(AssemblyError::Unknown { slot, plugin: id.clone(), hint: hint(slot, catalogue) });
     };
     if card.slot != slot {
@@ -124,6 +124,7 @@ fn stage(
         version: card.version.clone(),
         build: build.clone(),
         library: library.clone(),
+        script: script.clone(),
         profile: card.profile,
         accepts: card.accepts.clone(),
         parameters,
@@ -229,6 +230,7 @@ mod tests {
                 parameters: vec![sigma, model],
             },
             library: format!("/store/{build}.so").into(),
+            script: None,
             build,
             found: "/plugins/lib.so".into(),
             origin: Origin::Workspace,

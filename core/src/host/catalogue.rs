@@ -3,20 +3,21 @@
 //! Each library found is checked for trust, copied into the store, probed in a child once a build, and entered. The
 //! engine builds a catalogue at start and whenever a plug-in directory changes; so does `ferrule plugin list`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    card::{DescriptorCard, ParameterCard},
+    card::{DescriptorCard, ParameterCard, Slot},
     probe,
+    script::{self, Script},
     search::{Candidate, Origin, SearchPaths},
     store::LibraryStore,
     trust,
 };
 use crate::{
     ids::{BuildHash, PluginId},
-    settings::Trust,
+    settings::{Plugins, Trust},
     worker::arguments::WorkerProgram,
 };
 
@@ -33,8 +34,11 @@ pub struct Catalogue {
 pub struct Available {
     pub card: DescriptorCard,
     pub build: BuildHash,
-    /// The copy in the store.
+    /// The copy in the store; of a script the bridge's.
     pub library: PathBuf,
+    /// A Python file, and how it is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<Script>,
     /// Where it was found, and why there.
     pub found: PathBuf,
     pub origin: Origin,
@@ -54,6 +58,16 @@ pub struct Refusal {
 pub struct Policy<'a> {
     pub trust: Trust,
     pub pinned: &'a [BuildHash],
+    /// The interpreter of plug-ins that are Python files.
+    pub python: &'a str,
+}
+
+impl<'a> Policy<'a> {
+    /// As the settings say.
+    #[must_use]
+    pub fn of(plugins: &'a Plugins) -> Self {
+        Self { trust: plugins.trust, pinned: &plugins.pinned, python: &plugins.python }
+    }
 }
 
 /// What a probe said of a build, as it is remembered beside the copy.
@@ -73,9 +87,24 @@ impl Catalogue {
         for fault in unlistable {
             catalogue.refused.push(Refusal { reason: fault.to_string(), path: fault.directory });
         }
-        for candidate in candidates {
+        // Libraries first: the bridge is one. A script still comes before what its directory comes before.
+        let (scripts, libraries): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_script);
+        for candidate in libraries {
             match admit(&candidate, store, program, policy) {
-                Ok((build, cards)) => catalogue.enter(&candidate, &build, cards, store),
+                Ok((build, cards)) => {
+                    let library = store.path(&build);
+                    let found = Found { build: &build, library: &library, script: None };
+                    cards.into_iter().for_each(|card| catalogue.enter(&candidate, found, card));
+                }
+                Err(reason) => catalogue.refused.push(Refusal { path: candidate.path, reason }),
+            }
+        }
+        for candidate in scripts {
+            match catalogue.admit_script(&candidate, store, program, policy) {
+                Ok((build, library, script, card)) => {
+                    let found = Found { build: &build, library: &library, script: Some(&script) };
+                    catalogue.enter(&candidate, found, card);
+                }
                 Err(reason) => catalogue.refused.push(Refusal { path: candidate.path, reason }),
             }
         }
@@ -94,21 +123,71 @@ impl Catalogue {
         self.get(id)?.card.parameters.iter().find(|parameter| parameter.name == name)
     }
 
-    fn enter(&mut self, candidate: &Candidate, build: &BuildHash, cards: Vec<DescriptorCard>, store: &LibraryStore) {
-        for card in cards {
-            match self.available.iter_mut().find(|available| available.card.id == card.id) {
-                Some(first) => first.shadows.push(candidate.path.clone()),
-                None => self.available.push(Available {
-                    card,
-                    build: build.clone(),
-                    library: store.path(build),
-                    found: candidate.path.clone(),
-                    origin: candidate.origin,
-                    shadows: Vec::new(),
-                }),
+    fn enter(&mut self, candidate: &Candidate, found: Found<'_>, card: DescriptorCard) {
+        let mut entered = Available {
+            card,
+            build: found.build.clone(),
+            library: found.library.to_owned(),
+            script: found.script.cloned(),
+            found: candidate.path.clone(),
+            origin: candidate.origin,
+            shadows: Vec::new(),
+        };
+        match self.available.iter_mut().find(|available| available.card.id == entered.card.id) {
+            // Scripts are entered after all libraries, whatever their directory.
+            Some(first) if entered.origin < first.origin => {
+                std::mem::swap(first, &mut entered);
+                first.shadows.push(entered.found);
+                first.shadows.append(&mut entered.shadows);
             }
+            Some(first) => first.shadows.push(candidate.path.clone()),
+            None => self.available.push(entered),
         }
     }
+
+    /// One Python file's way in: trusted, copied with what it imports, asked through the bridge what it is. Its build is
+    /// all that decides its answers: the files, the bridge, interpreter and packages.
+    fn admit_script(
+        &self,
+        candidate: &Candidate,
+        store: &LibraryStore,
+        program: &WorkerProgram,
+        policy: Policy<'_>,
+    ) -> Result<(BuildHash, PathBuf, Script, DescriptorCard), String> {
+        let server = |slot| Script::server(slot).and_then(|id| self.get(&id));
+        let bridge = server(Slot::Detect)
+            .ok_or("it is a Python file, and the library that serves those (python-bridge.so) was not found")?;
+        let sources = script::Sources::collect(&candidate.path).map_err(|error| error.to_string())?;
+        let file = sources.put(store).map_err(|error| error.to_string())?;
+        let mut script = Script { file, interpreter: policy.python.to_owned(), served_by: bridge.card.id.clone() };
+        // Asked every time: only the interpreter knows what versions it has.
+        let described = probe::run_script(program, &bridge.library, &script)
+            .map_err(|error| format!("it could not be probed: {}: {error}", program.executable.display()))??;
+        script.served_by = Script::server(described.card.slot).ok_or("no slot that a Python file can serve")?;
+        let identity = format!("{}\n{}\n{}", sources.hash(), bridge.build, described.environment);
+        let build = BuildHash::of(identity.as_bytes());
+        pinned(policy, &build)?;
+        Ok((build, bridge.library.clone(), script, described.card))
+    }
+}
+
+/// What was found of a plug-in beside its card.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    build: &'a BuildHash,
+    library: &'a Path,
+    script: Option<&'a Script>,
+}
+
+fn is_script(candidate: &Candidate) -> bool {
+    candidate.path.extension().is_some_and(|extension| extension == "py")
+}
+
+fn pinned(policy: Policy<'_>, build: &BuildHash) -> Result<(), String> {
+    if policy.trust == Trust::Pinned && !policy.pinned.contains(build) {
+        return Err(format!("its build is not pinned; to accept it, add \"{build}\" to plugins.pinned"));
+    }
+    Ok(())
 }
 
 /// One library's way in: trusted, whole, copied, pinned if that is asked for, probed.
@@ -120,9 +199,7 @@ fn admit(
 ) -> Result<(BuildHash, Vec<DescriptorCard>), String> {
     trust::check(&candidate.path).map_err(|distrust| distrust.to_string())?;
     let build = store.put_file(&candidate.path).map_err(|error| error.to_string())?;
-    if policy.trust == Trust::Pinned && !policy.pinned.contains(&build) {
-        return Err(format!("its build is not pinned; to accept it, add \"{build}\" to plugins.pinned"));
-    }
+    pinned(policy, &build)?;
     let cards = remembered(store, program, &build).map_or_else(|| probed(store, program, &build), Ok)?;
     cards.map(|cards| (build, cards))
 }

@@ -30,6 +30,13 @@ pub trait Instance {
     /// # Errors
     /// The plug-in's own words.
     fn measure(&mut self, input: &abi::DetectInput<'_>, defects: &[abi::Defect]) -> Result<abi::Measurements, String>;
+    /// An operation that the slots do not foresee.
+    ///
+    /// # Errors
+    /// The plug-in's own words.
+    fn call(&mut self, operation: &str, _bytes: &[u8]) -> Result<Vec<u8>, String> {
+        Err(format!("there is no operation `{operation}`"))
+    }
     /// # Errors
     /// The plug-in's own words.
     fn grade(&mut self, input: &abi::GradeInput<'_>) -> Result<abi::Verdict, String>;
@@ -152,6 +159,11 @@ impl Instance for RustInstance {
 
     fn measure(&mut self, input: &abi::DetectInput<'_>, defects: &[abi::Defect]) -> Result<abi::Measurements, String> {
         self.root.measure()(self.instance, input, defects.into()).into_result().map_err(one_line)
+    }
+
+    fn call(&mut self, operation: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        let answer = self.root.call()(self.instance, operation.into(), bytes.into());
+        answer.into_result().map(Into::into).map_err(one_line)
     }
 
     fn grade(&mut self, input: &abi::GradeInput<'_>) -> Result<abi::Verdict, String> {

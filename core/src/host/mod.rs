@@ -9,11 +9,13 @@ pub mod elf;
 mod layout;
 pub mod loader;
 pub mod probe;
+pub mod script;
 pub mod search;
 pub mod store;
 pub mod trust;
 
 pub use assemble::{AssemblyError, assemble};
 pub use catalogue::{Available, Catalogue, Policy, Refusal};
+pub use script::Script;
 pub use search::{Origin, SearchPaths};
 pub use store::LibraryStore;

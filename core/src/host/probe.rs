@@ -13,10 +13,12 @@ use std::{
 
 use ferrule_abi as abi;
 use rustix::process::{Pid, Signal};
+use serde_json::Value;
 
 use super::{
     card::{DescriptorCard, Profile, Slot},
     loader::{Instance, Library, LoadError},
+    script::{self, Script},
 };
 use crate::{
     ids::PluginId,
@@ -25,7 +27,7 @@ use crate::{
         arguments::{Arguments, Limits, WorkerProgram},
         frames::{Incoming, write_frame},
         launch::{Launched, launch},
-        messages::{FromWorker, ToWorker},
+        messages::{Described, FromWorker, ToWorker},
         sandbox::SandboxReport,
     },
 };
@@ -63,6 +65,28 @@ pub fn run(program: &WorkerProgram, path: &Path) -> std::io::Result<Probed> {
     let wide = first.cards.as_ref().is_ok_and(|cards| cards.iter().any(|card| card.profile == Profile::Wide));
     // Only a wide child can try what asks for one.
     if wide { look(Profile::Wide) } else { Ok(first) }
+}
+
+/// Has a wide child look at a Python file through the bridge library; both are private copies.
+///
+/// # Errors
+/// The child cannot be started.
+pub fn run_script(
+    program: &WorkerProgram,
+    bridge: &Path,
+    script: &Script,
+) -> std::io::Result<Result<Described, String>> {
+    let mut talk = Talk::start(program, Profile::Wide)?;
+    let question = ToWorker::Describe { bridge: bridge.to_owned(), script: script.clone() };
+    let described = talk.answer(&question, |message| match message {
+        FromWorker::Described(described) => Some(described),
+        _ => None,
+    });
+    let log = talk.end();
+    Ok(described.and_then(|described| described).map_err(|reason| {
+        tracing::warn!(script = %script.file.display(), reason, log, "a Python plug-in is refused");
+        reason
+    }))
 }
 
 /// Starts a child only to hear what sandbox it is in.
@@ -110,15 +134,23 @@ impl Talk {
 
     fn ask(&mut self, path: &Path) -> Result<Vec<DescriptorCard>, String> {
         let question = ToWorker::Probe { library: path.to_owned() };
+        let cards = self.answer(&question, |message| match message {
+            FromWorker::Probed(cards) => Some(cards),
+            _ => None,
+        });
+        cards?
+    }
+
+    /// The answer to a question, or how the child ended over it and whose turn it was.
+    fn answer<T>(&mut self, question: &ToWorker, wanted: impl Fn(FromWorker) -> Option<T>) -> Result<T, String> {
         let mut whose_turn: Option<PluginId> = None;
         let _ = self.line.set_write_timeout(Some(DEADLINE));
-        write_frame(&mut self.line, &question).map_err(|error| error.to_string())?;
+        write_frame(&mut self.line, question).map_err(|error| error.to_string())?;
         loop {
             match self.hear() {
                 Ok(FromWorker::Started { .. }) => {}
                 Ok(FromWorker::Turn { plugin, .. }) => whose_turn = Some(plugin),
-                Ok(FromWorker::Probed(cards)) => return cards,
-                Ok(_) => return Err("the probe answered something else".into()),
+                Ok(message) => return wanted(message).ok_or_else(|| "the probe answered something else".into()),
                 Err(reason) => {
                     return Err(match whose_turn {
                         Some(plugin) => format!("{plugin} {reason} while it was tried"),
@@ -196,6 +228,31 @@ pub fn look(library: &Path, profile: Profile, turn: &mut Turn<'_>) -> Result<Vec
         tried.map_err(|reason| format!("{} fails on a plain picture: {reason}", card.id))?;
     }
     Ok(loaded.cards)
+}
+
+/// The same for a Python file: what it says of itself, and one call.
+///
+/// # Errors
+/// Why it is refused, in one line.
+pub fn look_at_script(bridge: &Path, script: &Script, turn: &mut Turn<'_>) -> Result<Described, String> {
+    #[derive(serde::Deserialize)]
+    struct Told {
+        environment: String,
+        descriptor: Value,
+    }
+    let bridge = Library::load(bridge).map_err(|error| format!("the Python bridge {error}"))?;
+    // Any of the bridge's plug-ins can ask a file what it is.
+    let asked = bridge.create(&script.served_by, &script.parameters(&[]))?.call("describe", &[])?;
+    let told: Told = serde_json::from_slice(&asked).map_err(|error| format!("its description: {error}"))?;
+    let descriptor = script::descriptor(&told.descriptor)?;
+    let card =
+        DescriptorCard::try_from(&descriptor).map_err(|error| format!("it describes itself wrongly: {error}"))?;
+    turn(&card.id);
+    let served_by = Script::server(card.slot).ok_or("a Python file cannot serve that slot")?;
+    let tried = bridge.create(&served_by, &script.parameters(&[]));
+    let tried = tried.and_then(|mut instance| try_out(card.slot, &mut *instance));
+    tried.map_err(|reason| format!("{} fails on a plain picture: {reason}", card.id))?;
+    Ok(Described { card, environment: told.environment })
 }
 
 /// One call on a small picture of a fibre: its answer is checked like any other, and an error counts as a fault, for

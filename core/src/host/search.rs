@@ -1,11 +1,14 @@
 //! Where libraries are looked for, in which order. Reads directories, never a library. Called by [`super::catalogue`].
 
 use std::{
+    ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
+
+use super::script;
 
 /// Directories in order of precedence; the first library that offers an id wins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,7 +108,8 @@ impl SearchPaths {
     }
 }
 
-/// Files that end in `.so`, but for hidden ones and those that a copy tool is still writing; a file stands for itself.
+/// Files that end in `.so`, and Python files that describe themselves; but for hidden ones and those that a copy tool is
+/// still writing. A file stands for itself.
 fn libraries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     if directory.is_file() {
         return Ok(vec![directory.to_owned()]);
@@ -114,7 +118,12 @@ fn libraries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if path.extension().is_some_and(|extension| extension == "so") && !hidden {
+        let plugin = match path.extension().and_then(OsStr::to_str) {
+            Some("so") => true,
+            Some("py") => script::describes_itself(&path),
+            _ => false,
+        };
+        if plugin && !hidden {
             paths.push(path);
         }
     }

@@ -10,6 +10,7 @@ use crate::{
         card::{DescriptorCard, Pixels, Profile},
         elf,
         loader::{Instance, Library, LoadError},
+        script::Script,
     },
     ids::{BuildHash, PluginId},
     worker::messages::{Pipeline, Stage},
@@ -98,6 +99,9 @@ impl Libraries {
             let library = open(stage)?;
             self.loaded.insert(stage.build.clone(), library);
         }
+        if let Some(script) = &stage.script {
+            return self.scripted(stage, script);
+        }
         let library = self.loaded.get(&stage.build).ok_or_else(|| refuse("its library is not loaded".into()))?;
         let card = library.card(&stage.plugin).ok_or_else(|| refuse("its library does not offer it".into()))?;
         if card.version != stage.version {
@@ -112,6 +116,17 @@ impl Libraries {
         let instance = library.create(&stage.plugin, &parameters).map_err(refuse)?;
         let DescriptorCard { id, accepts, .. } = card;
         Ok(Tool { plugin: id.clone(), name: card.name(), accepts: accepts.clone(), instance })
+    }
+}
+
+impl Libraries {
+    /// A Python file: the library is the bridge, and the file's own parameters are one of the bridge's.
+    fn scripted(&self, stage: &Stage, script: &Script) -> Result<Tool, Refused> {
+        let refuse = |reason: String| Refused { plugin: stage.plugin.clone(), reason, dump: None };
+        let bridge = self.loaded.get(&stage.build).ok_or_else(|| refuse("the Python bridge is not loaded".into()))?;
+        let instance = bridge.create(&script.served_by, &script.parameters(&stage.parameters)).map_err(refuse)?;
+        let (plugin, name) = (stage.plugin.clone(), format!("{} {}", stage.plugin, stage.version));
+        Ok(Tool { plugin, name, accepts: stage.accepts.clone(), instance })
     }
 }
 

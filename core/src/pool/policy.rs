@@ -217,6 +217,7 @@ mod tests {
                 version: "1.0.0".into(),
                 build: BuildHash::of(name.as_bytes()),
                 library: name.into(),
+                script: None,
                 profile: Profile::Narrow,
                 accepts: vec![],
                 parameters: vec![],

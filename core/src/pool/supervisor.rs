@@ -252,7 +252,7 @@ impl Supervisor {
             (_, message) => {
                 let what = match message {
                     FromWorker::Started { .. } => "its start",
-                    FromWorker::Probed(_) => "a probe's answer",
+                    FromWorker::Probed(_) | FromWorker::Described(_) => "a probe's answer",
                     FromWorker::Ready { .. } => "another pipeline's readiness",
                     FromWorker::Refused { .. } => "a refusal",
                     FromWorker::Turn { .. } => "a turn",

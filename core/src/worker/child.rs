@@ -27,7 +27,7 @@ use super::{
     serve::Desk,
 };
 use crate::{
-    host::probe,
+    host::{Script, probe},
     ids::PluginId,
     pipeline::{
         remote::Office,
@@ -71,6 +71,7 @@ fn live(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Box<dyn std
             Ok(ToWorker::Configure(pipeline)) => worker.configure(&pipeline)?,
             Ok(ToWorker::Inspect(job)) => worker.inspect(&job)?,
             Ok(ToWorker::Probe { library }) => worker.probe(&library)?,
+            Ok(ToWorker::Describe { bridge, script }) => worker.describe(&bridge, &script)?,
             Ok(ToWorker::Memory { of }) => worker.take_memory(of)?,
             Ok(ToWorker::Forget { of }) => worker.desk.forget(of),
             Ok(ToWorker::Serve(asks)) => worker.serve(&asks)?,
@@ -143,6 +144,12 @@ impl Worker {
         let profile = self.arguments.profile;
         let found = probe::look(library, profile, &mut |plugin| announce(&line, 0, plugin));
         self.say(&FromWorker::Probed(found))
+    }
+
+    fn describe(&mut self, bridge: &Path, script: &Script) -> Result<(), FrameError> {
+        let line = Rc::clone(&self.line);
+        let found = probe::look_at_script(bridge, script, &mut |plugin| announce(&line, 0, plugin));
+        self.say(&FromWorker::Described(found))
     }
 
     fn take_memory(&mut self, of: u64) -> Result<(), Box<dyn std::error::Error>> {

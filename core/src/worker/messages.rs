@@ -7,7 +7,10 @@ use ferrule_abi as abi;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::card::{DescriptorCard, Pixels, Profile},
+    host::{
+        card::{DescriptorCard, Pixels, Profile},
+        script::Script,
+    },
     ids::{BuildHash, ImageId, PipelineId, PluginId},
     report::{Failure, Inspection},
     settings::{Consensus, ImageLinks, MaskFormat, Severities},
@@ -20,8 +23,10 @@ pub struct Stage {
     pub plugin: PluginId,
     pub version: String,
     pub build: BuildHash,
-    /// Its private copy in the store, named by its hash.
+    /// Its private copy in the store, named by its hash; of a script the bridge's.
     pub library: PathBuf,
+    /// A Python file, which the library serves.
+    pub script: Option<Script>,
     /// A wide one is asked over the line, and works in a process of its own.
     pub profile: Profile,
     /// Pixel formats that it takes as they come; see [`DescriptorCard::accepts`].
@@ -83,6 +88,11 @@ pub enum ToWorker {
     /// Only ever sent to a child that is thrown away afterwards.
     Probe {
         library: PathBuf,
+    },
+    /// The same for a Python file, which the bridge library serves; answered by `Described`.
+    Describe {
+        bridge: PathBuf,
+        script: Script,
     },
     /// To a wide worker, with a descriptor: the memory in which the narrow worker of that number puts its pictures.
     Memory {
@@ -161,6 +171,14 @@ pub struct Job {
     pub staging: Option<(PathBuf, Artefacts)>,
 }
 
+/// What a Python file says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Described {
+    pub card: DescriptorCard,
+    /// Interpreter and packages, with their versions.
+    pub environment: String,
+}
+
 /// Worker to engine.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum FromWorker {
@@ -169,6 +187,7 @@ pub enum FromWorker {
         sandbox: SandboxReport,
     },
     Probed(Result<Vec<DescriptorCard>, String>),
+    Described(Result<Described, String>),
     /// The pipeline is loaded.
     Ready {
         pipeline: PipelineId,

@@ -34,6 +34,7 @@ pub fn pipeline(build: &str, word: &str) -> Pipeline {
         version: "1.0.0".into(),
         build: BuildHash::of(build.as_bytes()),
         library: PathBuf::from(build),
+        script: None,
         profile: Profile::Narrow,
         accepts: vec![],
         parameters: if word.is_empty() { vec![] } else { vec![(word.into(), ParameterValue::Bool(true))] },

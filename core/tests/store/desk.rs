@@ -197,6 +197,7 @@ pub fn pipeline() -> Pipeline {
         version: "1.2.0".into(),
         build: BuildHash::of(plugin.as_bytes()),
         library: "/nowhere/plugin.so".into(),
+        script: None,
         profile: Profile::Narrow,
         accepts: vec![],
         parameters,

@@ -11,7 +11,7 @@ use ferrule_core::{
 
 use super::stage::{Bench, built, plugin, program};
 
-const TRUST_OWNER: Policy<'_> = Policy { trust: Trust::Owner, pinned: &[] };
+const TRUST_OWNER: Policy<'_> = Policy { trust: Trust::Owner, pinned: &[], python: "python3" };
 
 fn install(library: &Path, directory: &Path, name: &str) {
     fs::create_dir_all(directory).unwrap();
@@ -99,7 +99,7 @@ fn with_pinned_trust_only_listed_builds_are_accepted() {
     install(&built("ferrule_misbehaving"), &plugins, "a.so");
     let (paths, store) = (SearchPaths::only(vec![plugins]), LibraryStore::at(bench.path("store")));
     let pinned = |pins: &[BuildHash]| {
-        Catalogue::build(&paths, &store, &program(), Policy { trust: Trust::Pinned, pinned: pins })
+        Catalogue::build(&paths, &store, &program(), Policy { trust: Trust::Pinned, pinned: pins, python: "python3" })
     };
     let refusal = &pinned(&[]).refused[0].reason.clone();
     let build = store.put_file(&built("ferrule_misbehaving")).unwrap();

@@ -69,6 +69,7 @@ impl Bench {
             version: "0.1.0".into(),
             library: store.path(&build),
             build,
+            script: None,
             profile: if slot == "wide" { Profile::Wide } else { Profile::Narrow },
             accepts: Vec::new(),
             parameters: parameters.iter().map(text).collect(),
