@@ -2,7 +2,8 @@
 //!
 //! A plug-in author depends on this crate and nothing else of Ferrule: implement [`Segmenter`], [`Detector`],
 //! [`Measurer`], [`Grader`] or [`Trainer`] for a plain Rust type, name it in [`export_plugins!`], build a `cdylib`.
-//! The macro writes the root module of `extern "C"` functions ([`PluginLibrary`]) and catches every panic.
+//! The macro writes the root module of `extern "C"` functions ([`PluginLibrary`]) and catches every panic. Plug-ins in C
+//! include `include/ferrule_plugin.h` instead and name nothing of this crate; [`c`] is that header for the host.
 //!
 //! Layouts are checked by abi_stable when a library is loaded. Until 1.0.0 the interface may change; how it can grow
 //! afterwards without refusing old plug-ins: new inputs travel as [`Parameter`]s, new outputs as [`Attribute`]s, new
@@ -16,6 +17,7 @@
 // abi_stable's derive expands to these; both are harmless and known (upstream is no longer maintained).
 #![allow(non_local_definitions, clippy::missing_safety_doc)]
 
+pub mod c;
 mod defect;
 mod descriptor;
 mod export;
