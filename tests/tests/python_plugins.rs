@@ -105,8 +105,8 @@ fn a_file_that_is_dropped_in_judges_the_next_capture_and_so_does_each_version_of
         let before = lab.count("done");
         simulate(&lab, 1, 200 + before);
         lab.wait_done(before + 1);
-        let moved =
-            lab.query_count("SELECT count(*) FROM defect_parts WHERE plugin LIKE 'squares%' AND box_x BETWEEN 58 AND 62");
+        let moved = lab
+            .query_count("SELECT count(*) FROM defect_parts WHERE plugin LIKE 'squares%' AND box_x BETWEEN 58 AND 62");
         (moved > 0).then_some(())
     });
     lab.audit();

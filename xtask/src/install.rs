@@ -13,7 +13,7 @@ use crate::{
     house::{run, say},
 };
 
-/// Builds, then fills `prefix/bin` and `prefix/lib/ferrule/plugins`.
+/// Builds, then fills `prefix/bin`, `prefix/lib/ferrule/plugins` and `prefix/include`.
 pub fn install(prefix: &Path) -> Result<()> {
     let built = build(Profile::Release)?;
     let binary = fill(&built, prefix)?;
@@ -24,7 +24,9 @@ pub fn install(prefix: &Path) -> Result<()> {
 fn fill(built: &Built, prefix: &Path) -> Result<PathBuf> {
     let plugins = prefix.join("lib/ferrule/plugins");
     // Each level by itself: a plug-in's whole path must be writable by nobody else.
-    for folder in ["", "bin", "lib", "lib/ferrule", "lib/ferrule/plugins", "share", "share/doc", "share/doc/ferrule"] {
+    let folders =
+        ["", "bin", "include", "lib", "lib/ferrule", "lib/ferrule/plugins", "share", "share/doc", "share/doc/ferrule"];
+    for folder in folders {
         let folder = prefix.join(folder);
         if !folder.is_dir() {
             make_folder(&folder)?;
@@ -36,6 +38,9 @@ fn fill(built: &Built, prefix: &Path) -> Result<PathBuf> {
         let name = plugin.file_name().context("a plug-in without a name")?;
         replace(plugin, &plugins.join(name), 0o755)?;
     }
+    // What a plug-in in C needs, on a machine without these sources.
+    let header = built.house.root.join("plugins/abi/include/ferrule_plugin.h");
+    replace(&header, &prefix.join("include/ferrule_plugin.h"), 0o644)?;
     for document in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
         replace(&built.house.root.join(document), &prefix.join("share/doc/ferrule").join(document), 0o644)?;
     }

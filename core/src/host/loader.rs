@@ -1,19 +1,20 @@
-//! Opens a plug-in library and gives its plug-ins one face, whatever interface they were written for.
+//! Opens a plug-in library and gives its plug-ins one face, whatever interface they were written for: `rust` or `c`.
 //!
 //! Only for a worker or a probe, which can die; the engine never calls this. A library is never closed: destructors of
 //! thread-local values and the interface's own layout map keep pointing into it. The process that loaded it is the unit
 //! of unloading.
 
-use std::{mem, path::Path};
+use std::{error::Error, mem, path::Path, ptr::NonNull};
 
-use abi_stable::library::{LibraryError, RawLibrary, lib_header_from_raw_library};
+use abi_stable::library::ROOT_MODULE_LOADER_NAME;
 use ferrule_abi as abi;
+use libloading::os::unix;
 
-use super::{
-    card::{CardError, DescriptorCard, printable},
-    layout,
-};
+use super::card::{CardError, DescriptorCard, printable};
 use crate::ids::PluginId;
+
+mod c;
+mod rust;
 
 /// What one plug-in can be asked. Errors are one line for a person.
 pub trait Instance {
@@ -44,6 +45,13 @@ pub trait Instance {
 
 type Create = dyn Fn(&PluginId, &[abi::Parameter]) -> Result<Box<dyn Instance>, String>;
 
+/// A library as one of the interfaces opened it.
+struct Opened {
+    /// What it says of itself, not yet believed.
+    descriptors: Vec<abi::Descriptor>,
+    create: Box<Create>,
+}
+
 /// A loaded library.
 pub struct Library {
     pub cards: Vec<DescriptorCard>,
@@ -55,29 +63,55 @@ pub struct Library {
 pub enum LoadError {
     #[error("cannot be opened: {0}")]
     Open(String),
-    #[error("is no Ferrule plug-in: it does not export `{0}`")]
-    NoRoot(String),
+    #[error(
+        "is no Ferrule plug-in: it exports neither `{ROOT_MODULE_LOADER_NAME}` (written in Rust) nor `{}` (written in C)",
+        abi::c::SYMBOL
+    )]
+    NoRoot,
     /// `line` names the type and the field; `dump` is everything that the layout check said, for the log.
     #[error("was built against another version of ferrule-abi: {line}. Build it again with this version's ferrule-abi")]
     Layout { line: String, dump: String },
+    #[error(
+        "exports a `{}` of version {found}, version {} is understood. Build it again with this version's ferrule_plugin.h",
+        abi::c::SYMBOL,
+        abi::c::VERSION
+    )]
+    TableVersion { found: u32 },
+    #[error(
+        "exports a `{}` of {found} bytes, version {} has {needed}: begin the table with FERRULE_PLUGIN_HEAD",
+        abi::c::SYMBOL,
+        abi::c::VERSION
+    )]
+    TableSize { found: u32, needed: usize },
+    /// A function that what the library offers cannot do without.
+    #[error("has NULL for `{function}` in its `{}`", abi::c::SYMBOL)]
+    Unfilled { function: &'static str },
     #[error("offers no plug-in")]
     Empty,
     #[error("describes itself wrongly: {0}")]
     Card(#[from] CardError),
+    /// A library in C that fails to describe itself, or describes what there cannot be.
+    #[error("describes itself wrongly: {0}")]
+    Described(String),
     #[error("offers `{0}` twice")]
     Twice(PluginId),
 }
 
 impl Library {
-    /// Opens a Rust plug-in library. The path must be a private copy that is named by its content: the loader of the C
+    /// Opens a plug-in library. The path must be a private copy that is named by its content: the loader of the C
     /// library serves a known path from its cache, and a mapped file that is overwritten brings the process down.
     ///
     /// # Errors
     /// See [`LoadError`].
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        let root = open_root(path)?;
+        let table = open(path)?;
+        let opened = match (rust::open(path)?, table) {
+            (Some(opened), _) => opened,
+            (None, Some(table)) => c::open(table)?,
+            (None, None) => return Err(LoadError::NoRoot),
+        };
         let mut cards: Vec<DescriptorCard> = Vec::new();
-        for descriptor in &root.describe()() {
+        for descriptor in &opened.descriptors {
             let card = DescriptorCard::try_from(descriptor)?;
             if cards.iter().any(|other| other.id == card.id) {
                 return Err(LoadError::Twice(card.id));
@@ -87,11 +121,7 @@ impl Library {
         if cards.is_empty() {
             return Err(LoadError::Empty);
         }
-        let create = move |id: &PluginId, parameters: &[abi::Parameter]| {
-            let made = root.create()(id.as_str().into(), parameters.into()).into_result();
-            made.map(|instance| Box::new(RustInstance { root, instance }) as Box<dyn Instance>).map_err(one_line)
-        };
-        Ok(Self { cards, create: Box::new(create) })
+        Ok(Self { cards, create: opened.create })
     }
 
     /// What the library says of that plug-in.
@@ -109,70 +139,25 @@ impl Library {
     }
 }
 
-/// `load_from_file` would do all this in one call, but it remembers the first library of a type and answers every later
-/// path with it.
-fn open_root(path: &Path) -> Result<abi::PluginLibraryRef, LoadError> {
-    let raw = RawLibrary::load_at(path).map_err(|error| match error {
-        LibraryError::OpenError { err, .. } => LoadError::Open(one_line(err.to_string())),
-        other => LoadError::Open(one_line(other.to_string())),
+/// Opens the library for as long as the process lives; gives the address of its table for plug-ins in C, if it has one.
+///
+/// Before abi_stable does, which would bind functions only as they are called: one that is nowhere to be found is to be
+/// told now, and not to end a worker in the middle of a capture.
+fn open(path: &Path) -> Result<Option<NonNull<abi::c::Plugin>>, LoadError> {
+    // SAFETY: constructors of the library run: to open it is to trust it, and the process is one that may die of it.
+    let opened = unsafe { unix::Library::open(Some(path), unix::RTLD_NOW | unix::RTLD_LOCAL) };
+    let library = opened.map_err(|error| {
+        let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        LoadError::Open(one_line(reason))
     })?;
-    // SAFETY: the header points into the library, which stays open for ever: `raw` is forgotten on every path.
-    let root = unsafe { lib_header_from_raw_library(&raw) }
-        .and_then(|header| header.init_root_module::<abi::PluginLibraryRef>());
-    mem::forget(raw);
-    root.map_err(|error| match error {
-        LibraryError::GetSymbolError { symbol, .. } => {
-            LoadError::NoRoot(printable(String::from_utf8_lossy(&symbol).trim_end_matches('\0')))
-        }
-        other => {
-            let dump = other.to_string();
-            LoadError::Layout { line: layout::explain(&dump), dump }
-        }
-    })
+    // SAFETY: only the address is taken; what lies there is judged by its first two numbers.
+    let table = unsafe { library.get::<*const abi::c::Plugin>(abi::c::SYMBOL) }.map(unix::Symbol::as_raw_ptr);
+    mem::forget(library);
+    Ok(table.ok().and_then(|address| NonNull::new(address.cast())))
 }
 
 /// A plug-in's message as one printable line.
 fn one_line(text: impl AsRef<str>) -> String {
     let words: Vec<&str> = text.as_ref().split_whitespace().collect();
     printable(&words.join(" "))
-}
-
-/// A plug-in behind the interface's root module.
-struct RustInstance {
-    root: abi::PluginLibraryRef,
-    instance: abi::Instance,
-}
-
-impl Instance for RustInstance {
-    fn segment(&mut self, image: &abi::ImageView<'_>) -> Result<abi::Segmentation, String> {
-        self.root.segment()(self.instance, image).into_result().map_err(one_line)
-    }
-
-    fn detect(&mut self, input: &abi::DetectInput<'_>) -> Result<abi::Detections, String> {
-        self.root.detect()(self.instance, input).into_result().map_err(one_line)
-    }
-
-    fn detect_batch(&mut self, inputs: &[abi::DetectInput<'_>]) -> Vec<Result<abi::Detections, String>> {
-        let answers = self.root.detect_batch()(self.instance, inputs.into());
-        answers.into_iter().map(|answer| answer.into_result().map_err(one_line)).collect()
-    }
-
-    fn measure(&mut self, input: &abi::DetectInput<'_>, defects: &[abi::Defect]) -> Result<abi::Measurements, String> {
-        self.root.measure()(self.instance, input, defects.into()).into_result().map_err(one_line)
-    }
-
-    fn call(&mut self, operation: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
-        let answer = self.root.call()(self.instance, operation.into(), bytes.into());
-        answer.into_result().map(Into::into).map_err(one_line)
-    }
-
-    fn grade(&mut self, input: &abi::GradeInput<'_>) -> Result<abi::Verdict, String> {
-        self.root.grade()(self.instance, input).into_result().map_err(one_line)
-    }
-}
-
-impl Drop for RustInstance {
-    fn drop(&mut self) {
-        self.root.destroy()(self.instance);
-    }
 }

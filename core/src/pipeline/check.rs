@@ -8,10 +8,10 @@ use super::runs;
 
 /// More defects than this on one end face are noise, not findings.
 pub const MAX_DEFECTS: usize = 10_000;
-const MAX_FEATURES: usize = 20_000;
-const MAX_HISTOGRAMS: usize = 1_000;
-const MAX_BINS: usize = 65_536;
-const MAX_ATTRIBUTES: usize = 1_000;
+pub const MAX_FEATURES: usize = 20_000;
+pub const MAX_HISTOGRAMS: usize = 1_000;
+pub const MAX_BINS: usize = 65_536;
+pub const MAX_ATTRIBUTES: usize = 1_000;
 /// Longest name of a feature, region or unit.
 const MAX_NAME: usize = 100;
 /// Outlines further out than this are no outlines of anything in the picture.

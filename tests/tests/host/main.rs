@@ -4,3 +4,4 @@ mod contain;
 mod load;
 mod stage;
 mod wide;
+mod written_in_c;
