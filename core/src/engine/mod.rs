@@ -20,6 +20,7 @@
 mod dispatch;
 mod figures;
 mod hashing;
+mod hints;
 mod intake;
 pub mod lock;
 mod receipts;

@@ -1,6 +1,7 @@
 //! Configuration and plug-ins that change while the engine runs.
 //!
-//! Once a second the stamps of `ferrule.toml` and of every plug-in folder are looked at: a few calls, no reading. What
+//! Once a second, and when the kernel hints at something, the stamps of `ferrule.toml` and of every plug-in folder are
+//! looked at: a few calls, no reading. What
 //! changed and then stood still is read by a thread of its own (probing a library starts a child); the main loop takes
 //! the finished catalogue, and a pipeline that differs becomes the next generation. A bad file or library changes
 //! nothing but the list of problems.
@@ -17,6 +18,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::{
     EngineError, EngineSettings,
+    hints::Hints,
     state::{Engine, LOOK},
 };
 use crate::{
@@ -32,6 +34,9 @@ use crate::{
     },
 };
 
+/// Between a hint and the look that it asks for.
+const SWARM: Duration = Duration::from_millis(10);
+
 /// What was seen of a file: enough to know that it changed, without opening it.
 type Stamp = (PathBuf, u64, u64, i64, i64);
 
@@ -46,6 +51,7 @@ pub(super) struct Reload {
     changed: Option<Instant>,
     building: bool,
     next: Instant,
+    hints: Hints,
     pipeline: Option<Pipeline>,
     catalogue: Option<Catalogue>,
 }
@@ -81,6 +87,7 @@ impl Reload {
             changed: Instant::now().checked_sub(Duration::from_secs(3600)),
             building: false,
             next: Instant::now(),
+            hints: Hints::new(),
             pipeline: None,
             catalogue: None,
         })
@@ -92,6 +99,15 @@ impl Reload {
 
     pub fn next_look(&self) -> Instant {
         self.next
+    }
+
+    pub fn stirred(&self) -> &Receiver<()> {
+        self.hints.stirred()
+    }
+
+    /// The kernel hints at a change: a look is due soon. Not at once, for hints come in swarms.
+    pub fn look_soon(&mut self, now: Instant) {
+        self.next = self.next.min(now + SWARM);
     }
 
     /// The pipeline in force.
@@ -121,6 +137,8 @@ impl Engine {
     /// Looks whether configuration or plug-ins changed.
     pub fn look_for_changes(&mut self, now: Instant) {
         self.reload.next = now + LOOK;
+        let folders = self.settings.search.iter().map(|path| path.directory.as_path());
+        self.reload.hints.watch(folders.chain([self.settings.workspace.root()]));
         let configuration: Vec<Stamp> = stamp(&self.settings.workspace.configuration()).into_iter().collect();
         if configuration != self.reload.configuration {
             self.reload.configuration = configuration;
@@ -135,6 +153,9 @@ impl Engine {
         if self.reload.changed.is_some_and(|changed| now.duration_since(changed) >= still) && !self.reload.building {
             self.reload.changed = None;
             self.order_catalogue();
+        } else if let Some(changed) = self.reload.changed {
+            // The moment at which it will have stood still.
+            self.reload.next = self.reload.next.min((changed + still).max(now + SWARM));
         }
     }
 

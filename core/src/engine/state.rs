@@ -145,6 +145,10 @@ impl Engine {
         while !self.ending {
             self.dispatch();
             self.turn();
+            // Also when the loop is never idle.
+            if self.next_look() <= Instant::now() {
+                self.look();
+            }
             self.report_status();
         }
         self.end(socket)
@@ -166,6 +170,7 @@ impl Engine {
         let clients = self.from_clients.clone();
         let catalogues = self.reload.catalogues().clone();
         let stop = self.settings.stop.clone();
+        let stirred = self.reload.stirred().clone();
 
         let mut select = Select::new_biased();
         // Receipts and reports first: they free what the others wait for.
@@ -175,9 +180,11 @@ impl Engine {
         let reading = select.recv(&hashed);
         let catalogue = select.recv(&catalogues);
         let told = select.recv(&stop);
+        let hint = select.recv(&stirred);
         let fact = select.recv(&facts);
         match select.select_deadline(self.next_look()) {
-            Err(_) => self.look(),
+            // What is due is done after every turn.
+            Err(_) => {}
             Ok(ready) => match ready.index() {
                 index if index == receipt => match ready.recv(&receipts) {
                     Ok(receipt) => self.receipt(receipt),
@@ -206,6 +213,10 @@ impl Engine {
                 index if index == told => {
                     let _ = ready.recv(&stop);
                     self.ending = true;
+                }
+                index if index == hint => {
+                    let _ = ready.recv(&stirred);
+                    self.reload.look_soon(Instant::now());
                 }
                 index if index == fact => {
                     if let Ok(fact) = ready.recv(&facts) {
