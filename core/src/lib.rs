@@ -24,5 +24,6 @@ pub mod settings;
 pub mod sheet;
 pub mod simulate;
 pub mod store;
+pub mod swap;
 pub mod worker;
 pub mod workspace;

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
     report::{CaptureState, Outcome},
+    swap::Swap,
 };
 
 /// Counted up when an older side could not understand a newer one.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The longest line that either side accepts, in bytes.
 pub const MAX_LINE: usize = 1 << 20;
@@ -71,6 +72,9 @@ pub enum Request {
     Release {
         plugin: PluginId,
     },
+    /// Looks at `ferrule.toml` and every plug-in folder now: what is there is complete. The answer counts the looks; an
+    /// [`Event::Looked`] with that count, or a later one, says what came of it.
+    Look,
     /// Stops or goes on taking work from the queue; what is in hand is finished.
     Pause {
         paused: bool,
@@ -216,10 +220,36 @@ pub enum Event {
     Capture(Box<CaptureEvent>),
     /// At most a few a second, and only when something in it changed.
     Status(Box<Status>),
+    /// A swap ended, or a library was refused; its row is committed.
+    Swap(Box<Swap>),
+    /// Configuration and plug-ins were looked at, for whatever reason.
+    Looked(Looked),
     /// A line for the log; `level` as in `log.level`.
     Log { at: String, level: String, message: String },
     /// The engine is about to end.
     Stopping,
+}
+
+/// What a look at configuration and plug-ins came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looked {
+    /// Looks that were asked for before this one began.
+    pub look: u64,
+    /// The generation in force or, after a change, the one that workers load now; an [`Event::Swap`] tells how that ends.
+    pub generation: u64,
+    /// Why there is no new pipeline, where configuration and plug-ins give none that workers take.
+    pub problem: Option<String>,
+    /// Libraries that were refused.
+    pub refused: Vec<RefusedLibrary>,
+}
+
+/// A library that is not used, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedLibrary {
+    /// Escaped for display.
+    pub path: String,
+    pub build: Option<BuildHash>,
+    pub reason: String,
 }
 
 /// A capture in its new state.

@@ -202,6 +202,7 @@ impl Engine {
             }
             Report::Refused { generation, plugin, reason, then } => {
                 let whose = plugin.map_or_else(String::new, |plugin| format!("{plugin}: "));
+                self.swap_refused(generation, format!("{whose}{reason}"), then);
                 let then = match then {
                     AfterRefusal::Kept { generation } => format!("generation {generation} stays in force"),
                     AfterRefusal::TryAgain { after } => format!("trying again in {} s", after.as_secs().max(1)),
@@ -212,6 +213,7 @@ impl Engine {
                 );
             }
             Report::Replaced { generation, took } => {
+                self.swapped(generation, took);
                 self.log(
                     tracing::Level::INFO,
                     format!("all workers run generation {generation}, after {} ms", took.as_millis()),

@@ -14,6 +14,7 @@
 //! | `dispatch` | from the queue to a worker and back |
 //! | `receipts` | what is committed becomes an event |
 //! | `reload` | configuration and plug-ins that change while it runs |
+//! | `swaps` | what becomes of a changed pipeline |
 //! | `requests` | what clients ask |
 //! | `figures` | rates and times |
 
@@ -28,6 +29,7 @@ mod reload;
 mod requests;
 pub mod socket;
 mod state;
+mod swaps;
 
 use std::path::PathBuf;
 

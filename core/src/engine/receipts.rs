@@ -17,6 +17,11 @@ impl Engine {
     pub fn receipt(&mut self, receipt: Receipt) {
         match receipt {
             Receipt::Sources | Receipt::Pipeline { .. } => {}
+            Receipt::Swap(swap) => {
+                if let Some(swap) = swap {
+                    self.broadcast(Event::Swap(swap));
+                }
+            }
             Receipt::Admitted(admitted) => self.admitted(admitted),
             Receipt::Running(captures) => self.running(&captures),
             Receipt::Finished(finished) => self.stored(*finished),

@@ -20,14 +20,15 @@ use super::{
     EngineError, EngineSettings,
     hints::Hints,
     state::{Engine, LOOK},
+    swaps::Swaps,
 };
 use crate::{
     config::Configuration,
     host::{Catalogue, SearchPaths, assemble, card::Slot},
+    names,
     pool::{Pool, PoolSettings},
-    protocol::PluginStatus,
+    protocol::{Event, Looked, PluginStatus, RefusedLibrary},
     settings::Plugins,
-    store::{PipelineChange, Write},
     worker::{
         arguments::WorkerProgram,
         messages::{Pipeline, Stage},
@@ -43,8 +44,8 @@ type Stamp = (PathBuf, u64, u64, i64, i64);
 /// What to look at and who reads it.
 #[derive(Debug)]
 pub(super) struct Reload {
-    orders: Sender<Plugins>,
-    catalogues: Receiver<Catalogue>,
+    orders: Sender<Order>,
+    catalogues: Receiver<(u64, Catalogue)>,
     configuration: Vec<Stamp>,
     plugins: Vec<Stamp>,
     /// Plug-ins changed then and have stood still since.
@@ -52,13 +53,21 @@ pub(super) struct Reload {
     building: bool,
     next: Instant,
     hints: Hints,
-    pipeline: Option<Pipeline>,
+    /// Looks that clients asked for, and how many of them the last order covers.
+    looks: u64,
+    ordered: u64,
     catalogue: Option<Catalogue>,
+    pub(super) swaps: Swaps,
+}
+
+struct Order {
+    look: u64,
+    plugins: Plugins,
 }
 
 impl Reload {
     pub fn start(settings: &EngineSettings) -> Result<Self, EngineError> {
-        let (orders, waiting) = bounded::<Plugins>(1);
+        let (orders, waiting) = bounded::<Order>(1);
         let (sender, catalogues) = bounded(1);
         let (search, store) = (settings.search.clone(), settings.workspace.plugin_store());
         let program: WorkerProgram = settings.program.clone();
@@ -70,9 +79,9 @@ impl Reload {
                         &search,
                         &crate::host::LibraryStore::at(&store),
                         &program,
-                        crate::host::Policy::of(&order),
+                        crate::host::Policy::of(&order.plugins),
                     );
-                    if sender.send(catalogue).is_err() {
+                    if sender.send((order.look, catalogue)).is_err() {
                         return;
                     }
                 }
@@ -88,12 +97,14 @@ impl Reload {
             building: false,
             next: Instant::now(),
             hints: Hints::new(),
-            pipeline: None,
+            looks: 0,
+            ordered: 0,
             catalogue: None,
+            swaps: Swaps::default(),
         })
     }
 
-    pub fn catalogues(&self) -> &Receiver<Catalogue> {
+    pub fn catalogues(&self) -> &Receiver<(u64, Catalogue)> {
         &self.catalogues
     }
 
@@ -110,9 +121,14 @@ impl Reload {
         self.next = self.next.min(now + SWARM);
     }
 
-    /// The pipeline in force.
+    /// The pipeline in force, or the one that workers are loading.
     pub fn pipeline(&self) -> Option<&Pipeline> {
-        self.pipeline.as_ref()
+        self.swaps.pipeline()
+    }
+
+    /// Its number.
+    pub fn generation(&self) -> u64 {
+        self.swaps.generation()
     }
 }
 
@@ -142,15 +158,20 @@ impl Engine {
         let configuration: Vec<Stamp> = stamp(&self.settings.workspace.configuration()).into_iter().collect();
         if configuration != self.reload.configuration {
             self.reload.configuration = configuration;
+            self.reload.swaps.try_again();
             self.read_configuration();
         }
         let plugins = stamps(&self.settings.search);
         if plugins != self.reload.plugins {
             self.reload.plugins = plugins;
+            self.reload.swaps.try_again();
             self.reload.changed = Some(now);
         }
         let still = Duration::from_millis(self.configuration.settings.plugins.settle_ms);
-        if self.reload.changed.is_some_and(|changed| now.duration_since(changed) >= still) && !self.reload.building {
+        let settled = self.reload.changed.is_some_and(|changed| now.duration_since(changed) >= still);
+        // Whoever asks for a look has just finished writing, and waits for it.
+        let asked = self.reload.looks > self.reload.ordered;
+        if (settled || asked) && !self.reload.building {
             self.reload.changed = None;
             self.order_catalogue();
         } else if let Some(changed) = self.reload.changed {
@@ -159,8 +180,16 @@ impl Engine {
         }
     }
 
+    /// Looks at once, whatever the clock says. How many looks were asked for so far.
+    pub fn look_now(&mut self) -> u64 {
+        self.reload.looks += 1;
+        self.reload.next = Instant::now();
+        self.reload.looks
+    }
+
     fn order_catalogue(&mut self) {
-        let order = self.configuration.settings.plugins.clone();
+        let order = Order { look: self.reload.looks, plugins: self.configuration.settings.plugins.clone() };
+        self.reload.ordered = self.reload.looks;
         self.reload.building = self.reload.orders.try_send(order).is_ok();
     }
 
@@ -194,8 +223,11 @@ impl Engine {
         self.take_up("configuration");
     }
 
-    pub fn take_catalogue(&mut self, catalogue: Catalogue) {
+    pub fn take_catalogue(&mut self, look: u64, catalogue: Catalogue) {
         self.reload.building = false;
+        if self.reload.looks > self.reload.ordered {
+            self.reload.next = Instant::now();
+        }
         let standing: Vec<String> =
             self.problems.keys().filter(|about| about.starts_with("library ")).cloned().collect();
         let refused: Vec<(String, String)> = catalogue
@@ -209,8 +241,23 @@ impl Engine {
         for (about, line) in refused {
             self.problem(&about, line);
         }
+        self.record_refusals(&catalogue.refused);
+        let refused = catalogue.refused.iter().map(|refusal| RefusedLibrary {
+            path: names::display(&refusal.path),
+            build: refusal.build.clone(),
+            reason: names::visible(&refusal.reason).into_owned(),
+        });
+        let refused = refused.collect();
         self.reload.catalogue = Some(catalogue);
         self.take_up("plug-ins");
+        let about: &[&str] = if self.reload.swaps.refused().is_some() {
+            &["configuration", "pipeline", "workers"]
+        } else {
+            &["configuration", "pipeline"]
+        };
+        let problem = about.iter().find_map(|about| self.problems.get(*about)).cloned();
+        let generation = self.reload.generation();
+        self.broadcast(Event::Looked(Looked { look, generation, problem, refused }));
     }
 
     /// Makes the pipeline that configuration and catalogue give, and brings it into force if it is another one.
@@ -219,39 +266,30 @@ impl Engine {
         let pipeline = match assemble(&self.configuration.settings, catalogue) {
             Ok(pipeline) => pipeline,
             Err(error) => {
-                let then =
-                    if self.reload.pipeline.is_some() { "the former pipeline stays in force" } else { "captures wait" };
+                let then = if self.reload.pipeline().is_some() {
+                    "the former pipeline stays in force"
+                } else {
+                    "captures wait"
+                };
                 self.problem("pipeline", format!("{error}; {then}"));
                 return;
             }
         };
         self.solved("pipeline");
-        if self.reload.pipeline.as_ref().is_some_and(|in_force| in_force.id == pipeline.id) {
+        let known = [self.reload.pipeline().map(|in_force| &in_force.id), self.reload.swaps.refused()];
+        if known.contains(&Some(&pipeline.id)) {
             return;
         }
-        self.generation += 1;
-        let generation = self.generation;
-        let reason = if self.reload.pipeline.is_some() { reason } else { "start" };
-        let change = PipelineChange { pipeline: pipeline.clone(), generation, reason: reason.into() };
-        // Before any result of it: results name their pipeline by a foreign key.
-        self.store_write(Write::Pipeline(Box::new(change)));
-        self.log(tracing::Level::INFO, format!("generation {generation}: pipeline {} ({reason})", pipeline.id));
-        self.reload.pipeline = Some(pipeline.clone());
-        match &self.pool {
-            Some(pool) => pool.replace(pipeline, generation),
-            None => self.start_pool(),
-        }
-        self.queue.look_from_the_start();
-        self.dirty = true;
+        self.begin_swap(pipeline, reason);
     }
 
     /// Starts the workers with the pipeline in force.
     pub fn start_pool(&mut self) {
-        let Some(pipeline) = self.reload.pipeline.clone() else { return };
+        let Some(pipeline) = self.reload.pipeline().cloned() else { return };
         let settings = &self.configuration.settings;
         let staging = Some(self.dataset.staging());
         let pool = PoolSettings::of(self.settings.program.clone(), &settings.workers, &settings.plugins, staging);
-        match Pool::start(pool, pipeline, self.generation) {
+        match Pool::start(pool, pipeline, self.reload.generation()) {
             Ok(pool) => self.pool = Some(pool),
             Err(error) => self.problem("workers", error.to_string()),
         }
@@ -259,7 +297,7 @@ impl Engine {
 
     /// The plug-ins of the pipeline in force, with their health.
     pub fn plugin_status(&self) -> Vec<PluginStatus> {
-        let Some(pipeline) = &self.reload.pipeline else { return Vec::new() };
+        let Some(pipeline) = self.reload.pipeline() else { return Vec::new() };
         let slots: [(Slot, &Vec<Stage>); 4] = [
             (Slot::Segment, &pipeline.segment),
             (Slot::Detect, &pipeline.detect),

@@ -71,6 +71,7 @@ impl Engine {
                     hint: "`ferrule status` lists plug-ins and their health".into(),
                 }),
             },
+            Request::Look => Answer::Ok { count: self.look_now() },
             Request::Pause { paused } => {
                 self.paused = paused;
                 self.dirty = true;

@@ -156,6 +156,10 @@ impl Engine {
 
     /// Waits for the next fact, whoever sends it, and takes it.
     fn turn(&mut self) {
+        // Not only in an idle moment: under load there may be none for minutes.
+        if self.next_look() <= Instant::now() {
+            self.look();
+        }
         let no_facts = never();
         let no_reports = never();
         // Back-pressure: what ingest finds waits in its bounded channel while enough is being read.
@@ -206,8 +210,8 @@ impl Engine {
                     }
                 }
                 index if index == catalogue => {
-                    if let Ok(built) = ready.recv(&catalogues) {
-                        self.take_catalogue(built);
+                    if let Ok((look, built)) = ready.recv(&catalogues) {
+                        self.take_catalogue(look, built);
                     }
                 }
                 index if index == told => {
@@ -384,7 +388,7 @@ impl Engine {
             started: self.started.to_string(),
             workspace: self.settings.workspace.root().display().to_string(),
             database: self.dataset.database().display().to_string(),
-            generation: self.generation,
+            generation: self.reload.generation(),
             pipeline: self.reload.pipeline().map(|pipeline| pipeline.id.clone()),
             counts: self.counts(),
             paused: self.paused,

@@ -50,6 +50,8 @@ pub struct Available {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     pub path: PathBuf,
+    /// Its build, whole or not; `None` where nothing was read.
+    pub build: Option<BuildHash>,
     pub reason: String,
 }
 
@@ -85,27 +87,27 @@ impl Catalogue {
         let mut catalogue = Self::default();
         let (candidates, unlistable) = paths.candidates();
         for fault in unlistable {
-            catalogue.refused.push(Refusal { reason: fault.to_string(), path: fault.directory });
+            catalogue.refused.push(Refusal { reason: fault.to_string(), path: fault.directory, build: None });
         }
         // Libraries first: the bridge is one. A script still comes before what its directory comes before.
-        let (scripts, libraries): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_script);
+        let (scripts, libraries): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|found| is_script(&found.path));
         for candidate in libraries {
-            match admit(&candidate, store, program, policy) {
+            match admit(&candidate.path, store, program, policy) {
                 Ok((build, cards)) => {
                     let library = store.path(&build);
                     let found = Found { build: &build, library: &library, script: None };
                     cards.into_iter().for_each(|card| catalogue.enter(&candidate, found, card));
                 }
-                Err(reason) => catalogue.refused.push(Refusal { path: candidate.path, reason }),
+                Err(refused) => catalogue.refuse(candidate.path, refused),
             }
         }
         for candidate in scripts {
-            match catalogue.admit_script(&candidate, store, program, policy) {
+            match catalogue.admit_script(&candidate.path, store, program, policy) {
                 Ok((build, library, script, card)) => {
                     let found = Found { build: &build, library: &library, script: Some(&script) };
                     catalogue.enter(&candidate, found, card);
                 }
-                Err(reason) => catalogue.refused.push(Refusal { path: candidate.path, reason }),
+                Err(refused) => catalogue.refuse(candidate.path, refused),
             }
         }
         catalogue
@@ -149,25 +151,33 @@ impl Catalogue {
     /// all that decides its answers: the files, the bridge, interpreter and packages.
     fn admit_script(
         &self,
-        candidate: &Candidate,
+        path: &Path,
         store: &LibraryStore,
         program: &WorkerProgram,
         policy: Policy<'_>,
-    ) -> Result<(BuildHash, PathBuf, Script, DescriptorCard), String> {
-        let server = |slot| Script::server(slot).and_then(|id| self.get(&id));
-        let bridge = server(Slot::Detect)
-            .ok_or("it is a Python file, and the library that serves those (python-bridge.so) was not found")?;
-        let sources = script::Sources::collect(&candidate.path).map_err(|error| error.to_string())?;
-        let file = sources.put(store).map_err(|error| error.to_string())?;
+    ) -> Result<(BuildHash, PathBuf, Script, DescriptorCard), Refused> {
+        let unread = |reason: String| Refused { build: None, reason };
+        let bridge = Script::server(Slot::Detect).and_then(|id| self.get(&id)).ok_or_else(|| {
+            unread("it is a Python file, and the library that serves those (python-bridge.so) was not found".into())
+        })?;
+        let sources = script::Sources::collect(path).map_err(|error| unread(error.to_string()))?;
+        let file = sources.put(store).map_err(|error| unread(error.to_string()))?;
         let mut script = Script { file, interpreter: policy.python.to_owned(), served_by: bridge.card.id.clone() };
         // Asked every time: only the interpreter knows what versions it has.
         let described = probe::run_script(program, &bridge.library, &script)
-            .map_err(|error| format!("it could not be probed: {}: {error}", program.executable.display()))??;
-        script.served_by = Script::server(described.card.slot).ok_or("no slot that a Python file can serve")?;
+            .unwrap_or_else(|error| Err(format!("it could not be probed: {}: {error}", program.executable.display())));
+        let described = described.map_err(unread)?;
         let identity = format!("{}\n{}\n{}", sources.hash(), bridge.build, described.environment);
         let build = BuildHash::of(identity.as_bytes());
+        let server = Script::server(described.card.slot);
+        script.served_by = server.ok_or_else(|| unread("no slot that a Python file can serve".into()))?;
         pinned(policy, &build)?;
         Ok((build, bridge.library.clone(), script, described.card))
+    }
+
+    fn refuse(&mut self, path: PathBuf, refused: Refused) {
+        let Refused { build, reason } = refused;
+        self.refused.push(Refusal { path, build, reason });
     }
 }
 
@@ -179,29 +189,51 @@ struct Found<'a> {
     script: Option<&'a Script>,
 }
 
-fn is_script(candidate: &Candidate) -> bool {
-    candidate.path.extension().is_some_and(|extension| extension == "py")
+/// A Python file, not a library.
+#[must_use]
+pub fn is_script(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "py")
 }
 
-fn pinned(policy: Policy<'_>, build: &BuildHash) -> Result<(), String> {
+fn pinned(policy: Policy<'_>, build: &BuildHash) -> Result<(), Refused> {
     if policy.trust == Trust::Pinned && !policy.pinned.contains(build) {
-        return Err(format!("its build is not pinned; to accept it, add \"{build}\" to plugins.pinned"));
+        let reason = format!("its build is not pinned; to accept it, add \"{build}\" to plugins.pinned");
+        return Err(Refused { build: Some(build.clone()), reason });
     }
     Ok(())
 }
 
-/// One library's way in: trusted, whole, copied, pinned if that is asked for, probed.
-fn admit(
-    candidate: &Candidate,
+/// Why a library is not let in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refused {
+    /// What it is, where it could be read.
+    pub build: Option<BuildHash>,
+    /// In one line.
+    pub reason: String,
+}
+
+/// One library's way in: trusted, whole, copied into the store, pinned if that is asked for, probed. What the engine does
+/// with each library that it finds, and a command with one that is to be installed.
+///
+/// # Errors
+/// The first thing that speaks against it.
+pub fn admit(
+    library: &Path,
     store: &LibraryStore,
     program: &WorkerProgram,
     policy: Policy<'_>,
-) -> Result<(BuildHash, Vec<DescriptorCard>), String> {
-    trust::check(&candidate.path).map_err(|distrust| distrust.to_string())?;
-    let build = store.put_file(&candidate.path).map_err(|error| error.to_string())?;
+) -> Result<(BuildHash, Vec<DescriptorCard>), Refused> {
+    let unread = |reason: String| Refused { build: None, reason };
+    trust::check(library).map_err(|distrust| unread(distrust.to_string()))?;
+    let bytes = std::fs::read(library).map_err(|error| unread(format!("the library cannot be read: {error}")))?;
+    let build = BuildHash::of(&bytes);
+    let refused = |reason: String| Refused { build: Some(build.clone()), reason };
+    store.put(&bytes).map_err(|error| refused(error.to_string()))?;
     pinned(policy, &build)?;
-    let cards = remembered(store, program, &build).map_or_else(|| probed(store, program, &build), Ok)?;
-    cards.map(|cards| (build, cards))
+    let cards = remembered(store, program, &build).map_or_else(|| probed(store, program, &build), Ok);
+    let cards = cards.and_then(|cards| cards).map_err(refused)?;
+    Ok((build, cards))
 }
 
 type Cards = Result<Vec<DescriptorCard>, String>;

@@ -6,6 +6,7 @@ pub mod assemble;
 pub mod card;
 pub mod catalogue;
 pub mod elf;
+pub mod install;
 mod layout;
 pub mod loader;
 pub mod probe;
@@ -15,7 +16,7 @@ pub mod store;
 pub mod trust;
 
 pub use assemble::{AssemblyError, assemble};
-pub use catalogue::{Available, Catalogue, Policy, Refusal};
+pub use catalogue::{Available, Catalogue, Policy, Refusal, Refused, admit};
 pub use script::Script;
 pub use search::{Origin, SearchPaths};
 pub use store::LibraryStore;

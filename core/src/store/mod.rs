@@ -5,6 +5,7 @@
 //! out. Whatever is killed in between is made again; nothing is ever half there. Never touches a source.
 
 mod admit;
+mod builds;
 mod error;
 mod filesystem;
 mod finish;
@@ -18,17 +19,19 @@ mod recover;
 mod requeue;
 mod save;
 mod schema;
+mod swaps;
 mod write;
 mod writer;
 
+pub use builds::{BuildRow, Period};
 pub use error::StoreError;
 pub(crate) use filesystem::{check as refuse_network_file_system, is_network_file_system};
 pub use history::{InspectionKey, PipelineRow};
 pub(crate) use publish::open_regular;
 pub use reader::{CaptureDetail, CaptureQuery, CaptureRow, Reader, SourceRow};
 pub use write::{
-    Admission, Admitted, Content, Finish, Finished, PipelineChange, QueuedCapture, Receipt, Requeue, UnreadCapture,
-    Write,
+    Admission, Admitted, Content, Finish, Finished, LibraryRefusal, PipelineChange, QueuedCapture, Receipt, Requeue,
+    SwapEnd, UnreadCapture, Write,
 };
 
 use std::{

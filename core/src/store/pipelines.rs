@@ -1,4 +1,4 @@
-//! Rows of what inspections refer to: sources, plug-in builds, pipelines, swaps.
+//! Rows of what inspections refer to: sources, plug-in builds, pipelines.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 use serde_json::{Map, Value, json};
 
 use super::{
+    swaps,
     write::{PipelineChange, Receipt},
     writer::Fault,
 };
@@ -43,7 +44,7 @@ pub(super) fn sources(connection: &Connection, sources: &[Source]) -> Result<Rec
     Ok(Receipt::Sources)
 }
 
-/// Writes a pipeline, its plug-in builds and the swap to it.
+/// Writes a pipeline and its plug-in builds, and begins the swap to it.
 pub(super) fn change(connection: &Connection, change: &PipelineChange) -> Result<Receipt, Fault> {
     let id = change.pipeline.id.as_str();
     let at = now();
@@ -53,12 +54,7 @@ pub(super) fn change(connection: &Connection, change: &PipelineChange) -> Result
     if new > 0 {
         stages(connection, &change.pipeline, &at)?;
     }
-    connection
-        .prepare_cached(
-            "INSERT INTO swaps (generation, pipeline_id, reason, at) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (generation) DO UPDATE SET pipeline_id = ?2, reason = ?3, at = ?4",
-        )?
-        .execute(params![change.generation.cast_signed(), id, change.reason, at])?;
+    swaps::begin(connection, change, &at)?;
     Ok(Receipt::Pipeline { generation: change.generation })
 }
 

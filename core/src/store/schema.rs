@@ -11,7 +11,10 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x4665_7272;
 
 /// Each brings the schema one version on; `user_version` counts those applied.
-const STEPS: &[M<'static>] = &[M::up(include_str!("schema/0001.sql")).foreign_key_check()];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("schema/0001.sql")).foreign_key_check(),
+    M::up(include_str!("schema/0002.sql")).foreign_key_check(),
+];
 
 /// The version that this build writes.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
@@ -62,10 +65,17 @@ mod tests {
         Migrations::from_slice(&STEPS[..1]).to_latest(&mut connection).unwrap();
         let row = "INSERT INTO sources (name, path, recursive, poll, first_at) VALUES ('bench', x'2f', 1, 0, '2026')";
         connection.execute(row, []).unwrap();
+        let pipeline = "INSERT INTO pipelines (pipeline_id, content, first_at) VALUES ('p', '{}', '2026')";
+        connection.execute(pipeline, []).unwrap();
+        let swap = "INSERT INTO swaps (generation, pipeline_id, reason, at) VALUES (7, 'p', 'start', '2026')";
+        connection.execute(swap, []).unwrap();
         migrate(&mut connection, path).unwrap();
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         let names: String =
             connection.query_row("SELECT group_concat(name) FROM sources", [], |row| row.get(0)).unwrap();
         assert_eq!((version, names.as_str()), (VERSION, "bench"));
+        let swap = "SELECT generation || pipeline_id || reason || at || outcome || changes FROM swaps";
+        let swap: String = connection.query_row(swap, [], |row| row.get(0)).unwrap();
+        assert_eq!(swap, "7pstart2026in force[]");
     }
 }

@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 use jiff::Timestamp;
 
 use crate::{
-    ids::{CaptureId, ImageId, PipelineId, PluginId},
+    ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
     ingest::FileKey,
     report::{CaptureState, Failure, Inspection, Outcome},
     settings::Source,
+    swap::{Swap, SwapOutcome},
     worker::messages::{Pipeline, StagedFile},
 };
 
@@ -24,8 +25,12 @@ pub enum Write {
     /// One answer of the pool.
     Finish(Box<Finish>),
     Requeue(Requeue),
-    /// A pipeline comes into force.
+    /// A pipeline is to come into force.
     Pipeline(Box<PipelineChange>),
+    /// Workers run it, or do not.
+    SwapEnd(SwapEnd),
+    /// A library was not let in.
+    Refused(LibraryRefusal),
 }
 
 /// A file that ingest has seen, with what reading it said.
@@ -85,13 +90,35 @@ pub enum Requeue {
     IncompleteFor(PluginId),
 }
 
-/// A pipeline in force from now on.
+/// A pipeline that workers are about to load.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PipelineChange {
     pub pipeline: Pipeline,
     pub generation: u64,
-    /// For the swap log: `start`, `configuration`, `new build of detect-region`, …
+    /// For the swap log: `start`, `configuration`, `plug-ins`.
     pub reason: String,
+}
+
+/// The end of the swap to a generation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SwapEnd {
+    pub generation: u64,
+    pub outcome: SwapOutcome,
+    /// Why it was refused.
+    pub refusal: Option<String>,
+    /// Milliseconds until all workers ran it.
+    pub took_ms: Option<f64>,
+}
+
+/// A library that was refused before it came into a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LibraryRefusal {
+    /// Its path, escaped for display.
+    pub library: String,
+    pub build: Option<BuildHash>,
+    /// `start` or `plug-ins`.
+    pub reason: String,
+    pub refusal: String,
 }
 
 /// What is committed, or why it is not. Receipts come in the order of the writes.
@@ -114,6 +141,8 @@ pub enum Receipt {
     Pipeline {
         generation: u64,
     },
+    /// The row of a swap that ended, or of a library that was refused; `None` where that was no news.
+    Swap(Option<Box<Swap>>),
     /// A write that can never be stored, and why. Nothing of it was.
     Rejected {
         message: String,

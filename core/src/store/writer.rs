@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavio
 use super::{
     StoreError, admit, finish, pipelines,
     publish::{Placement, Publisher},
-    requeue,
+    requeue, swaps,
     write::{Receipt, Write},
 };
 use crate::report::Failure;
@@ -214,6 +214,8 @@ fn apply_in(
         Write::Finish(finish) => return finish::finish(savepoint, publisher, finish, again),
         Write::Sources(sources) => pipelines::sources(savepoint, sources)?,
         Write::Pipeline(change) => pipelines::change(savepoint, change)?,
+        Write::SwapEnd(end) => swaps::end(savepoint, end)?,
+        Write::Refused(refusal) => swaps::refused(savepoint, refusal)?,
         Write::Admit(admissions) => admit::admit_all(savepoint, admissions)?,
         Write::Running(captures) => requeue::running(savepoint, captures)?,
         Write::Requeue(which) => requeue::requeue(savepoint, which)?,

@@ -9,3 +9,4 @@ mod history;
 mod killed;
 mod pages;
 mod results;
+mod swaps;

@@ -7,7 +7,7 @@ use ferrule_core::{
     workspace::DatasetPaths,
 };
 
-use super::status::counts;
+use super::{plugin::swap_line, status::counts};
 use crate::{
     failure::{Failure, Kind},
     output::Output,
@@ -81,6 +81,9 @@ fn line(event: &Event) -> Option<String> {
     Some(match event {
         Event::Capture(capture) => capture_line(capture),
         Event::Status(status) => format!("status {}", counts(&status.counts)),
+        // What a look came to is in the log's words already; a swap's end is not.
+        Event::Looked(_) => return None,
+        Event::Swap(swap) => format!("swap {}", swap_line(swap)),
         Event::Log { at, level, message } => format!("{level} {at} {message}"),
         Event::Stopping => "the engine is stopping".into(),
     })

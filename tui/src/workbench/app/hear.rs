@@ -43,6 +43,8 @@ impl App {
                 let shown = self.log.push(LogLine { at: time, level, message });
                 Effects { redraw: shown && self.screen == ScreenName::Log, ..Effects::default() }
             }
+            // The log tells of them, and the status shows what is in force.
+            FromEngine::Event(EngineEvent::Swap(_) | EngineEvent::Looked(_)) => Effects::none(),
             FromEngine::Event(EngineEvent::Stopping) => {
                 self.engine = Engine::Stopping;
                 self.note("info", "the engine is stopping".to_owned());

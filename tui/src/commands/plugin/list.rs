@@ -1,6 +1,6 @@
 //! `ferrule plugin list`: which plug-ins there are, which are used, from where, and why others are not.
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use ferrule_core::{
     host::{Available, Catalogue, assemble, card::ParameterKind},
     settings::Slots,
@@ -16,21 +16,9 @@ use crate::{
     program::{self, PluginPath},
 };
 
-/// Show plug-ins
-#[derive(Debug, Args)]
-pub struct Plugin {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, Subcommand)]
-enum What {
-    List(List),
-}
-
 /// List every plug-in that was found: its slot, build, parameters, and what was refused
 #[derive(Debug, Args)]
-struct List {
+pub struct List {
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
@@ -43,16 +31,8 @@ struct List {
     json: bool,
 }
 
-impl Plugin {
-    pub fn run(self, environment: &Environment) -> Result<(), Failure> {
-        match self.what {
-            What::List(list) => list.run(environment),
-        }
-    }
-}
-
 impl List {
-    fn run(self, environment: &Environment) -> Result<(), Failure> {
+    pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         let (workspace, configuration) = self.place.configured()?;
         let search = self.path.search(Some(&workspace), environment)?;
         let catalogue = program::catalogue(&workspace, &configuration.settings, &search)?;
@@ -77,7 +57,7 @@ impl List {
     }
 }
 
-fn is_used(slots: &Slots, plugin: &Available) -> bool {
+pub(super) fn is_used(slots: &Slots, plugin: &Available) -> bool {
     [&slots.segment, &slots.detect, &slots.measure, &slots.grade].iter().any(|slot| slot.contains(&plugin.card.id))
 }
 
@@ -104,7 +84,7 @@ fn lines(catalogue: &Catalogue, slots: &Slots, parameters: bool) -> Vec<String> 
     lines
 }
 
-fn value(value: &ParameterValue) -> String {
+pub(super) fn value(value: &ParameterValue) -> String {
     match value {
         ParameterValue::Bool(flag) => flag.to_string(),
         ParameterValue::Integer(number) => number.to_string(),
@@ -113,7 +93,7 @@ fn value(value: &ParameterValue) -> String {
     }
 }
 
-fn kind(kind: &ParameterKind) -> String {
+pub(super) fn kind(kind: &ParameterKind) -> String {
     match kind {
         ParameterKind::Bool => "true or false".into(),
         ParameterKind::Integer { low, high } => format!("a whole number from {low} to {high}"),
