@@ -2,7 +2,8 @@
 
 use clap::Args;
 use ferrule_core::{
-    host::{Available, Catalogue, assemble, card::ParameterKind},
+    host::{Catalogue, assemble, card::ParameterKind},
+    ids::PluginId,
     settings::Slots,
     worker::messages::ParameterValue,
 };
@@ -40,7 +41,7 @@ impl List {
         let mut output = Output::new();
         if self.json {
             for plugin in &catalogue.available {
-                output.object(&json!({"plugin": plugin, "used": is_used(slots, plugin)}))?;
+                output.object(&json!({"plugin": plugin, "used": is_used(slots, &plugin.card.id)}))?;
             }
             for refusal in &catalogue.refused {
                 output.object(&json!({"refused": refusal}))?;
@@ -57,15 +58,16 @@ impl List {
     }
 }
 
-pub(super) fn is_used(slots: &Slots, plugin: &Available) -> bool {
-    [&slots.segment, &slots.detect, &slots.measure, &slots.grade].iter().any(|slot| slot.contains(&plugin.card.id))
+/// Whether some slot of the pipeline names it.
+pub(super) fn is_used(slots: &Slots, id: &PluginId) -> bool {
+    [&slots.segment, &slots.detect, &slots.measure, &slots.grade].iter().any(|slot| slot.contains(id))
 }
 
 fn lines(catalogue: &Catalogue, slots: &Slots, parameters: bool) -> Vec<String> {
     let mut lines = Vec::new();
     for plugin in &catalogue.available {
         let card = &plugin.card;
-        let used = if is_used(slots, plugin) { "" } else { " (not in the pipeline)" };
+        let used = if is_used(slots, &card.id) { "" } else { " (not in the pipeline)" };
         lines.push(format!("{}  {}{used}", card.name(), card.slot));
         lines.push(format!("    {}", card.summary));
         lines.push(format!("    build {}, from {} ({})", plugin.build, plugin.found.display(), plugin.origin));

@@ -1,7 +1,15 @@
 //! `ferrule plugin …`: what there is, what is in force, and how a build comes into force and leaves it again.
 
+mod bench;
+mod history;
+mod install;
 mod list;
 mod log;
+mod release;
+mod remove;
+mod rollback;
+mod switch;
+mod taken_up;
 
 use clap::{Args, Subcommand};
 
@@ -19,6 +27,13 @@ pub struct Plugin {
 #[derive(Debug, Subcommand)]
 enum What {
     List(list::List),
+    Install(install::Install),
+    Remove(remove::Remove),
+    Rollback(rollback::Rollback),
+    History(history::History),
+    Enable(switch::Enable),
+    Disable(switch::Disable),
+    Release(release::Release),
     Log(log::Log),
 }
 
@@ -26,6 +41,13 @@ impl Plugin {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         match self.what {
             What::List(list) => list.run(environment),
+            What::Install(install) => install.run(environment),
+            What::Remove(remove) => remove.run(environment),
+            What::Rollback(rollback) => rollback.run(environment),
+            What::History(history) => history.run(),
+            What::Enable(enable) => enable.run(environment),
+            What::Disable(disable) => disable.run(environment),
+            What::Release(release) => release.run(),
             What::Log(log) => log.run(),
         }
     }
