@@ -92,7 +92,7 @@ impl Where {
 
 fn policy(configuration: &Configuration) -> Policy<'_> {
     let plugins = &configuration.settings.plugins;
-    Policy { trust: plugins.trust, pinned: &plugins.pinned }
+    Policy::of(plugins)
 }
 
 impl Bench {
