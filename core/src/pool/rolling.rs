@@ -31,8 +31,12 @@ impl Supervisor {
         self.renew_stale(now);
         self.trim(now);
         let all_new = self.workers.iter().filter(|w| w.is_serving()).count() >= self.settings.count.max(1);
+        // One that retires may still have an answer: nothing of an older generation comes after it is called replaced.
+        let wanted = self.generations.wanted().number;
+        let in_hand = |w: &Worker| matches!(w.phase, Phase::Busy(_)) && w.generation.number != wanted;
         if all_new
             && self.stale().next().is_none()
+            && !self.workers.iter().any(in_hand)
             && let Some(took) = self.generations.complete(now)
         {
             self.report(Report::Replaced { generation: self.generations.wanted().number, took });

@@ -1,6 +1,8 @@
 //! A plug-in for each slot that does everything a plug-in must not, as its parameter `fault` says; `none` behaves.
 //!
 //! `only_width` restricts the fault to pictures of that width (0: all), so that a test chooses which captures suffer.
+//! A fault of the library's constructor, which runs before there are parameters, and a mark that shows which build made a
+//! result are texts in the library ([`CONSTRUCTOR`], [`MARK`]) that a test overwrites in a copy of it.
 //! Nothing here is ever shipped: the tests load it to show that a worker contains it.
 
 use std::{fs, path::Path, process, thread, time::Duration};
@@ -12,19 +14,26 @@ use ferrule_abi::{
 };
 
 /// What goes wrong. The last four make the answer a lie, or no answer, without harming the process.
-pub const FAULTS: [&str; 16] = [
+pub const FAULTS: [&str; 23] = [
     "none",
     "panic",
     "segfault",
     "abort",
     "exit",
     "loop",
+    "deadlock",
+    "busy-threads",
     "sleep",
     "stack-overflow",
     "memory",
     "kill-parent",
     "delete-capture",
     "stderr-flood",
+    "stderr-endless",
+    "stdout-endless",
+    "close-descriptors",
+    "fork",
+    "socket",
     "error",
     "lie-nan",
     "lie-box",
@@ -44,6 +53,22 @@ fn misbehave(fault: &str, capture: &str) -> Result<(), PluginError> {
         }
         "abort" => process::abort(),
         "exit" => process::exit(0),
+        "deadlock" => {
+            let lock = std::sync::Mutex::new(());
+            let held = lock.lock();
+            // Never comes back, whatever it is that std does here.
+            let again = lock.lock();
+            drop((held, again));
+        }
+        "busy-threads" => {
+            let spin = || loop {
+                std::hint::spin_loop();
+            };
+            for _ in 0..4 {
+                thread::spawn(spin);
+            }
+            spin();
+        }
         "loop" => loop {
             std::hint::spin_loop();
         },
@@ -77,13 +102,65 @@ fn misbehave(fault: &str, capture: &str) -> Result<(), PluginError> {
                 let _ = std::io::Write::write_all(&mut stderr, &line);
             }
         }
+        "stderr-endless" => endlessly(&mut std::io::stderr()),
+        "stdout-endless" => endlessly(&mut std::io::stdout()),
+        "close-descriptors" => {
+            for descriptor in 0..1024 {
+                // SAFETY: none; descriptors of others are closed, as was asked for.
+                unsafe { close(descriptor) };
+            }
+        }
+        "fork" => {
+            // SAFETY: none; refused where the sandbox is in force, and else a copy that ends at once.
+            if unsafe { fork() } == 0 {
+                process::abort();
+            }
+        }
+        "socket" => {
+            let _ = std::net::TcpStream::connect("127.0.0.1:9");
+            let _ = std::net::UdpSocket::bind("127.0.0.1:0");
+            let _ = std::os::unix::net::UnixDatagram::unbound();
+        }
         _ => {}
     }
     Ok(())
 }
 
+fn endlessly(to: &mut impl std::io::Write) {
+    loop {
+        let _ = to.write_all(&[b'x'; 4096]);
+    }
+}
+
+/// The fault of the library's constructor: what follows the colon, up to the first space.
+#[used]
+pub static CONSTRUCTOR: [u8; 48] = *b"ferrule constructor:none                        ";
+
+/// Which build this is: the particle's height in pixels is the last digit.
+#[used]
+pub static MARK: [u8; 20] = *b"ferrule build mark:3";
+
+/// As it stands in the library, which may not be what it was compiled with.
+fn written<const N: usize>(text: &'static [u8; N]) -> [u8; N] {
+    // SAFETY: a valid reference; read as if it might change, for it has.
+    unsafe { std::ptr::read_volatile(text) }
+}
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCT: extern "C" fn() = construct;
+
+extern "C" fn construct() {
+    let text = written(&CONSTRUCTOR);
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let fault = text.split_once(':').map_or("none", |(_, fault)| fault.trim_end());
+    let _ = misbehave(fault, "");
+}
+
 unsafe extern "C" {
     fn kill(pid: i32, signal: i32) -> i32;
+    fn close(descriptor: i32) -> i32;
+    fn fork() -> i32;
 }
 
 #[expect(unconditional_recursion, reason = "the fault that was asked for")]
@@ -186,18 +263,19 @@ impl Detector for BadDetect {
 
 fn detections(moods: &Moods, image: &ImageView<'_>, _: &SegmentationView<'_>) -> Result<Detections, PluginError> {
     let fault = moods.strike(image.width)?;
+    let height = u32::from(written(&MARK)[19] - b'0');
     let particle = |x: u32, y: u32| Defect {
         kind: DefectKind::Particle,
         severity: Severity::Medium,
         confidence: if fault == "lie-nan" { f64::NAN } else { 0.8 },
-        bbox: BoundingBox { x, y, width: 4, height: 3 },
+        bbox: BoundingBox { x, y, width: 4, height },
         x: f64::from(x) + 1.5,
-        y: f64::from(y) + 1.0,
-        area_px: 12,
+        y: f64::from(y) + f64::from(height - 1) / 2.0,
+        area_px: 4 * height,
         length_px: 4.0,
         width_px: 3.0,
         angle_deg: 0.0,
-        mask: (y..y + 3).map(|y| Run { y, x, length: 4 }).collect(),
+        mask: (y..y + height).map(|y| Run { y, x, length: 4 }).collect(),
         attributes: RVec::new(),
     };
     let defects: RVec<Defect> = match fault {
