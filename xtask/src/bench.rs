@@ -20,13 +20,15 @@ use serde_json::Value as Json;
 use self::table::{Column, Times, table};
 use crate::{
     build::{Profile, build},
-    house::{run, say, shown},
+    house::{cargo, run, say, shown},
 };
 
 #[derive(Debug, Subcommand)]
 pub enum Bench {
     /// Milliseconds from a file to its answer and mask, one worker, against OpenCV on one thread
     Inspect(InspectBench),
+    /// What processes and the plug-in interface cost: a capture, a probe, a start, a kill, a swap
+    Host,
 }
 
 #[derive(Debug, Args)]
@@ -52,12 +54,20 @@ impl Bench {
     pub fn run(&self) -> Result<()> {
         match self {
             Self::Inspect(bench) => bench.run(),
+            Self::Host => host(),
         }
     }
 }
 
 /// What the table compares: libjpeg-turbo by way of OpenCV.
 const UNIT: &str = "bare gray decode";
+
+/// The bench itself is a program of `tests`: it needs the plug-in host, which xtask does not link.
+fn host() -> Result<()> {
+    let built = build(Profile::Release)?;
+    let mut command = cargo(["bench", "--package", "ferrule-tests", "--bench", "host"]);
+    run(command.current_dir(&built.house.root))
+}
 
 impl InspectBench {
     fn run(&self) -> Result<()> {

@@ -112,7 +112,8 @@ fn misbehave(fault: &str, capture: &str) -> Result<(), PluginError> {
         }
         "fork" => {
             // SAFETY: none; refused where the sandbox is in force, and else a copy that ends at once.
-            if unsafe { fork() } == 0 {
+            let child = unsafe { fork() };
+            if child == 0 {
                 process::abort();
             }
         }

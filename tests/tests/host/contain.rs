@@ -1,6 +1,6 @@
 //! Whatever a plug-in does, it costs at most its worker, and what it says falsely costs only its own results.
 
-use std::{fs, time::Instant};
+use std::fs;
 
 use ferrule_core::{
     decode::Picture,
@@ -179,32 +179,4 @@ fn a_worker_ends_when_its_line_closes_and_never_serves_a_strangers_child() {
     let orphan = std::process::Command::new(super::stage::program().executable).args(arguments).output().unwrap();
     assert!(!orphan.status.success());
     assert!(String::from_utf8_lossy(&orphan.stderr).contains("is gone"));
-}
-
-#[test]
-#[ignore = "a measurement: run it alone, in release"]
-fn start_and_round_trip_times() {
-    let bench = Bench::new();
-    let capture = bench.capture("a.png", 1152, 864);
-    let pipeline = bench.pipeline("none", "none");
-    let mut starts = Vec::new();
-    for _ in 0..50 {
-        let start = Instant::now();
-        let mut worker = bench.worker();
-        worker.configure(&pipeline).unwrap();
-        starts.push(start.elapsed());
-    }
-    let mut worker = bench.worker();
-    worker.configure(&pipeline).unwrap();
-    let mut jobs = Vec::new();
-    let job = bench.job(&capture);
-    let mut last = None;
-    for _ in 0..100 {
-        let start = Instant::now();
-        last = Some(worker.inspection(&job).ms);
-        jobs.push(start.elapsed());
-    }
-    starts.sort();
-    jobs.sort();
-    eprintln!("start to ready {:?}, job {:?}, of which {last:?}", starts[25], jobs[50]);
 }
