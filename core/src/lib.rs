@@ -25,5 +25,6 @@ pub mod sheet;
 pub mod simulate;
 pub mod store;
 pub mod swap;
+pub mod trial;
 pub mod worker;
 pub mod workspace;

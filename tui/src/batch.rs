@@ -166,7 +166,7 @@ pub fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 
 /// Where private copies of libraries lie: with the workspace, else in the user's cache, else in a folder that goes with
 /// this command.
-fn store(
+pub fn store(
     workspace: Option<&Workspace>,
     environment: &Environment,
 ) -> Result<(LibraryStore, Option<tempfile::TempDir>), Failure> {

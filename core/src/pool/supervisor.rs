@@ -259,6 +259,7 @@ impl Supervisor {
                     FromWorker::Done(_) => "an answer",
                     FromWorker::Ask(_) => "a question",
                     FromWorker::Served(_) => "answers",
+                    FromWorker::Tried(_) => "a trial's answer",
                 };
                 self.kill(index, Some(Cause::Nonsense(format!("{what} out of turn"))), now);
             }

@@ -35,6 +35,7 @@ use crate::{
         tools::{Libraries, Tools},
     },
     report::Failure,
+    trial::{self, Trial},
 };
 
 /// The descriptor that the line moves to, so that no plug-in finds it as standard input.
@@ -64,6 +65,7 @@ fn live(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Box<dyn std
     let (bench, desk) = (Bench::default(), Desk::default());
     let mut worker = Worker { line, libraries, tools: None, bench, desk, arguments };
     worker.say(&FromWorker::Started { sandbox })?;
+    let mut trials = trial::desk::Desk::default();
     // A narrow worker gets pipelines and jobs; a wide one also what plug-ins found before it.
     loop {
         let message = read_frame(&mut *worker.line.borrow_mut(), MAX_ANSWER);
@@ -71,6 +73,7 @@ fn live(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Box<dyn std
             Ok(ToWorker::Configure(pipeline)) => worker.configure(&pipeline)?,
             Ok(ToWorker::Inspect(job)) => worker.inspect(&job)?,
             Ok(ToWorker::Probe { library }) => worker.probe(&library)?,
+            Ok(ToWorker::Try(trial)) => worker.try_out(&trial, &mut trials)?,
             Ok(ToWorker::Describe { bridge, script }) => worker.describe(&bridge, &script)?,
             Ok(ToWorker::Memory { of }) => worker.take_memory(of)?,
             Ok(ToWorker::Forget { of }) => worker.desk.forget(of),
@@ -137,6 +140,12 @@ impl Worker {
             ),
         };
         self.say(&FromWorker::Done(Box::new(answer)))
+    }
+
+    fn try_out(&mut self, trial: &Trial, desk: &mut trial::desk::Desk) -> Result<(), FrameError> {
+        let line = Rc::clone(&self.line);
+        let tried = desk.take(trial, &mut |plugin| announce(&line, 0, plugin));
+        self.say(&FromWorker::Tried(Box::new(tried)))
     }
 
     fn probe(&mut self, library: &Path) -> Result<(), FrameError> {

@@ -14,6 +14,7 @@ use crate::{
     ids::{BuildHash, ImageId, PipelineId, PluginId},
     report::{Failure, Inspection},
     settings::{Consensus, ImageLinks, MaskFormat, Severities},
+    trial::{Trial, Tried},
     worker::sandbox::SandboxReport,
 };
 
@@ -89,6 +90,8 @@ pub enum ToWorker {
     Probe {
         library: PathBuf,
     },
+    /// Put a plug-in to the test; answered by `Turn`s and `Tried`. Only ever sent to a child of a trial.
+    Try(Box<Trial>),
     /// The same for a Python file, which the bridge library serves; answered by `Described`.
     Describe {
         bridge: PathBuf,
@@ -208,6 +211,7 @@ pub enum FromWorker {
     Ask(Box<Question>),
     /// A wide worker has an answer to each question it was given.
     Served(Vec<Result<Findings, String>>),
+    Tried(Box<Tried>),
 }
 
 /// The end of a job.

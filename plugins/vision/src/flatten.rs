@@ -218,7 +218,8 @@ fn add_row(plane: &[i16], usable: &[u8], magnitudes: bool, cut: i16, sums: &mut 
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
 fn subtract(plane: &[i16], background: &[f32], usable: &[u8], residual: &mut [i16]) {
     for ((r, (p, usable)), background) in residual.iter_mut().zip(plane.iter().zip(usable)).zip(background) {
-        let value = (p - nearest(*background) as i16).clamp(-LIMIT, LIMIT);
+        // A background fitted to nothing but noise may lie far outside the picture's own values.
+        let value = p.saturating_sub(nearest(*background) as i16).clamp(-LIMIT, LIMIT);
         *r = if *usable == 0 { 0 } else { value };
     }
 }

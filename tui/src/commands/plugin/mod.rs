@@ -1,6 +1,7 @@
 //! `ferrule plugin …`: what there is, what is in force, and how a build comes into force and leaves it again.
 
 mod bench;
+mod check;
 mod history;
 mod install;
 mod list;
@@ -27,6 +28,7 @@ pub struct Plugin {
 #[derive(Debug, Subcommand)]
 enum What {
     List(list::List),
+    Check(check::Check),
     Install(install::Install),
     Remove(remove::Remove),
     Rollback(rollback::Rollback),
@@ -41,6 +43,7 @@ impl Plugin {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         match self.what {
             What::List(list) => list.run(environment),
+            What::Check(check) => check.run(environment),
             What::Install(install) => install.run(environment),
             What::Remove(remove) => remove.run(environment),
             What::Rollback(rollback) => rollback.run(environment),
