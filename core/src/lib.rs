@@ -20,6 +20,7 @@ pub mod pool;
 pub mod protocol;
 pub mod reference;
 pub mod report;
+pub mod scaffold;
 pub mod settings;
 pub mod sheet;
 pub mod simulate;

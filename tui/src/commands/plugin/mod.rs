@@ -6,6 +6,7 @@ mod history;
 mod install;
 mod list;
 mod log;
+mod new;
 mod release;
 mod remove;
 mod rollback;
@@ -28,6 +29,7 @@ pub struct Plugin {
 #[derive(Debug, Subcommand)]
 enum What {
     List(list::List),
+    New(new::New),
     Check(check::Check),
     Install(install::Install),
     Remove(remove::Remove),
@@ -43,6 +45,7 @@ impl Plugin {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         match self.what {
             What::List(list) => list.run(environment),
+            What::New(new) => new.run(),
             What::Check(check) => check.run(environment),
             What::Install(install) => install.run(environment),
             What::Remove(remove) => remove.run(environment),
