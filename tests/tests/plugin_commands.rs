@@ -296,3 +296,121 @@ fn a_plugin_in_quarantine_is_released_by_name_and_what_it_missed_is_inspected_ag
     assert_eq!(again.status.code(), Some(1), "{}", text(&again));
     assert!(text(&again).contains("not in quarantine"), "{}", text(&again));
 }
+
+/// What `check` says of the misbehaving detector with that fault, and its exit status.
+fn checked(lab: &Lab, fault: &str) -> (i32, Vec<Value>) {
+    let (library, set) = (built("ferrule_misbehaving"), format!("fault={fault}"));
+    let args = ["plugin", "check", "--json", "--only", DETECTOR, "--set", &set, path(&library)];
+    let output = lab.run(&args);
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (output.status.code().unwrap(), lines)
+}
+
+#[test]
+fn check_reports_a_plugin_that_crashes_lies_leaks_or_changes_its_mind_and_ends_with_status_1() {
+    let lab = Lab::with_settings("[workers]\ndeadline_ms = 300\ndeadline_ms_per_mpx = 0");
+    let (status, found) = checked(&lab, "none");
+    assert_eq!((status, &found.last().unwrap()["failed"]), (0, &0.into()), "{found:#?}");
+    for check in
+        ["layout", "probe", "description", "answers", "parameters", "pictures", "determinism", "speed", "memory"]
+    {
+        assert!(found.iter().any(|it| it["check"] == check && it["state"] == "passed"), "{check} in {found:#?}");
+    }
+    for (fault, check, word) in [
+        ("segfault", "pictures", "SIGSEGV"),
+        ("abort", "answers", "SIGABRT"),
+        ("panic", "pictures", "a deliberate panic, at tests/misbehaving/src/lib.rs:"),
+        ("error", "answers", "a deliberate error"),
+        ("lie-nan", "answers", "a confidence of NaN"),
+        ("lie-box", "pictures", "outside the picture"),
+        ("leak", "memory", "40.0 MB more"),
+        ("fickle", "determinism", "the answers differ"),
+        ("loop", "answers", "no answer within 0.3 s"),
+    ] {
+        let (status, found) = checked(&lab, fault);
+        let fits = |it: &&Value| {
+            it["check"] == check && it["state"] == "failed" && it["detail"].as_str().unwrap().contains(word)
+        };
+        assert!(status == 1 && found.iter().any(|it| fits(&it)), "{fault}: {status} {found:#?}");
+        if fault == "loop" {
+            let given_up = found.iter().filter(|it| it["state"] == "skipped").count();
+            assert!(given_up > 5, "each hang costs a deadline: {found:#?}");
+        }
+    }
+    // What is no library is a finding; what is not there is a mistake.
+    let cut = lab.root().join("cut.so");
+    fs::write(&cut, "no library").unwrap();
+    let output = lab.run(&["plugin", "check", path(&cut)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("not an ELF file"), "{}", text(&output));
+    assert_eq!(lab.run(&["plugin", "check", path(&lab.root().join("none.so"))]).status.code(), Some(2));
+    let output = lab.run(&["plugin", "check", "detect-dust"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("detect-region"), "{}", text(&output));
+}
+
+#[test]
+fn every_plugin_that_ships_passes_its_own_check() {
+    let lab = Lab::new();
+    let folder = ferrule_tests::target_folder().join("plugins");
+    let mut checked = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let library = entry.unwrap().path();
+        let output = lab.run(&["plugin", "check", path(&library)]);
+        assert!(output.status.success(), "{}", text(&output));
+        checked += 1;
+    }
+    assert!(checked >= 8, "{checked}");
+}
+
+#[test]
+fn a_new_plugin_of_each_slot_builds_offline_passes_its_test_and_its_check() {
+    let lab = Lab::new();
+    let target = ferrule_tests::target_folder().parent().unwrap().join("new-plugins");
+    let cargo = |folder: &Path, args: &[&str]| {
+        // The developer's own cargo, for the crates that it has downloaded.
+        let mut command = std::process::Command::new(option_env!("CARGO").unwrap_or("cargo"));
+        let output = command.args(args).current_dir(folder).env("CARGO_TARGET_DIR", &target).output().unwrap();
+        assert!(output.status.success(), "cargo {args:?} in {}: {}", folder.display(), text(&output));
+        text(&output)
+    };
+    let mut abi: Option<PathBuf> = None;
+    for slot in ["detect", "segment", "measure", "grade"] {
+        let (name, place) = (format!("lab-{slot}"), lab.root().join("authors"));
+        let mut new = lab.ferrule(&["plugin", "new", "--json", "--slot", slot, "--dir", path(&place), &name]);
+        // The first brings the interface along; the others share it, so that it is compiled once.
+        new.args(abi.iter().flat_map(|abi| ["--abi", path(abi)]));
+        let (status, told) = object(&new.output().unwrap());
+        assert_eq!(status, 0, "{told:#}");
+        let folder = PathBuf::from(told["crate"].as_str().unwrap());
+        abi.get_or_insert(folder.join("ferrule-abi"));
+        cargo(&folder, &["build", "--release", "--offline", "--quiet"]);
+        let tested = cargo(&folder, &["test", "--release", "--offline", "--lib"]);
+        assert!(tested.contains("test result: ok.") && !tested.contains("running 0 tests"), "{tested}");
+        let library = target.join("release").join(format!("lib{}.so", name.replace('-', "_")));
+        let output = lab.run(&["plugin", "check", "--json", path(&library)]);
+        let found: Vec<Value> = objects(&output);
+        assert!(found.iter().any(|it| it["plugin"] == name.as_str() && it["check"] == "memory"), "{found:#?}");
+    }
+    let again =
+        lab.ferrule(&["plugin", "new", "--slot", "grade", "--dir", path(&lab.root().join("authors")), "lab-grade"]);
+    let again = { again }.output().unwrap();
+    assert_eq!(again.status.code(), Some(2));
+    assert!(text(&again).contains("is there already"), "{}", text(&again));
+}
+
+#[test]
+fn the_reference_page_of_parameters_is_what_the_command_writes() {
+    let lab = Lab::new();
+    let output = lab.ferrule(&["plugin", "list", "--shipped", "--markdown"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("plugins/PARAMETERS.md");
+    let kept = fs::read_to_string(&page).unwrap_or_default();
+    let written = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        kept == written,
+        "plugins/PARAMETERS.md is out of date; write it again:\n\
+         target/debug/ferrule plugin list --shipped --markdown > plugins/PARAMETERS.md"
+    );
+}

@@ -201,8 +201,11 @@ impl Bench<'_> {
     fn description(&mut self, card: &DescriptorCard) {
         let faults = describe::faults(card);
         if faults.is_empty() {
-            let count = card.parameters.len();
-            let detail = format!("{count} parameters, each with help, a range and a default inside it");
+            let detail = match card.parameters.len() {
+                0 => "a summary, and no parameters".to_owned(),
+                1 => "a summary, and one parameter with help, a range and a default inside it".to_owned(),
+                count => format!("a summary, and {count} parameters with help, ranges and defaults inside them"),
+            };
             self.say(Some(&card.id), Check::Description, "", State::Passed, detail);
         }
         for (about, fault) in faults {

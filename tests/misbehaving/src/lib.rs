@@ -5,7 +5,14 @@
 //! result are texts in the library ([`CONSTRUCTOR`], [`MARK`]) that a test overwrites in a copy of it.
 //! Nothing here is ever shipped: the tests load it to show that a worker contains it.
 
-use std::{fs, path::Path, process, thread, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Duration,
+};
 
 use ferrule_abi::{
     BoundingBox, Defect, DefectKind, Descriptor, Detections, Detector, Ellipse, Feature, GradeInput, Grader, ImageView,
@@ -13,8 +20,8 @@ use ferrule_abi::{
     Segmentation, SegmentationView, Segmenter, Severity, Slot, Value, Verdict, Zone, ZoneName, export_plugins,
 };
 
-/// What goes wrong. The last four make the answer a lie, or no answer, without harming the process.
-pub const FAULTS: [&str; 23] = [
+/// What goes wrong. From `error` on the process is not harmed: there is no answer, or it is a lie, or another each time.
+pub const FAULTS: [&str; 25] = [
     "none",
     "panic",
     "segfault",
@@ -34,10 +41,12 @@ pub const FAULTS: [&str; 23] = [
     "close-descriptors",
     "fork",
     "socket",
+    "leak",
     "error",
     "lie-nan",
     "lie-box",
     "many-defects",
+    "fickle",
 ];
 
 /// Faults of the whole process, and `error`. Those that lie are left to the slot.
@@ -122,6 +131,7 @@ fn misbehave(fault: &str, capture: &str) -> Result<(), PluginError> {
             let _ = std::net::UdpSocket::bind("127.0.0.1:0");
             let _ = std::os::unix::net::UnixDatagram::unbound();
         }
+        "leak" => std::mem::forget(std::hint::black_box(vec![1_u8; 1 << 20])),
         _ => {}
     }
     Ok(())
@@ -131,6 +141,12 @@ fn endlessly(to: &mut impl std::io::Write) {
     loop {
         let _ = to.write_all(&[b'x'; 4096]);
     }
+}
+
+/// Another number at each call.
+fn fickle() -> u32 {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    CALLS.fetch_add(1, Ordering::Relaxed)
 }
 
 /// The fault of the library's constructor: what follows the colon, up to the first space.
@@ -268,7 +284,11 @@ fn detections(moods: &Moods, image: &ImageView<'_>, _: &SegmentationView<'_>) ->
     let particle = |x: u32, y: u32| Defect {
         kind: DefectKind::Particle,
         severity: Severity::Medium,
-        confidence: if fault == "lie-nan" { f64::NAN } else { 0.8 },
+        confidence: match fault {
+            "lie-nan" => f64::NAN,
+            "fickle" => 1.0 / f64::from(1 + fickle() % 100),
+            _ => 0.8,
+        },
         bbox: BoundingBox { x, y, width: 4, height },
         x: f64::from(x) + 1.5,
         y: f64::from(y) + f64::from(height - 1) / 2.0,

@@ -21,7 +21,7 @@ impl Plugin for NewPlugin {
     fn descriptor() -> Descriptor {
         Descriptor::new("new-plugin", env!("CARGO_PKG_VERSION"), Slot::Detect, "Spots on the glass darker than the rest")
             .with_parameters(vec![
-                ParameterSpec::real("contrast", 40.0, 1.0, 255.0, "gray", "how much darker than the glass a spot is"),
+                ParameterSpec::real("contrast", 20.0, 1.0, 255.0, "gray", "how much darker than the glass a spot is"),
                 ParameterSpec::integer("min_area", 6, 1, 100_000, "px", "smaller spots are left out"),
             ])
     }

@@ -106,7 +106,6 @@ impl Check {
     }
 
     /// The library's build, copied into the store, and the one plug-in of it that is meant; or why there is none.
-    #[expect(clippy::type_complexity, reason = "a failure ends the command, a refusal is its report")]
     fn library(
         &self,
         store: &LibraryStore,

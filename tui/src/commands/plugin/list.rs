@@ -2,19 +2,21 @@
 
 use clap::Args;
 use ferrule_core::{
-    host::{Catalogue, assemble, card::ParameterKind},
+    host::{Catalogue, Policy, assemble, card::ParameterKind},
     ids::PluginId,
     settings::Slots,
     worker::messages::ParameterValue,
 };
 use serde_json::json;
 
+use super::reference;
 use crate::{
+    batch::{Chosen, store},
     environment::Environment,
     failure::Failure,
     output::Output,
     place::Place,
-    program::{self, PluginPath},
+    program::{PluginPath, worker_program},
 };
 
 /// List every plug-in that was found: its slot, build, parameters, and what was refused
@@ -27,19 +29,34 @@ pub struct List {
     /// With every parameter: its range, its default, what it does
     #[arg(long)]
     parameters: bool,
+    /// What ships with this binary, whatever a workspace adds
+    #[arg(long, conflicts_with = "workspace")]
+    shipped: bool,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
+    /// The reference page of all parameters, as Markdown
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
 }
 
 impl List {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
-        let (workspace, configuration) = self.place.configured()?;
-        let search = self.path.search(Some(&workspace), environment)?;
-        let catalogue = program::catalogue(&workspace, &configuration.settings, &search)?;
-        let slots = &configuration.settings.pipeline;
+        let Chosen { workspace, settings } = if self.shipped {
+            Chosen::shipped()?
+        } else {
+            let (workspace, configuration) = self.place.configured()?;
+            Chosen { workspace: Some(workspace), settings: configuration.settings }
+        };
+        let (store, _copies) = store(workspace.as_ref(), environment)?;
+        let search = self.path.search(workspace.as_ref(), environment)?;
+        let policy = Policy::of(&settings.plugins);
+        let catalogue = Catalogue::build(&search, &store, &worker_program()?, policy);
+        let slots = &settings.pipeline;
         let mut output = Output::new();
-        if self.json {
+        if self.markdown {
+            output.bytes(reference::page(&catalogue, slots).as_bytes())?;
+        } else if self.json {
             for plugin in &catalogue.available {
                 output.object(&json!({"plugin": plugin, "used": is_used(slots, &plugin.card.id)}))?;
             }
@@ -50,7 +67,7 @@ impl List {
             for line in lines(&catalogue, slots, self.parameters) {
                 output.line(&line)?;
             }
-            if let Err(error) = assemble(&configuration.settings, &catalogue) {
+            if let Err(error) = assemble(&settings, &catalogue) {
                 output.line(&format!("PROBLEM {error}"))?;
             }
         }

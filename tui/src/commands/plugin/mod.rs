@@ -7,6 +7,7 @@ mod install;
 mod list;
 mod log;
 mod new;
+mod reference;
 mod release;
 mod remove;
 mod rollback;
