@@ -332,3 +332,39 @@ fn a_library_whose_constructor_does_any_of_it_is_refused_or_harmless_and_the_str
     assert!(engine.wait().success());
     lab.audit();
 }
+
+#[test]
+fn an_image_can_be_asked_which_builds_judged_it_and_which_judgement_stands() {
+    let lab = Lab::with_settings(SETTINGS);
+    install(&build('3'), &installed(&lab));
+    let engine = lab.start_engine();
+    drop_picture(&lab, 1, 100);
+    lab.wait_done(1);
+    install(&build('4'), &installed(&lab));
+    lab.wait_for("the other build in force", || {
+        (lab.query_count("SELECT count(*) FROM swaps WHERE outcome = 'in force'") == 2).then_some(())
+    });
+    let image: String = lab.database().query_row("SELECT image_id FROM images", [], |row| row.get(0)).unwrap();
+    let mut client =
+        ferrule_core::client::Client::connect(&ferrule_core::workspace::DatasetPaths::at(lab.dataset())).unwrap();
+    let again = ferrule_core::protocol::Request::Reinspect { images: vec![image.parse().unwrap()] };
+    client.ask(again, ferrule_tests::HANG).unwrap();
+    lab.wait_for("the second inspection", || (lab.query_count("SELECT count(*) FROM inspections") == 2).then_some(()));
+    assert!(lab.run(&["stop"]).status.success());
+    assert!(engine.wait().success());
+
+    let file = lab.captures().join("00001-100.png");
+    for asked in [image.as_str(), "00001-100.png", file.to_str().unwrap()] {
+        let output = lab.ferrule(&["history", "--json", asked]).arg(&lab.workspace).output().unwrap();
+        let told: Vec<Value> = text(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(told.len(), 2, "{asked}");
+        let builds: Vec<&Value> = told.iter().map(|line| &line["inspection"]["judges"][1]["build"]).collect();
+        assert_ne!(builds[0], builds[1]);
+        let (newest, first) = (&told[0]["inspection"], &told[1]["inspection"]);
+        assert_eq!((&newest["current"], &first["current"]), (&true.into(), &false.into()));
+        assert_eq!((&newest["generation"], &first["generation"]), (&2.into(), &1.into()));
+        assert_eq!(newest["judges"][1]["plugin"], "misbehaving-detect");
+    }
+    let output = lab.ferrule(&["history", "nothing.png"]).arg(&lab.workspace).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+}

@@ -10,6 +10,7 @@ mod error;
 mod filesystem;
 mod finish;
 mod history;
+mod judgements;
 mod load;
 mod page;
 mod pipelines;
@@ -27,6 +28,7 @@ pub use builds::{BuildRow, Period};
 pub use error::StoreError;
 pub(crate) use filesystem::{check as refuse_network_file_system, is_network_file_system};
 pub use history::{InspectionKey, PipelineRow};
+pub use judgements::{Judge, Judgement};
 pub(crate) use publish::open_regular;
 pub use reader::{CaptureDetail, CaptureQuery, CaptureRow, Reader, SourceRow};
 pub use write::{

@@ -7,6 +7,7 @@ mod doctor;
 mod engine;
 mod evaluate;
 mod events;
+mod history;
 mod init;
 mod inspect;
 mod plugin;
@@ -40,6 +41,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Evaluate(evaluate::Evaluate),
     Compare(compare::Compare),
+    History(history::History),
     Engine(engine::Engine),
     Status(status::Status),
     Stop(stop::Stop),
@@ -63,6 +65,7 @@ impl CommandLine {
             Some(Command::Inspect(command)) => command.run(environment),
             Some(Command::Evaluate(command)) => command.run(environment),
             Some(Command::Compare(command)) => command.run(environment),
+            Some(Command::History(command)) => command.run(),
             Some(Command::Engine(command)) => command.run(environment),
             Some(Command::Status(command)) => command.run(),
             Some(Command::Stop(command)) => command.run(),
