@@ -1,15 +1,9 @@
-//! Which components are defects, and of what kind.
-//!
-//! The rules, in this order:
-//! - **chip**: reaches within [`CHIPPED`] pixels of the cladding's edge;
-//! - **residue**: wide ([`RESIDUE_AREA`]) or loosely filling a wide box, or seen at the coarse scale only;
-//! - **pit**: mostly darker than its surroundings, as a dig scatters light out of the view;
-//! - **particle**: anything else: brighter, or bright and dark side by side (a speck above the surface has a lit side).
+//! Which components are defects, how sure and how severe. Of what kind they are is [`crate::kinds`]'s to say.
 //!
 //! Confidence is the share of such components that a person agreed with on photographs: one half at the threshold,
 //! rising with contrast, less for a handful of pixels.
 
-use ferrule_abi::{Attribute, BoundingBox, Defect, DefectKind, Severity, Value};
+use ferrule_abi::{Attribute, BoundingBox, Defect, Severity, Value};
 use ferrule_vision::{
     ellipse::Ellipse,
     flatten::{NOISE_UNIT, UNIT, UNUSABLE},
@@ -18,22 +12,17 @@ use ferrule_vision::{
     shape::{Run, Shape},
 };
 
-use crate::settings::Settings;
+use crate::{
+    kinds::{Candidate, Look, span},
+    settings::Settings,
+};
 
 /// Distance of a spot's middle from the cladding's outline that belongs to its rim, in pixels.
 const RIM: f64 = 8.0;
-/// A spot that comes so near to the cladding's outline, in pixels, breaks it.
-const CHIPPED: f64 = 6.0;
 /// Distance of a spot's middle from the core's outline, in pixels, where the outline itself is in the way.
 const CORE_RIM: f64 = 4.5;
 /// What a spot on the core's outline must exceed of the usual threshold: outlines are never quite the fitted ellipse.
 const CORE_RIM_FACTOR: f32 = 1.5;
-/// Pixels from which a spot is a residue.
-const RESIDUE_AREA: u32 = 250;
-/// Box from which a loosely filled spot is a residue, and how loosely.
-const RESIDUE_BOX: u32 = 500;
-const RESIDUE_FILL: f64 = 0.55;
-
 /// A small spot has at most so many pixels, and at most so many along a side.
 const SMALL_AREA: u32 = 120;
 const SMALL_SIDE: u32 = 16;
@@ -65,7 +54,7 @@ pub struct Site<'a> {
 }
 
 /// The defect that a component is, if it is one.
-pub fn judge(runs: &[Run], evidence: &Evidence<'_>, site: &Site<'_>, settings: &Settings) -> Option<Defect> {
+pub fn judge(runs: &[Run], evidence: &Evidence<'_>, site: &Site<'_>, settings: &Settings) -> Option<Candidate> {
     let shape = Shape::of(runs)?;
     if shape.area < settings.min_area {
         return None;
@@ -94,8 +83,10 @@ pub fn judge(runs: &[Run], evidence: &Evidence<'_>, site: &Site<'_>, settings: &
     if !seen && !smear {
         return None;
     }
-    let chipped = site.cladding.is_some_and(|edge| touches(runs, &edge, CHIPPED));
-    let kind = kind_of(&shape, strength.bright, strength.dark, chipped, !seen);
+    let span = site.cladding.map(|edge| span(runs, &edge));
+    let look = Look { shape: &shape, strength: &strength, span, faint: !seen, um_per_px: site.um_per_px };
+    let edge = look.edge();
+    let (kind, otherwise) = look.kinds(edge);
     let over = f64::from(ratio).max(1.0) - 1.0;
     let few = f64::from(shape.area.min(12)) / 12.0;
     let confidence = 1.0 - 0.5 * (-over * (0.5 + few)).exp() - 0.15 * (1.0 - few) * (-over).exp();
@@ -103,7 +94,7 @@ pub fn judge(runs: &[Run], evidence: &Evidence<'_>, site: &Site<'_>, settings: &
     let diameter = 2.0 * (f64::from(shape.area) / std::f64::consts::PI).sqrt() * site.um_per_px;
     let level = severity::level(diameter, f64::from(strength.peak_sigma), place);
     let [x, y, width, height] = shape.bbox;
-    Some(Defect {
+    let defect = Defect {
         kind,
         severity: Severity::ALL[level],
         confidence,
@@ -121,24 +112,8 @@ pub fn judge(runs: &[Run], evidence: &Evidence<'_>, site: &Site<'_>, settings: &
             Attribute { name: "polarity".into(), value: Value::Text(polarity(strength.bright, strength.dark).into()) },
         ]
         .into(),
-    })
-}
-
-fn kind_of(shape: &Shape, bright: f32, dark: f32, chipped: bool, faint: bool) -> DefectKind {
-    let [_, _, width, height] = shape.bbox;
-    let boxed = width * height;
-    let loose = boxed > RESIDUE_BOX && f64::from(shape.area) < RESIDUE_FILL * f64::from(boxed);
-    if chipped {
-        DefectKind::Chip
-    } else if shape.length > 18.0 && shape.length > 4.5 * shape.width {
-        DefectKind::Scratch
-    } else if shape.area > RESIDUE_AREA || loose || faint {
-        DefectKind::Residue
-    } else if -dark > 3.0 * bright {
-        DefectKind::Pit
-    } else {
-        DefectKind::Particle
-    }
+    };
+    Some(Candidate { defect, otherwise, edge })
 }
 
 fn polarity(bright: f32, dark: f32) -> &'static str {
@@ -163,16 +138,6 @@ fn worst_place(runs: &[Run], site: &Site<'_>) -> Place {
 /// Distance of a point from an outline, in pixels.
 fn off(edge: &Ellipse, (x, y): (f64, f64)) -> f64 {
     ((edge.radius_at(x, y) - 1.0) * edge.mean_radius()).abs()
-}
-
-/// True if a pixel of the runs lies within `reach` pixels of the outline. Ends of runs are enough: a run that crosses the
-/// outline has its ends on both sides of it.
-fn touches(runs: &[Run], edge: &Ellipse, reach: f64) -> bool {
-    let signed = |x: u32, y: u32| (edge.radius_at(f64::from(x), f64::from(y)) - 1.0) * edge.mean_radius();
-    runs.iter().any(|run| {
-        let (left, right) = (signed(run.x, run.y), signed(run.end() - 1, run.y));
-        left.abs() < reach || right.abs() < reach || (left < 0.0) != (right < 0.0)
-    })
 }
 
 /// How far a small spot stands out of all its surroundings, in standard deviations of the noise: from its strongest

@@ -1,4 +1,5 @@
-//! From a capture to components that stand out of its noise. What they are is [`crate::defects`]'s to say.
+//! From a capture to components that stand out of its noise. What they are is [`crate::defects`]'s and
+//! [`crate::kinds`]'s to say.
 
 use ferrule_abi::{
     Descriptor, Detections, Detector, Ellipse, ImageView, Parameters, Plugin, PluginError, SegmentationView, Slot,
@@ -16,6 +17,7 @@ use ferrule_vision::{
 
 use crate::{
     defects::{Evidence, Site, judge},
+    kinds::settle,
     scale::Scale,
     settings::{Settings, specs},
 };
@@ -95,8 +97,8 @@ impl Detector for DetectRegion {
         let site = Site { width, labels, cladding, core, um_per_px: um_per_px.unwrap_or(0.5), mask: &self.mask };
         let fine = Evidence { response: &self.fine.response, noise: &self.fine.noise };
         let components = self.components.iter().filter(|runs| self.may_count(runs, width));
-        let defects = components.filter_map(|runs| judge(runs, &fine, &site, &self.settings));
-        Ok(Detections { defects: defects.collect(), ..Detections::default() })
+        let candidates = components.filter_map(|runs| judge(runs, &fine, &site, &self.settings)).collect();
+        Ok(Detections { defects: settle(candidates).collect(), ..Detections::default() })
     }
 }
 

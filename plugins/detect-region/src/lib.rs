@@ -7,6 +7,7 @@
 
 mod defects;
 mod detector;
+mod kinds;
 mod scale;
 mod settings;
 

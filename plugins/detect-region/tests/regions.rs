@@ -63,6 +63,37 @@ fn a_broken_rim_is_a_chip_and_a_sound_one_is_nothing() {
 }
 
 #[test]
+fn a_spot_beside_the_rim_is_a_chip_only_where_the_rim_is_broken_all_around() {
+    // Its nearest pixels lie some three pixels outside the outline: two micrometres.
+    let place = around(CLADDING + 6.5, 200.0);
+    let sound = Drawn::clean(9, 1.2).spot(place, -45.0, 4.0);
+    assert!(matches!(at(&seen(&sound), place)[..], [d] if d.kind == DefectKind::Pit), "{:?}", seen(&sound));
+    let chips = (0..15).map(|i| around(CLADDING - 1.0, 10.0 + 24.0 * f64::from(i) + if i == 8 { 6.0 } else { 0.0 }));
+    let broken = chips.fold(sound, |drawn, chip| drawn.patch(chip, (4.0, 4.0), 60.0));
+    assert!(matches!(at(&seen(&broken), place)[..], [d] if d.kind == DefectKind::Chip), "{:?}", seen(&broken));
+}
+
+#[test]
+fn a_line_across_the_rim_is_a_scratch_and_one_along_it_a_chip() {
+    let across = Drawn::clean(6, 1.2).line(&[around(CLADDING - 20.0, 70.0), around(CLADDING + 25.0, 70.0)], -50.0, 3.0);
+    let found = seen(&across);
+    assert!(matches!(&found[..], [d] if d.kind == DefectKind::Scratch), "{found:?}");
+    let arc: Vec<(f64, f64)> = (0..9).map(|i| around(CLADDING - 1.0, 60.0 + 2.0 * f64::from(i))).collect();
+    let found = seen(&Drawn::clean(6, 1.2).line(&arc, 50.0, 3.0));
+    assert!(matches!(&found[..], [d] if d.kind == DefectKind::Chip), "{found:?}");
+}
+
+#[test]
+fn a_compact_blot_that_stands_out_is_a_pit_however_large_and_a_ragged_one_a_residue() {
+    let dig = seen(&Drawn::clean(4, 1.2).patch((420.0, 340.0), (11.0, 9.0), -60.0));
+    assert!(matches!(&dig[..], [d] if d.kind == DefectKind::Pit && d.area_px > 250), "{dig:?}");
+    let arms = [[(400.0, 320.0), (440.0, 360.0)], [(440.0, 322.0), (404.0, 350.0)]];
+    let ragged = arms.iter().fold(Drawn::clean(4, 1.2), |drawn, arm| drawn.line(arm, -60.0, 4.0));
+    let found = seen(&ragged);
+    assert!(matches!(&found[..], [d] if d.kind == DefectKind::Residue), "{found:?}");
+}
+
+#[test]
 fn a_smear_is_one_residue() {
     let found = seen(&Drawn::clean(4, 1.2).patch((420.0, 340.0), (22.0, 13.0), -9.0));
     assert!(matches!(&found[..], [d] if d.kind == DefectKind::Residue), "{found:?}");
