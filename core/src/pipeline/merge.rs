@@ -24,8 +24,8 @@ pub struct Found {
 /// One merged defect.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Merged {
-    /// Kind (but for scratches that make a film together), direction and attributes of the leading part; mask, box, area and centroid of all parts together; the worst
-    /// severity and the highest confidence.
+    /// Kind (but for scratches that make a blot together), direction and attributes of the leading part; mask, box, area
+    /// and centroid of all parts together; the worst severity and the highest confidence.
     pub defect: Defect,
     /// The leading part first.
     pub parts: Vec<Found>,
@@ -40,9 +40,17 @@ const MIN_ELONGATION: f64 = 3.0;
 /// Widest corridor along a scratch, beyond its mask, in which crumbs count as the scratch.
 const MAX_CORRIDOR: u32 = 6;
 
-/// Parts together are a scratch while its length is so many times their mean width; what is broader is a film, in whose
-/// folds a line detector saw lines. Measured on annotated photographs.
+/// Parts together are a scratch while its length is so many times their mean width; what is broader is a blot, in whose
+/// folds or through whose middle a line detector saw lines. These limits were measured on annotated photographs.
 const THIN: f64 = 6.5;
+/// The same where most of it is what a detector calls a film: then a line in it needs better evidence.
+const THIN_IN_FILM: f64 = 10.0;
+/// Nor are they a scratch if they are so stout together, unless its course is [`WINDING`].
+const STOUT: f64 = 4.0;
+/// A curved scratch is stout, but its length is so many times its mean width.
+const WINDING: f64 = 20.0;
+/// Share of the area from which a part that is no scratch says what the blot is; else it is a film.
+const TELLING: f64 = 0.4;
 
 /// Merges all findings of one picture; strongest confidence first.
 pub fn merge(mut found: Vec<Found>) -> Vec<Merged> {
@@ -147,6 +155,14 @@ impl Group {
             && !apart(self.bbox.y, self.bbox.height, other.bbox.y, other.bbox.height)
     }
 
+    /// What the parts are that are no scratch after all.
+    fn blot(&self) -> DefectKind {
+        let others = self.parts.iter().map(|found| &found.defect).filter(|part| part.kind != DefectKind::Scratch);
+        let largest = others.max_by_key(|part| part.area_px);
+        let telling = largest.filter(|part| f64::from(part.area_px) >= TELLING * f64::from(self.area));
+        telling.map_or(DefectKind::Residue, |part| part.kind)
+    }
+
     fn into_merged(self) -> Merged {
         let worst = self.parts.iter().map(|found| found.defect.severity).max();
         let surest = self.parts.iter().map(|found| found.defect.confidence).fold(0.0, f64::max);
@@ -158,9 +174,13 @@ impl Group {
             Some(scratch) => (scratch.length, scratch.width, scratch.line.angle_deg),
             None => (centre.length(), f64::from(self.area) / centre.length(), centre.angle_deg),
         };
-        let broad = self.parts.len() > 1 && length_px * length_px < THIN * f64::from(self.area);
+        let thin = length_px * length_px / f64::from(self.area);
+        let films = self.parts.iter().map(|found| &found.defect).filter(|part| part.kind == DefectKind::Residue);
+        let mostly_film = 2 * films.map(|film| film.area_px).sum::<u32>() >= self.area;
+        let limit = if mostly_film { THIN_IN_FILM } else { THIN };
+        let broad = self.parts.len() > 1 && thin < limit || centre.elongation < STOUT && thin < WINDING;
         let defect = Defect {
-            kind: if self.scratch.is_some() && broad { DefectKind::Residue } else { lead.kind },
+            kind: if self.scratch.is_some() && broad { self.blot() } else { lead.kind },
             severity: worst.unwrap_or(lead.severity),
             confidence: surest,
             bbox: self.bbox,

@@ -5,6 +5,7 @@
 
 pub mod artefacts;
 pub mod check;
+pub mod company;
 pub mod consensus;
 pub mod judge;
 pub mod merge;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Instant};
 use ferrule_abi as abi;
 
 use super::{
-    artefacts, check,
+    artefacts, check, company,
     consensus::{self, Opinion},
     judge::{self, kind, severity, zone_name},
     merge::{Found, Merged, merge},
@@ -100,7 +100,7 @@ impl<'a> Pass<'a> {
     fn finish(mut self, staging: Option<&(PathBuf, Artefacts)>) -> Result<Outcome, Failure> {
         let (width, height) = (self.picture.width, self.picture.height);
         let (segmentation, scale, fibre) = self.timed(|ms| &mut ms.segment, Self::segment)?;
-        let merged = self.timed(|ms| &mut ms.detect, |pass| merge(pass.detect(&segmentation, &scale)));
+        let merged = self.timed(|ms| &mut ms.detect, |pass| pass.defects(&segmentation, &scale));
         let zones: Vec<Option<abi::ZoneName>> =
             merged.iter().map(|merged| zones::innermost(&merged.defect.mask, self.labels, width)).collect();
         let defects: Vec<Defect> =
@@ -201,6 +201,15 @@ impl<'a> Pass<'a> {
         let scale = zones::scale(&self.optics, &found, fibre);
         let has_fibre = fibre.is_some();
         Ok((found, scale, has_fibre))
+    }
+
+    /// What all detectors found, as one list.
+    fn defects(&mut self, segmentation: &abi::Segmentation, scale: &Scale) -> Vec<Merged> {
+        let mut merged = merge(self.detect(segmentation, scale));
+        if let Some(um_per_px) = zones::approximate_scale(scale, segmentation) {
+            company::settle(&mut merged, um_per_px);
+        }
+        merged
     }
 
     fn detect(&mut self, segmentation: &abi::Segmentation, scale: &Scale) -> Vec<Found> {

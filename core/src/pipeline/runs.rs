@@ -53,6 +53,30 @@ pub fn common_area(a: &[Run], b: &[Run]) -> u32 {
     common
 }
 
+/// How many pixels of the mask lie within `reach` pixels of the other mask, from centre to centre.
+pub fn area_near(mask: &[Run], other: &[Run], reach: f64) -> u32 {
+    let rows = reach.max(0.0) as u32;
+    let mut near = Vec::new();
+    let mut area = 0;
+    for run in mask {
+        let first = other.partition_point(|it| it.y < run.y.saturating_sub(rows));
+        let around = other[first..].iter().take_while(|it| it.y <= run.y + rows);
+        near.extend(around.filter_map(|it| {
+            let aside = (reach * reach - f64::from(it.y.abs_diff(run.y)).powi(2)).sqrt() as u32;
+            let from = it.x.saturating_sub(aside).max(run.x);
+            let to = (it.x + it.length + aside).min(run.x + run.length);
+            (from < to).then_some((from, to))
+        }));
+        near.sort_unstable();
+        let mut counted = run.x;
+        for (from, to) in near.drain(..) {
+            area += to.saturating_sub(from.max(counted));
+            counted = counted.max(to);
+        }
+    }
+    area
+}
+
 /// The mask grown by `reach` pixels in every direction (a square), cut at the top and left edge only.
 pub fn grown(mask: &[Run], reach: u32) -> Vec<Run> {
     let mut runs = Vec::with_capacity(mask.len() * (2 * reach as usize + 1));
@@ -76,6 +100,8 @@ pub struct Moments {
     /// Ends of the mask's pixels along that direction, from the centroid.
     pub low: f64,
     pub high: f64,
+    /// Spread along the direction over the spread across it: of a filled rectangle, its length over its width.
+    pub elongation: f64,
 }
 
 impl Moments {
@@ -112,7 +138,10 @@ impl Moments {
         }
         // atan2 gives -90 as well as 90 for an upright mask.
         let degrees = half_turn.to_degrees();
-        Self { x, y, angle_deg: if degrees <= -90.0 { 90.0 } else { degrees }, low, high }
+        // A pixel is a unit square, not a point: its own spread is 1 / 12.
+        let (mean, apart) = ((xx + yy) / (2.0 * n) + 1.0 / 12.0, ((xx - yy) / 2.0).hypot(xy) / n);
+        let elongation = ((mean + apart) / (mean - apart).max(1.0 / 12.0)).sqrt();
+        Self { x, y, angle_deg: if degrees <= -90.0 { 90.0 } else { degrees }, low, high, elongation }
     }
 
     /// From the first to the last pixel along the direction, both whole.
@@ -156,6 +185,10 @@ pub(crate) mod tests {
             let bbox = bounding_box(&a);
             prop_assert_eq!(bounding_box(&filled(bbox)), bbox);
             prop_assert!(p.iter().all(|(y, x)| (bbox.x..bbox.x + bbox.width).contains(x) && (bbox.y..bbox.y + bbox.height).contains(y)));
+            let distance = |(y, x): (u32, u32), (v, u): (u32, u32)| f64::from(y.abs_diff(v)).hypot(f64::from(x.abs_diff(u)));
+            let closest = |at| q.iter().map(|to| distance(at, *to)).fold(f64::MAX, f64::min);
+            let within = f64::from(reach) * 1.3;
+            prop_assert_eq!(area_near(&a, &b, within) as usize, p.iter().filter(|at| closest(**at) <= within).count());
             let near = |(y, x): (u32, u32)| {
                 let around = |v: u32| v.saturating_sub(reach)..=v + reach;
                 around(y).flat_map(|y| around(x).map(move |x| (y, x))).collect::<Vec<_>>()
@@ -175,6 +208,7 @@ pub(crate) mod tests {
             let turn = (moments.angle_deg - angle + 90.0).rem_euclid(180.0) - 90.0;
             prop_assert!(turn.abs() < 3.0, "{} for {angle}", moments.angle_deg);
             prop_assert!((moments.length() - f64::from(length) - 1.0).abs() < 1.5);
+            prop_assert!(moments.elongation > 0.5 * f64::from(length));
         }
     }
 }

@@ -51,6 +51,15 @@ pub fn scale(optics: &Optics, segmentation: &Segmentation, fibre: Option<&Zone>)
     }
 }
 
+/// Radius of a telecom fibre's cladding in micrometres.
+const TELECOM_RADIUS_UM: f64 = 62.5;
+
+/// Micrometres a pixel where the exact figure does not matter: the known one, else as if the fibre were a telecom fibre.
+pub fn approximate_scale(scale: &Scale, segmentation: &Segmentation) -> Option<f64> {
+    let cladding = || segmentation.zone(ZoneName::Cladding).map(ellipse).filter(Ellipse::is_sound);
+    scale.um_per_px.or_else(|| Some(TELECOM_RADIUS_UM / cladding()?.mean_radius()))
+}
+
 /// The innermost zone that a mask touches; `None` outside all of them.
 pub fn innermost(mask: &[Run], labels: &[u8], width: u32) -> Option<ZoneName> {
     let row = |run: &Run| {
@@ -109,7 +118,11 @@ mod tests {
         let given = Optics { um_per_px: Some(0.5), ..optics };
         assert_eq!(scale(&given, &found, fibre(&found, 0.5)).um_per_px, Some(0.5));
         let doubted = fibre_of(10.0, 0.2);
-        assert_eq!(scale(&optics, &doubted, fibre(&doubted, 0.5)).um_per_px, None);
+        let unknown = scale(&optics, &doubted, fibre(&doubted, 0.5));
+        assert_eq!(unknown.um_per_px, None);
+        let about = approximate_scale(&unknown, &doubted);
+        assert!(about.is_some_and(|um| (um - 62.5 / (10.0 * 0.9_f64.sqrt())).abs() < 0.1), "{about:?}");
+        assert_eq!(approximate_scale(&unknown, &Segmentation::default()), None);
     }
 
     #[test]

@@ -96,14 +96,36 @@ fn a_scratch_leads_the_crumbs_under_it_and_keeps_its_width() {
 
 #[test]
 fn a_broad_blot_in_whose_folds_lines_were_seen_is_a_film() {
-    let blot = found(0, DefectKind::Pit, 0.9, bar(10, 10, 40, 12));
+    let blot = found(0, Residue, 0.9, bar(10, 10, 40, 12));
     let fold = found(1, DefectKind::Scratch, 0.8, bar(10, 14, 40, 4));
     let merged = merge(vec![blot, fold.clone()]);
     assert_eq!(merged.len(), 1);
     assert_eq!((merged[0].defect.kind, merged[0].parts.len()), (DefectKind::Residue, 2));
+    // Where both were seen in one place it is a film, unless it is as thin as a scratch.
+    let crease = |height| found(0, Residue, 0.9, bar(10, 15 - height / 2, 50, height));
+    let line = || found(1, Line, 0.8, bar(10, 13, 60, 4));
+    assert_eq!(merge(vec![crease(8), line()])[0].defect.kind, Residue);
+    assert_eq!(merge(vec![crease(4), line()])[0].defect.kind, Line);
+    // What the detector of spots took for one pit stays one, whatever line was seen through its middle.
+    let pit = found(0, Pit, 0.9, bar(20, 8, 16, 14));
+    let through = found(1, Line, 0.8, bar(8, 14, 40, 2));
+    assert_eq!(merge(vec![pit, through])[0].defect.kind, Pit);
     // The same line with a crumb under it stays a scratch.
     let crumb = found(0, DefectKind::Pit, 0.9, bar(20, 13, 5, 5));
     assert_eq!(merge(vec![crumb, fold])[0].defect.kind, DefectKind::Scratch);
+}
+
+#[test]
+fn a_stout_patch_is_no_scratch_and_a_curved_line_is_one() {
+    assert_eq!(merge(vec![found(0, Line, 0.8, bar(10, 10, 24, 9))])[0].defect.kind, Residue);
+    let at = |degrees: u32| {
+        let (sin, cos) = f64::from(degrees).to_radians().sin_cos();
+        Run { x: (60.0 + 40.0 * cos).round() as u32, y: (60.0 + 40.0 * sin).round() as u32, length: 2 }
+    };
+    let mut arc = found(0, Line, 0.8, runs::normalised((0..180).map(at).collect()));
+    arc.defect.length_px = 40.0 * std::f64::consts::PI;
+    assert!(Moments::of(&arc.defect.mask).elongation < STOUT);
+    assert_eq!(merge(vec![arc])[0].defect.kind, Line);
 }
 
 #[test]
