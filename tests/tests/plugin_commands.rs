@@ -324,7 +324,7 @@ fn check_reports_a_plugin_that_crashes_lies_leaks_or_changes_its_mind_and_ends_w
         ("error", "answers", "a deliberate error"),
         ("lie-nan", "answers", "a confidence of NaN"),
         ("lie-box", "pictures", "outside the picture"),
-        ("leak", "memory", "40.0 MB more"),
+        ("leak", "memory", "39.0 MB more"),
         ("fickle", "determinism", "the answers differ"),
         ("loop", "answers", "no answer within 0.3 s"),
     ] {

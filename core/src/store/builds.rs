@@ -40,6 +40,7 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn swaps(&self, limit: usize) -> Result<Vec<Swap>, StoreError> {
+        self.refuse_older()?;
         let sql = format!("{COLUMNS} ORDER BY swap_id DESC LIMIT ?1");
         let mut select = self.connection().prepare_cached(&sql)?;
         let mut swaps: Vec<Swap> =
@@ -53,6 +54,7 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn builds(&self, plugin: &PluginId) -> Result<Vec<BuildRow>, StoreError> {
+        self.refuse_older()?;
         let mut builds = self.builds_ever(plugin)?;
         let mut select = self.connection().prepare_cached(
             "SELECT w.generation, w.at, s.build FROM swaps w
@@ -83,6 +85,16 @@ impl Reader {
             lasting = build;
         }
         Ok(builds)
+    }
+
+    /// The swap log is younger than the rest of the schema, and only an engine migrates.
+    fn refuse_older(&self) -> Result<(), StoreError> {
+        let found: i64 = self.connection().pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if found < super::schema::VERSION {
+            let path = self.connection().path().unwrap_or_default().into();
+            return Err(StoreError::OlderSchema { path });
+        }
+        Ok(())
     }
 
     fn builds_ever(&self, plugin: &PluginId) -> Result<Vec<BuildRow>, StoreError> {

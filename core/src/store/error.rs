@@ -17,6 +17,8 @@ pub enum StoreError {
         path.display()
     )]
     NewerSchema { path: PathBuf, found: i64, known: i64 },
+    #[error("{} was written by an older Ferrule; start this version's engine once, which brings it up to date", path.display())]
+    OlderSchema { path: PathBuf },
     #[error("{} is not a database of Ferrule; move it away, or set another `dataset.path`. Nothing was changed", path.display())]
     Foreign { path: PathBuf },
     #[error("{} is not there yet; start the engine once (`ferrule engine`), or check `dataset.path`", path.display())]

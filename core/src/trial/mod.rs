@@ -20,7 +20,7 @@ pub use subjects::Subject;
 
 use crate::{
     host::card::DescriptorCard,
-    ids::{BuildHash, PluginId},
+    ids::PluginId,
     worker::{
         arguments::{Limits, WorkerProgram},
         messages::{ParameterValue, Pipeline},
@@ -33,7 +33,6 @@ pub struct Plan {
     pub program: WorkerProgram,
     /// The private copy.
     pub library: PathBuf,
-    pub build: BuildHash,
     /// Only this one of the library's plug-ins.
     pub only: Option<PluginId>,
     /// Parameters laid over the defaults in everything that is tried; they are not varied.

@@ -218,7 +218,8 @@ impl Bench {
         } else {
             taken_up.tell(output)?;
             for offer in offers.iter().filter(|offer| !offer.in_pipeline) {
-                output.line(&format!("{0} is not in the pipeline: ferrule plugin enable {0}", offer.id))?;
+                let (id, root) = (&offer.id, self.workspace.root().display());
+                output.line(&format!("{id} is not in the pipeline: ferrule plugin enable {id} {root}"))?;
             }
         }
         output.flush()?;

@@ -82,7 +82,6 @@ impl Check {
         let plan = Plan {
             program,
             library: store.path(&build),
-            build: build.clone(),
             only,
             set: self.set.clone(),
             limits: pool.limits,
@@ -105,7 +104,8 @@ impl Check {
         report.end(&mut output)
     }
 
-    /// The library's build, copied into the store, and the one plug-in of it that is meant; or why there is none.
+    /// The library's build, copied into the store, and the one plug-in of it that is meant. A failure ends the command; that
+    /// there is no library in the file is its report.
     fn library(
         &self,
         store: &LibraryStore,

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use ferrule_core::{
+    ids::PipelineId,
     store::Reader,
     swap::{Change, Swap},
 };
@@ -48,5 +49,6 @@ pub fn swap_line(swap: &Swap) -> String {
         (None, true) => "nothing changed".into(),
     };
     let refusal = swap.refusal.as_ref().map_or_else(String::new, |refusal| format!(": {refusal}"));
-    format!("{number:14} {:10} {took:>8}  {}: {what}{refusal}", swap.outcome, swap.reason)
+    let pipeline = swap.pipeline.as_ref().map_or("", PipelineId::as_str);
+    format!("{number:14} {pipeline:16} {:10} {took:>8}  {}: {what}{refusal}", swap.outcome, swap.reason)
 }
