@@ -285,11 +285,8 @@ fn serve(id: ClientId, stream: UnixStream, facts: &Sender<FromClients>) {
             return refuse(&stream, &message, "use the client that belongs to the engine, or restart the engine");
         }
         Ok(Some(ClientLine::Request { .. })) => {
-            return refuse(
-                &stream,
-                "the first line must be a hello",
-                r#"{"hello":{"protocol":1,"software":"…","pid":1}}"#,
-            );
+            let hint = format!(r#"{{"hello":{{"protocol":{PROTOCOL},"software":"…","pid":1}}}}"#);
+            return refuse(&stream, "the first line must be a hello", &hint);
         }
         Ok(None) => return,
         Err(reason) => return refuse(&stream, &reason, "one JSON object a line, a hello first"),
@@ -376,15 +373,15 @@ mod tests {
         (stream, answer)
     }
 
-    const HELLO: &str = "{\"hello\":{\"protocol\":1,\"software\":\"test\",\"pid\":1}}\n";
+    const HELLO: &str = "{\"hello\":{\"protocol\":2,\"software\":\"test\",\"pid\":1}}\n";
 
     #[test]
     fn nonsense_is_refused_and_costs_the_others_nothing() {
         let (_folder, _socket, facts, path) = listening();
         let (_, answer) = say(&path, "GET / HTTP/1.1\n");
         assert!(answer.contains("refused") && answer.contains("not understood"), "{answer}");
-        let (_, answer) = say(&path, &HELLO.replace(":1,\"s", ":99,\"s"));
-        assert!(answer.contains("speaks protocol 1"), "{answer}");
+        let (_, answer) = say(&path, &HELLO.replace(":2,\"s", ":99,\"s"));
+        assert!(answer.contains("speaks protocol 2"), "{answer}");
         let (_stream, answer) = say(&path, HELLO);
         assert!(answer.starts_with("{\"hello\""), "{answer}");
         assert!(matches!(facts.recv_timeout(LIMIT).unwrap(), FromClients::Joined(..)));

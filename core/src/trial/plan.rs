@@ -330,7 +330,7 @@ impl Bench<'_> {
             return Ok(None);
         }
         let mut times = Vec::new();
-        for job in 0..7 {
+        for job in 0..5 {
             let optics = Optics { cladding_um: Some(125.0), ..Optics::default() };
             let job = Job { job, path: path.clone(), expected: None, optics, without: Vec::new(), staging: None };
             let Ok(FromWorker::Done(answer)) = talk.ask(&ToWorker::Inspect(Box::new(job)), STARTING) else {
