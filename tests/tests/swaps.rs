@@ -309,7 +309,7 @@ fn a_library_whose_constructor_does_any_of_it_is_refused_or_harmless_and_the_str
         drop_picture(&lab, number, 100);
         number += 1;
         let output = lab.run(&["plugin", "list", "--json"]);
-        let listed = text(&output);
+        let listed = String::from_utf8_lossy(&output.stdout).into_owned();
         let refused: Vec<Value> = listed
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -356,7 +356,10 @@ fn an_image_can_be_asked_which_builds_judged_it_and_which_judgement_stands() {
     let file = lab.captures().join("00001-100.png");
     for asked in [image.as_str(), "00001-100.png", file.to_str().unwrap()] {
         let output = lab.ferrule(&["history", "--json", asked]).arg(&lab.workspace).output().unwrap();
-        let told: Vec<Value> = text(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told: Vec<Value> = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{asked}: {error}: {line}")))
+            .collect();
         assert_eq!(told.len(), 2, "{asked}");
         let builds: Vec<&Value> = told.iter().map(|line| &line["inspection"]["judges"][1]["build"]).collect();
         assert_ne!(builds[0], builds[1]);
