@@ -221,3 +221,40 @@ fn the_example_in_the_guide_finds_bright_spots() {
         .collect();
     assert_eq!(areas, [3, 1], "{answer:#}");
 }
+
+#[test]
+fn a_file_is_put_to_the_test_and_installed_with_what_it_imports_like_any_library() {
+    let Some(lab) = lab("\"squares\"") else { return };
+    let apart = lab.root().join("mine");
+    fs::create_dir(&apart).unwrap();
+    fs::write(apart.join("helper.py"), helper(5)).unwrap();
+    fs::write(apart.join("squares.py"), SQUARE).unwrap();
+    let command = |what: &str, file: &str| {
+        lab.ferrule(&["plugin", what, "--json"]).arg(apart.join(file)).arg(&lab.workspace).output().unwrap()
+    };
+    let output = command("check", "squares.py");
+    assert!(output.status.success(), "{}", text(&output));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    for check in ["answers", "parameters", "pictures", "determinism", "speed", "memory"] {
+        assert!(said.contains(&format!("\"check\":\"{check}\"")), "{check}: {said}");
+    }
+    fs::write(apart.join("lies.py"), SQUARE.replace("squares", "lies").replace("0.9", "9.0")).unwrap();
+    let output = command("check", "lies.py");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("a confidence of 9"), "{}", text(&output));
+
+    // The pipeline names it, so captures wait until it is there.
+    let engine = lab.start_engine();
+    let output = command("install", "squares.py");
+    assert!(output.status.success(), "{}", text(&output));
+    for file in ["squares.py", "helper.py"] {
+        assert!(lab.workspace.join("plugins").join(file).is_file(), "{file}");
+    }
+    simulate(&lab, 2, 1);
+    lab.wait_done(2);
+    assert_eq!(squares(&lab, 5), 2);
+    let output = command("install", "lies.py");
+    assert!(!output.status.success() && !lab.workspace.join("plugins/lies.py").exists(), "{}", text(&output));
+    assert!(lab.run(&["stop"]).status.success());
+    assert!(engine.wait().success());
+}

@@ -103,8 +103,8 @@ impl Catalogue {
         }
         for candidate in scripts {
             match catalogue.admit_script(&candidate.path, store, program, policy) {
-                Ok((build, library, script, card)) => {
-                    let found = Found { build: &build, library: &library, script: Some(&script) };
+                Ok(Scripted { build, bridge, script, card, .. }) => {
+                    let found = Found { build: &build, library: &bridge, script: Some(&script) };
                     catalogue.enter(&candidate, found, card);
                 }
                 Err(refused) => catalogue.refuse(candidate.path, refused),
@@ -149,13 +149,16 @@ impl Catalogue {
 
     /// One Python file's way in: trusted, copied with what it imports, asked through the bridge what it is. Its build is
     /// all that decides its answers: the files, the bridge, interpreter and packages.
-    fn admit_script(
+    ///
+    /// # Errors
+    /// The first thing that speaks against it.
+    pub fn admit_script(
         &self,
         path: &Path,
         store: &LibraryStore,
         program: &WorkerProgram,
         policy: Policy<'_>,
-    ) -> Result<(BuildHash, PathBuf, Script, DescriptorCard), Refused> {
+    ) -> Result<Scripted, Refused> {
         let unread = |reason: String| Refused { build: None, reason };
         let bridge = Script::server(Slot::Detect).and_then(|id| self.get(&id)).ok_or_else(|| {
             unread("it is a Python file, and the library that serves those (python-bridge.so) was not found".into())
@@ -172,13 +175,25 @@ impl Catalogue {
         let server = Script::server(described.card.slot);
         script.served_by = server.ok_or_else(|| unread("no slot that a Python file can serve".into()))?;
         pinned(policy, &build)?;
-        Ok((build, bridge.library.clone(), script, described.card))
+        Ok(Scripted { build, bridge: bridge.library.clone(), script, card: described.card, sources })
     }
 
     fn refuse(&mut self, path: PathBuf, refused: Refused) {
         let Refused { build, reason } = refused;
         self.refused.push(Refusal { path, build, reason });
     }
+}
+
+/// A Python file that was let in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scripted {
+    pub build: BuildHash,
+    /// The copy of the library that serves it.
+    pub bridge: PathBuf,
+    pub script: Script,
+    pub card: DescriptorCard,
+    /// The file, and what it imports from beside it.
+    pub sources: script::Sources,
 }
 
 /// What was found of a plug-in beside its card.

@@ -10,8 +10,13 @@ use abi_stable::library::ROOT_MODULE_LOADER_NAME;
 use ferrule_abi as abi;
 use libloading::os::unix;
 
-use super::card::{CardError, DescriptorCard, printable};
-use crate::ids::PluginId;
+use serde::Deserialize;
+
+use super::{
+    card::{CardError, DescriptorCard, printable},
+    script::{self, Script},
+};
+use crate::{ids::PluginId, worker::messages::ParameterValue};
 
 mod c;
 mod rust;
@@ -122,6 +127,34 @@ impl Library {
             return Err(LoadError::Empty);
         }
         Ok(Self { cards, create: opened.create })
+    }
+
+    /// A Python file, served by the bridge library at `bridge`; both are private copies. Starts an interpreter to hear what
+    /// the file says of itself, and gives that interpreter's and its packages' versions too.
+    ///
+    /// # Errors
+    /// No bridge, no interpreter, a file that does not describe itself; in one line.
+    pub fn of_script(bridge: &Path, script: &Script) -> Result<(Self, String), String> {
+        #[derive(Deserialize)]
+        struct Told {
+            environment: String,
+            descriptor: serde_json::Value,
+        }
+        let bridge = Self::load(bridge).map_err(|error| format!("the Python bridge {error}"))?;
+        // Any of the bridge's plug-ins can ask a file what it is.
+        let asked = bridge.create(&script.served_by, &script.parameters(&[]))?.call("describe", &[])?;
+        let told: Told = serde_json::from_slice(&asked).map_err(|error| format!("its description: {error}"))?;
+        let descriptor = script::descriptor(&told.descriptor)?;
+        let card =
+            DescriptorCard::try_from(&descriptor).map_err(|error| format!("it describes itself wrongly: {error}"))?;
+        let server = Script::server(card.slot).ok_or("a Python file cannot serve that slot")?;
+        let script = script.clone();
+        let create = move |_: &PluginId, parameters: &[abi::Parameter]| {
+            let given: Vec<(String, ParameterValue)> =
+                parameters.iter().map(|given| (given.name.to_string(), (&given.value).into())).collect();
+            bridge.create(&server, &script.parameters(&given))
+        };
+        Ok((Self { cards: vec![card], create: Box::new(create) }, told.environment))
     }
 
     /// What the library says of that plug-in.

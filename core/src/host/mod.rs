@@ -16,7 +16,7 @@ pub mod store;
 pub mod trust;
 
 pub use assemble::{AssemblyError, assemble};
-pub use catalogue::{Available, Catalogue, Policy, Refusal, Refused, admit};
+pub use catalogue::{Available, Catalogue, Policy, Refusal, Refused, Scripted, admit, is_script};
 pub use script::Script;
 pub use search::{Origin, SearchPaths};
 pub use store::LibraryStore;

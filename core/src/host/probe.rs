@@ -13,12 +13,11 @@ use std::{
 
 use ferrule_abi as abi;
 use rustix::process::{Pid, Signal};
-use serde_json::Value;
 
 use super::{
     card::{DescriptorCard, Profile, Slot},
     loader::{Instance, Library, LoadError},
-    script::{self, Script},
+    script::Script,
 };
 use crate::{
     ids::PluginId,
@@ -235,24 +234,12 @@ pub fn look(library: &Path, profile: Profile, turn: &mut Turn<'_>) -> Result<Vec
 /// # Errors
 /// Why it is refused, in one line.
 pub fn look_at_script(bridge: &Path, script: &Script, turn: &mut Turn<'_>) -> Result<Described, String> {
-    #[derive(serde::Deserialize)]
-    struct Told {
-        environment: String,
-        descriptor: Value,
-    }
-    let bridge = Library::load(bridge).map_err(|error| format!("the Python bridge {error}"))?;
-    // Any of the bridge's plug-ins can ask a file what it is.
-    let asked = bridge.create(&script.served_by, &script.parameters(&[]))?.call("describe", &[])?;
-    let told: Told = serde_json::from_slice(&asked).map_err(|error| format!("its description: {error}"))?;
-    let descriptor = script::descriptor(&told.descriptor)?;
-    let card =
-        DescriptorCard::try_from(&descriptor).map_err(|error| format!("it describes itself wrongly: {error}"))?;
+    let (loaded, environment) = Library::of_script(bridge, script)?;
+    let card = loaded.cards.first().cloned().ok_or("it says nothing of itself")?;
     turn(&card.id);
-    let served_by = Script::server(card.slot).ok_or("a Python file cannot serve that slot")?;
-    let tried = bridge.create(&served_by, &script.parameters(&[]));
-    let tried = tried.and_then(|mut instance| try_out(card.slot, &mut *instance));
+    let tried = loaded.create(&card.id, &[]).and_then(|mut instance| try_out(card.slot, &mut *instance));
     tried.map_err(|reason| format!("{} fails on a plain picture: {reason}", card.id))?;
-    Ok(Described { card, environment: told.environment })
+    Ok(Described { card, environment })
 }
 
 /// One call on a small picture of a fibre: its answer is checked like any other, and an error counts as a fault, for

@@ -180,6 +180,13 @@ impl Sources {
         Ok(sources)
     }
 
+    /// Name and content of the file itself, then of each that it imports, by their places below its folder.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &[u8])> {
+        let main = self.files.get_key_value(&self.main);
+        let others = self.files.iter().filter(|(name, _)| **name != self.main);
+        main.into_iter().chain(others).map(|(name, content)| (name.as_path(), content.as_slice()))
+    }
+
     /// A hash of all names and contents.
     #[must_use]
     pub fn hash(&self) -> BuildHash {

@@ -10,6 +10,7 @@ use crate::{
     host::{
         card::Slot,
         loader::{Instance, Library},
+        script::Script,
     },
     pipeline::{check, tools::Turn},
 };
@@ -17,10 +18,13 @@ use crate::{
 /// Pictures that are kept painted; the simulated one takes longer to paint than most plug-ins to look at.
 const KEPT: usize = 3;
 
+/// What is loaded: a library, and the Python file that it serves.
+type Code = (PathBuf, Option<Script>);
+
 /// What a child keeps from one trial to the next.
 #[derive(Default)]
 pub struct Desk {
-    library: Option<(PathBuf, Library)>,
+    library: Option<(Code, Library)>,
     painted: Vec<(Subject, Shown)>,
 }
 
@@ -28,16 +32,21 @@ impl Desk {
     /// Does what it is told, and always answers if the plug-in lets it.
     pub fn take(&mut self, trial: &Trial, turn: &mut Turn<'_>) -> Tried {
         let done = match trial {
-            Trial::Describe { library } => self.library(library).map(|library| Tried::Described(library.cards.clone())),
+            Trial::Describe { library, script } => {
+                self.library((library, script)).map(|library| Tried::Described(library.cards.clone()))
+            }
             Trial::Call(sitting) => self.sit(sitting, turn).map(Tried::Called),
         };
         done.unwrap_or_else(Tried::Fault)
     }
 
-    fn library(&mut self, path: &PathBuf) -> Result<&Library, Fault> {
-        if self.library.as_ref().is_none_or(|(loaded, _)| loaded != path) {
-            let library = Library::load(path).map_err(|error| Fault::Library(error.to_string()))?;
-            self.library = Some((path.clone(), library));
+    fn library(&mut self, (path, script): (&PathBuf, &Option<Script>)) -> Result<&Library, Fault> {
+        if self.library.as_ref().is_none_or(|((loaded, served), _)| loaded != path || served != script) {
+            let library = match script {
+                None => Library::load(path).map_err(|error| Fault::Library(error.to_string()))?,
+                Some(script) => Library::of_script(path, script).map_err(Fault::Library)?.0,
+            };
+            self.library = Some(((path.clone(), script.clone()), library));
         }
         let nothing = || Fault::Library("is not loaded".into());
         self.library.as_ref().map(|(_, library)| library).ok_or_else(nothing)
@@ -72,7 +81,7 @@ impl Desk {
         painted: &[(Subject, Shown)],
         turn: &mut Turn<'_>,
     ) -> Result<Vec<Call>, Fault> {
-        let library = self.library(&sitting.library)?;
+        let library = self.library((&sitting.library, &sitting.script))?;
         let card = library.card(&sitting.plugin).ok_or_else(|| Fault::Library("does not offer it".into()))?;
         let parameters: Vec<abi::Parameter> = sitting
             .parameters

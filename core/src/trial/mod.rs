@@ -19,7 +19,7 @@ pub use plan::run;
 pub use subjects::Subject;
 
 use crate::{
-    host::card::DescriptorCard,
+    host::{card::DescriptorCard, script::Script},
     ids::PluginId,
     worker::{
         arguments::{Limits, WorkerProgram},
@@ -33,6 +33,8 @@ pub struct Plan {
     pub program: WorkerProgram,
     /// The private copy.
     pub library: PathBuf,
+    /// A Python file, which the library serves.
+    pub script: Option<Script>,
     /// Only this one of the library's plug-ins.
     pub only: Option<PluginId>,
     /// Parameters laid over the defaults in everything that is tried; they are not varied.
@@ -121,7 +123,7 @@ pub enum State {
 /// What the child is to do. Answered by [`Tried`], after a `Turn` before each step that can hang.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Trial {
-    Describe { library: PathBuf },
+    Describe { library: PathBuf, script: Option<Script> },
     Call(Box<Sitting>),
 }
 
@@ -129,6 +131,7 @@ pub enum Trial {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sitting {
     pub library: PathBuf,
+    pub script: Option<Script>,
     pub plugin: PluginId,
     pub parameters: Vec<(String, ParameterValue)>,
     pub subjects: Vec<Subject>,

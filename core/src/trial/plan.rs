@@ -36,17 +36,23 @@ const PLAIN: Subject = Subject::gray(Kind::Face);
 /// # Errors
 /// No child can be started: nothing can be said then.
 pub fn run(plan: &Plan, tell: &mut dyn FnMut(Finding)) -> io::Result<bool> {
-    let mut bench = Bench { plan, talk: None, profile: Profile::Narrow, hangs: 0, passed: true, tell };
-    let cards = match bench.ask(&Trial::Describe { library: plan.library.clone() }, STARTING)? {
-        Ok(Tried::Described(cards)) => cards,
-        Ok(Tried::Fault(fault)) => return Ok(bench.refused(&fault.to_string())),
-        Ok(Tried::Called(_)) => return Ok(bench.refused("the child answered something else")),
-        Err(death) => return Ok(bench.refused(&format!("{death}, while it was loaded"))),
-    };
+    // Whatever starts an interpreter needs a wide child from the beginning.
+    let profile = if plan.script.is_some() { Profile::Wide } else { Profile::Narrow };
+    let mut bench = Bench { plan, talk: None, profile, hangs: 0, passed: true, tell };
+    let cards =
+        match bench.ask(&Trial::Describe { library: plan.library.clone(), script: plan.script.clone() }, STARTING)? {
+            Ok(Tried::Described(cards)) => cards,
+            Ok(Tried::Fault(fault)) => return Ok(bench.refused(&fault.to_string())),
+            Ok(Tried::Called(_)) => return Ok(bench.refused("the child answered something else")),
+            Err(death) => return Ok(bench.refused(&format!("{death}, while it was loaded"))),
+        };
     bench.say(None, Check::Layout, "", State::Passed, "it loads, and was built against this interface".into());
-    let probed = probe::run(&plan.program, &plan.library)?;
-    match probed.cards {
-        Ok(_) => bench.say(None, Check::Probe, "", State::Passed, "the engine would let it in".into()),
+    let probed = match &plan.script {
+        None => probe::run(&plan.program, &plan.library)?.cards.map(|_| ()),
+        Some(script) => probe::run_script(&plan.program, &plan.library, script)?.map(|_| ()),
+    };
+    match probed {
+        Ok(()) => bench.say(None, Check::Probe, "", State::Passed, "the engine would let it in".into()),
         Err(reason) => bench.say(None, Check::Probe, "", State::Failed, reason),
     }
     let meant = |card: &&DescriptorCard| plan.only.as_ref().is_none_or(|only| only == &card.id);
@@ -155,8 +161,8 @@ impl Bench<'_> {
         }
         let largest = subjects.iter().map(Subject::megapixels).fold(0.0, f64::max);
         let deadline = self.plan.deadline + self.plan.deadline_per_mpx.mul_f64(largest);
-        let (library, plugin) = (self.plan.library.clone(), card.id.clone());
-        let sitting = Sitting { library, plugin, parameters: parameters.to_vec(), subjects };
+        let (library, script, plugin) = (self.plan.library.clone(), self.plan.script.clone(), card.id.clone());
+        let sitting = Sitting { library, script, plugin, parameters: parameters.to_vec(), subjects };
         Ok(match self.ask(&Trial::Call(Box::new(sitting)), deadline)? {
             Ok(Tried::Called(calls)) => Outcome::Called(calls),
             Ok(Tried::Fault(Fault::Panic(words))) => {

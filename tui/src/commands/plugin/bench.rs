@@ -10,9 +10,9 @@ use clap::Args;
 use ferrule_core::{
     config::Configuration,
     host::{
-        Available, Catalogue, LibraryStore, Origin, Policy, SearchPaths, admit, assemble,
+        Available, Catalogue, LibraryStore, Origin, Policy, Scripted, SearchPaths, admit, assemble,
         card::{DescriptorCard, Slot},
-        install,
+        install, is_script,
     },
     ids::{BuildHash, PluginId},
     swap::{Built, short},
@@ -53,9 +53,13 @@ pub struct Bench {
     search: SearchPaths,
 }
 
-/// A library that was let in.
+/// A library, or a Python file, that was let in.
 pub struct Library {
     pub bytes: Vec<u8>,
+    /// What a Python file imports from beside it, by place below its folder.
+    pub beside: Vec<(PathBuf, Vec<u8>)>,
+    /// `so`, or `py`.
+    pub extension: &'static str,
     pub build: BuildHash,
     pub cards: Vec<DescriptorCard>,
 }
@@ -115,6 +119,9 @@ impl Bench {
             return Err(Failure::wrong(format!("{} {what}", file.display()))
                 .hint("name the library that the build left, like target/release/libdetect_dust.so"));
         }
+        if is_script(file) {
+            return self.admit_script(file).map_err(refuse);
+        }
         let (build, cards) = admit(file, &self.store, &self.program, policy(&self.configuration))
             .map_err(|refused| refuse(refused.reason))?;
         // The copy, for the file may be written again at any moment.
@@ -122,7 +129,15 @@ impl Bench {
         if BuildHash::of(&bytes) != build {
             return Err(refuse("its copy in the store is damaged; delete the store, and it is made again".into()));
         }
-        Ok(Library { bytes, build, cards })
+        Ok(Library { bytes, beside: Vec::new(), extension: "so", build, cards })
+    }
+
+    fn admit_script(&self, file: &Path) -> Result<Library, String> {
+        let admitted = self.catalogue.admit_script(file, &self.store, &self.program, policy(&self.configuration));
+        let Scripted { build, card, sources, .. } = admitted.map_err(|refused| refused.reason)?;
+        let mut files = sources.files().map(|(name, content)| (name.to_owned(), content.to_owned()));
+        let (_, bytes) = files.next().ok_or("it could not be read")?;
+        Ok(Library { bytes, beside: files.collect(), extension: "py", build, cards: vec![card] })
     }
 
     /// What the library offers, and what each plug-in of it takes the place of.
@@ -158,11 +173,17 @@ impl Bench {
     pub fn name(&self, library: &Library, asked: Option<&str>) -> Result<OsString, Failure> {
         let own: Vec<&Path> = library.cards.iter().filter_map(|card| self.own_file(&card.id)).collect();
         let name = match (asked, own.first()) {
-            (Some(asked), _) => plain(asked)?,
-            (None, Some(file)) => file.file_name().map(OsStr::to_owned).unwrap_or_default(),
+            (Some(asked), _) => plain(asked, library.extension)?,
+            (None, Some(file)) if is_script(file) == (library.extension == "py") => {
+                file.file_name().map(OsStr::to_owned).unwrap_or_default()
+            }
+            (None, Some(file)) => {
+                let message = format!("{} offers the same plug-in in another language", file.display());
+                return Err(Failure::wrong(message).hint("remove that one first: ferrule plugin remove"));
+            }
             (None, None) => {
                 let first = library.cards.first().map_or("plugin", |card| card.id.as_str());
-                format!("{first}.so").into()
+                format!("{first}.{}", library.extension).into()
             }
         };
         let target = self.workspace.plugins().join(&name);
@@ -202,6 +223,19 @@ impl Bench {
             }
         }
         let listener = patience.listen(&self.workspace)?;
+        for (place, content) in &library.beside {
+            let target = self.workspace.plugins().join(place);
+            let (Some(folder), Some(name)) = (target.parent(), target.file_name()) else { continue };
+            if std::fs::read(&target).is_ok_and(|there| there == *content) {
+                continue;
+            }
+            let replaced = target.exists();
+            let target = install::put(folder, name, content).map_err(Failure::failed)?;
+            if !json {
+                let did = if replaced { "replaced" } else { "installed" };
+                output.line(&format!("{did} {}, which it imports", target.display()))?;
+            }
+        }
         let path = install::put(&self.workspace.plugins(), name, &library.bytes).map_err(Failure::failed)?;
         if !json {
             output.line(&format!("installed {}", path.display()))?;
@@ -234,9 +268,9 @@ impl Bench {
 }
 
 /// A file's name as the search takes it.
-fn plain(name: &str) -> Result<OsString, Failure> {
-    let name =
-        if Path::new(name).extension().is_some_and(|it| it == "so") { name.into() } else { format!("{name}.so") };
+fn plain(name: &str, extension: &str) -> Result<OsString, Failure> {
+    let whole = Path::new(name).extension().is_some_and(|it| it == extension);
+    let name = if whole { name.to_owned() } else { format!("{name}.{extension}") };
     if name.starts_with('.') || name.contains('/') || name.chars().any(char::is_control) {
         let message = format!("--force-name {name}: expected a plain file name that does not begin with a dot");
         return Err(Failure::wrong(message));

@@ -5,10 +5,11 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use ferrule_core::{
-    host::{Catalogue, LibraryStore, Policy, assemble},
+    host::{Available, Catalogue, LibraryStore, Policy, Script, Scripted, assemble, is_script},
     ids::{BuildHash, PluginId},
     pool::PoolSettings,
     trial::{self, Check as What, Finding, Plan, State},
+    worker::arguments::WorkerProgram,
 };
 use serde_json::json;
 
@@ -24,8 +25,8 @@ use crate::{
 /// Put a plug-in to the test: parameters at their ends, hostile pictures, determinism, time, memory
 #[derive(Debug, Args)]
 pub struct Check {
-    /// A library, or the id of a plug-in that is there
-    #[arg(value_name = "FILE.so|ID")]
+    /// A library or a Python file, or the id of a plug-in that is there
+    #[arg(value_name = "FILE|ID")]
     what: String,
     #[command(flatten)]
     place: Place,
@@ -63,7 +64,8 @@ impl Check {
         let catalogue = Catalogue::build(&search, &store, &program, policy);
         let mut output = Output::new();
         let mut report = Report { json: self.json, passed: 0, failed: 0, skipped: 0, group: None };
-        let (build, only) = match self.library(&store, &catalogue)? {
+        let tried = Tried { store: &store, catalogue: &catalogue, program: &program, policy };
+        let Subject { build, library, script, only } = match self.subject(&tried)? {
             Ok(library) => library,
             // No library at all: that is the report.
             Err(reason) => {
@@ -81,7 +83,8 @@ impl Check {
         let pool = PoolSettings::of(program.clone(), &settings.workers, &settings.plugins, None);
         let plan = Plan {
             program,
-            library: store.path(&build),
+            library,
+            script,
             only,
             set: self.set.clone(),
             limits: pool.limits,
@@ -106,20 +109,19 @@ impl Check {
 
     /// The library's build, copied into the store, and the one plug-in of it that is meant. A failure ends the command; that
     /// there is no library in the file is its report.
-    fn library(
-        &self,
-        store: &LibraryStore,
-        catalogue: &Catalogue,
-    ) -> Result<Result<(BuildHash, Option<PluginId>), String>, Failure> {
+    fn subject(&self, tried: &Tried<'_>) -> Result<Result<Subject, String>, Failure> {
+        let Tried { store, catalogue, program, policy } = *tried;
         let file = PathBuf::from(&self.what);
-        let looks_like_a_file = self.what.contains('/') || file.extension().is_some_and(|it| it == "so");
+        let looks_like_a_file =
+            self.what.contains('/') || file.extension().is_some_and(|it| it == "so") || is_script(&file);
         if !looks_like_a_file && let Ok(id) = self.what.parse::<PluginId>() {
             let Some(available) = catalogue.get(&id) else {
                 let ids: Vec<&str> = catalogue.available.iter().map(|it| it.card.id.as_str()).collect();
                 return Err(Failure::wrong(format!("there is no plug-in `{id}`; there are {}", ids.join(", ")))
                     .hint("for a library that is not installed give its path, like target/release/libdetect_dust.so"));
             };
-            return Ok(Ok((available.build.clone(), Some(id))));
+            let Available { build, library, script, .. } = available.clone();
+            return Ok(Ok(Subject { build, library, script, only: Some(id) }));
         }
         let file = absolute(&file)?;
         if !file.is_file() {
@@ -127,8 +129,32 @@ impl Check {
             return Err(Failure::wrong(format!("{} {what}", file.display()))
                 .hint("name the library that the build left, like target/release/libdetect_dust.so"));
         }
-        Ok(store.put_file(&file).map(|build| (build, self.only.clone())).map_err(|error| error.to_string()))
+        let only = self.only.clone();
+        if is_script(&file) {
+            let admitted = catalogue.admit_script(&file, store, program, policy);
+            let subject = |it: Scripted| Subject { build: it.build, library: it.bridge, script: Some(it.script), only };
+            return Ok(admitted.map(subject).map_err(|refused| refused.reason));
+        }
+        let put = store.put_file(&file).map_err(|error| error.to_string());
+        Ok(put.map(|build| Subject { library: store.path(&build), build, script: None, only }))
     }
+}
+
+/// What there is to try it with.
+#[derive(Clone, Copy)]
+struct Tried<'a> {
+    store: &'a LibraryStore,
+    catalogue: &'a Catalogue,
+    program: &'a WorkerProgram,
+    policy: Policy<'a>,
+}
+
+/// What is tried.
+struct Subject {
+    build: BuildHash,
+    library: PathBuf,
+    script: Option<Script>,
+    only: Option<PluginId>,
 }
 
 /// What was said so far.

@@ -11,8 +11,8 @@ use crate::{batch::absolute, environment::Environment, failure::Failure, output:
 /// Check a library, put it into the workspace's plugins/, and wait until it is in force
 #[derive(Debug, Args)]
 pub struct Install {
-    /// The library, as the build left it
-    #[arg(value_name = "FILE.so")]
+    /// The library, as the build left it, or a Python file; what that imports from beside it comes along
+    #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
     place: Where,
