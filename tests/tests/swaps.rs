@@ -132,13 +132,13 @@ fn two_hundred_swaps_under_a_stream_lose_nothing_double_nothing_and_leave_no_old
     }
     assert_eq!(in_force as usize, SWAPS + 1);
     lab.wait_done(u64::from(dropped));
-    let (resident, descriptors, maps, children) = taken(engine.pid());
+    // A worker that is just leaving still counts for a moment.
     let before = before.unwrap();
-    assert!(resident < before.0 + (16 << 20), "{} MiB, then {} MiB", before.0 >> 20, resident >> 20);
-    assert!(
-        descriptors <= before.1 + 2 && maps <= before.2 + 40 && children <= before.3 + 1,
-        "{before:?}, then {descriptors} descriptors, {maps} maps, {children} children"
-    );
+    lab.wait_for(&format!("the engine to take no more than {before:?} after a quarter of the swaps"), || {
+        let (resident, descriptors, maps, children) = taken(engine.pid());
+        let flat = resident < before.0 + (16 << 20) && maps <= before.2 + 40;
+        (flat && descriptors <= before.1 && children <= before.3).then_some(())
+    });
 
     let database = lab.database();
     let mut query = database.prepare("SELECT i.image_id, i.generation, d.box_height, s.build FROM inspections i JOIN inspection_defects d USING (inspection_id) JOIN pipeline_stages s ON s.pipeline_id = i.pipeline_id AND s.slot = 'detect'").unwrap();
@@ -202,7 +202,8 @@ fn told(lab: &Lab, from: u32, width: u32, reason: &str) -> (i64, i64) {
 
 #[test]
 fn every_fault_under_a_stream_is_named_and_costs_no_capture() {
-    let lab = Lab::with_settings(SETTINGS);
+    // Two captures suffer from each fault, in whatever order: that must not set the plug-in aside for the next one.
+    let lab = Lab::with_settings(&SETTINGS.replace("settle_ms = 10", "settle_ms = 10\nquarantine_after = 1000"));
     install(&library(&[]), &installed(&lab));
     let engine = lab.start_engine();
     let mut number = 0;
@@ -251,8 +252,17 @@ fn every_fault_under_a_stream_is_named_and_costs_no_capture() {
         ),
         0
     );
+    assert!(lab.run(&["stop"]).status.success());
+    assert!(engine.wait().success());
+    lab.audit();
+}
 
-    // Three in a row set it aside; released, what it left incomplete is made again.
+#[test]
+fn a_plugin_that_fails_three_in_a_row_is_set_aside_and_what_it_missed_is_made_again_once_it_is_released() {
+    let lab = Lab::with_settings(SETTINGS);
+    install(&library(&[]), &installed(&lab));
+    let engine = lab.start_engine();
+    let mut number = 0;
     misbehave(&lab, "segfault");
     for _ in 0..4 {
         drop_picture(&lab, number, 120);
