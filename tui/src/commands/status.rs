@@ -70,7 +70,9 @@ fn lines(glance: &Glance) -> Vec<String> {
     lines.push(format!("rate       {:.1} captures a second{figures}", glance.per_second));
     for worker in &glance.workers {
         let state = if worker.busy { "busy" } else { "idle" };
-        lines.push(format!("worker     pid {}, {state}, {} jobs, {} MiB", worker.pid, worker.jobs, worker.memory_mb));
+        let whose = worker.plugin.as_ref().map(|plugin| format!(", for {plugin} alone")).unwrap_or_default();
+        let (pid, jobs, memory) = (worker.pid, worker.jobs, worker.memory_mb);
+        lines.push(format!("worker     pid {pid}, {state}, {jobs} jobs, {memory} MiB{whose}"));
     }
     for source in &glance.sources {
         let problem = source.problem.as_ref().map(|problem| format!(": {problem}")).unwrap_or_default();
