@@ -76,33 +76,22 @@ impl Supervisor {
     }
 
     fn wait(&self) -> Vec<(u64, End)> {
-        let mut owners = Vec::with_capacity(3 * self.workers.len());
+        let narrow = self.workers.iter().map(|worker| (worker.key, &worker.process, worker.is_on_the_line()));
+        let wide = self.wide.iter().map(|wide| (wide.key, &wide.process, wide.is_on_the_line()));
+        let mut owners = Vec::with_capacity(3 * (self.workers.len() + self.wide.len()));
         let mut ends = vec![PollFd::new(&self.shared.wake, PollFlags::IN)];
-        for worker in &self.workers {
-            if worker.is_on_the_line() {
-                let writing = if worker.process.wants_to_write() { PollFlags::OUT } else { PollFlags::empty() };
-                owners.push((worker.key, End::Line));
-                ends.push(PollFd::from_borrowed_fd(worker.process.line(), PollFlags::IN | writing));
+        for (key, process, on_the_line) in narrow.chain(wide) {
+            if on_the_line {
+                let writing = if process.wants_to_write() { PollFlags::OUT } else { PollFlags::empty() };
+                owners.push((key, End::Line));
+                ends.push(PollFd::from_borrowed_fd(process.line(), PollFlags::IN | writing));
             }
-            if let Some(stderr) = worker.process.stderr() {
-                owners.push((worker.key, End::Stderr));
+            if let Some(stderr) = process.stderr() {
+                owners.push((key, End::Stderr));
                 ends.push(PollFd::from_borrowed_fd(stderr, PollFlags::IN));
             }
-            owners.push((worker.key, End::Death));
-            ends.push(PollFd::from_borrowed_fd(worker.process.pidfd(), PollFlags::IN));
-        }
-        for wide in &self.wide {
-            if wide.is_on_the_line() {
-                let writing = if wide.process.wants_to_write() { PollFlags::OUT } else { PollFlags::empty() };
-                owners.push((wide.key, End::Line));
-                ends.push(PollFd::from_borrowed_fd(wide.process.line(), PollFlags::IN | writing));
-            }
-            if let Some(stderr) = wide.process.stderr() {
-                owners.push((wide.key, End::Stderr));
-                ends.push(PollFd::from_borrowed_fd(stderr, PollFlags::IN));
-            }
-            owners.push((wide.key, End::Death));
-            ends.push(PollFd::from_borrowed_fd(wide.process.pidfd(), PollFlags::IN));
+            owners.push((key, End::Death));
+            ends.push(PollFd::from_borrowed_fd(process.pidfd(), PollFlags::IN));
         }
         ends.extend(self.lost.iter().map(|process| PollFd::from_borrowed_fd(process.pidfd(), PollFlags::IN)));
 
