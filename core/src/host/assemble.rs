@@ -317,6 +317,24 @@ mod tests {
     }
 
     #[test]
+    fn a_grader_that_asks_for_a_wide_worker_is_refused() {
+        let mut catalogue = catalogue();
+        let mut grader = available("strict", Slot::Grade, "g");
+        grader.card.profile = Profile::Wide;
+        catalogue.available.push(grader);
+        let slots = Slots {
+            segment: vec![],
+            detect: vec![],
+            measure: vec![],
+            grade: vec![id("strict")],
+            consensus: Consensus::First,
+            min_confidence: 0.5,
+        };
+        let made = from_parts(&slots, &Parameters::new(), LABEL, Path::new("/nowhere"), &catalogue);
+        assert_eq!(made, Err(AssemblyError::WideGrader { plugin: id("strict") }));
+    }
+
+    #[test]
     fn what_does_not_fit_is_named_with_what_would() {
         let refused = |detect: &[&str], sigma| made(detect, sigma, &catalogue()).unwrap_err().to_string();
         assert_eq!(

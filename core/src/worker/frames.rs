@@ -8,10 +8,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Longest frame that an engine sends: a pipeline with its parameters, a job with its path.
-pub const MAX_REQUEST: usize = 4 << 20;
-
-/// Longest answer: ten thousand defects, features, and a mask of one byte a pixel.
+/// Longest frame, either way: ten thousand defects, features, and a mask of one byte a pixel.
 pub const MAX_ANSWER: usize = 256 << 20;
 
 const PREFIX: usize = 4;

@@ -52,7 +52,7 @@ struct Fake {
 impl Fake {
     fn live(&mut self) {
         self.say(&FromWorker::Started { sandbox: SandboxReport::default() });
-        while let Ok(message) = read_frame(&mut self.line, frames::MAX_REQUEST) {
+        while let Ok(message) = read_frame(&mut self.line, frames::MAX_ANSWER) {
             match message {
                 ToWorker::Configure(pipeline) => self.configure(*pipeline),
                 ToWorker::Inspect(job) => self.inspect(&job),

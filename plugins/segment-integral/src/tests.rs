@@ -3,7 +3,7 @@
 #[path = "../../segment-endface/src/tests/painter.rs"]
 mod painter;
 
-use self::painter::{Face, Painted};
+use self::painter::{Face, Painted, distance};
 use crate::SegmentIntegral;
 use ferrule_abi::{Ellipse, ImageView, Parameters, Plugin, Segmentation, Segmenter, Value, ZoneName};
 
@@ -11,20 +11,6 @@ fn segment(picture: &Painted) -> Segmentation {
     let image = ImageView::gray8(&picture.pixels, picture.width as u32, picture.height as u32).unwrap();
     let parameters = Parameters::resolve(&SegmentIntegral::descriptor(), &[]).unwrap();
     SegmentIntegral::create(&parameters).unwrap().segment(&image).unwrap()
-}
-
-/// Mean distance of two outlines along 180 rays from the true centre, in pixels.
-fn distance(truth: &Ellipse, found: &Ellipse) -> f64 {
-    let sum: f64 = (0..180)
-        .map(|i| {
-            let t = f64::from(i) * std::f64::consts::TAU / 180.0;
-            let (sin, cos) = truth.angle_deg.to_radians().sin_cos();
-            let (u, v) = (truth.ax * t.cos(), truth.by * t.sin());
-            let (x, y) = (truth.cx + u * cos - v * sin, truth.cy + u * sin + v * cos);
-            (found.radius_at(x, y) - 1.0).abs() * found.mean_radius()
-        })
-        .sum();
-    sum / 180.0
 }
 
 #[track_caller]

@@ -6,7 +6,7 @@
 
 use multiversion::multiversion;
 
-use crate::ellipse::Ellipse;
+use crate::{cholesky, ellipse::Ellipse};
 
 /// Where an edge was seen, and how much it counts before its residual is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -225,36 +225,12 @@ struct System {
     right: [f64; 5],
 }
 
-/// Cholesky on the leading `n` unknowns, with a ridge that matters only where points leave a direction open.
-fn solve(mut system: System, n: usize) -> Option<[f64; 5]> {
-    let ridge = 1e-6 * system.matrix[0][0];
-    let m = &mut system.matrix;
-    for i in 0..n {
-        m[i][i] += ridge;
-        for j in 0..=i {
-            let rest: f64 = (0..j).map(|k| m[i][k] * m[j][k]).sum();
-            if i == j {
-                let pivot = m[i][i] - rest;
-                if pivot.is_nan() || pivot <= 0.0 {
-                    return None;
-                }
-                m[i][i] = pivot.sqrt();
-            } else {
-                m[i][j] = (m[i][j] - rest) / m[j][j];
-            }
-        }
-    }
-    let mut x = system.right;
-    for i in 0..n {
-        let rest: f64 = (0..i).map(|k| m[i][k] * x[k]).sum();
-        x[i] = (x[i] - rest) / m[i][i];
-    }
-    for i in (0..n).rev() {
-        let rest: f64 = (i + 1..n).map(|k| m[k][i] * x[k]).sum();
-        x[i] = (x[i] - rest) / m[i][i];
-    }
-    x[n..].fill(0.0);
-    x.iter().all(|v| v.is_finite()).then_some(x)
+/// The leading `n` unknowns, with a ridge that matters only where points leave a direction open.
+fn solve(system: System, n: usize) -> Option<[f64; 5]> {
+    let System { mut matrix, right } = system;
+    let ridge = 1e-6 * matrix[0][0];
+    matrix.iter_mut().enumerate().for_each(|(i, row)| row[i] += ridge);
+    cholesky::solve(matrix, right, n)
 }
 
 /// The outline's affine frame, in which it is the unit circle.

@@ -232,3 +232,17 @@ fn hash(i: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+/// Mean distance of two outlines along 180 rays from the true centre, in pixels.
+pub fn distance(truth: &Ellipse, found: &Ellipse) -> f64 {
+    let sum: f64 = (0..180)
+        .map(|i| {
+            let t = f64::from(i) * std::f64::consts::TAU / 180.0;
+            let (sin, cos) = truth.angle_deg.to_radians().sin_cos();
+            let (u, v) = (truth.ax * t.cos(), truth.by * t.sin());
+            let (x, y) = (truth.cx + u * cos - v * sin, truth.cy + u * sin + v * cos);
+            (found.radius_at(x, y) - 1.0).abs() * found.mean_radius()
+        })
+        .sum();
+    sum / 180.0
+}

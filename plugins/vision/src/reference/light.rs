@@ -2,6 +2,7 @@
 //! that dirt does not count (iteratively reweighted least squares with Tukey's biweight).
 
 use super::{Layout, Model, Part, UNIT, UNKNOWN, cells_off_outline, median, radius_of};
+use crate::cholesky;
 
 /// Offset, gain, two slopes, three curvatures.
 const TERMS: usize = 7;
@@ -124,38 +125,15 @@ impl System {
         }
     }
 
-    /// Cholesky on the leading `n` unknowns. A small ridge settles directions that the cells leave open, a larger one
-    /// keeps the gain from explaining noise where the model is flat.
+    /// The leading `n` unknowns. A small ridge settles directions that the cells leave open, a larger one keeps the gain
+    /// from explaining noise where the model is flat.
     fn solve(self, n: usize) -> Option<[f64; TERMS]> {
-        let Self { matrix: mut m, right } = self;
-        let weight = m[0][0];
-        for i in 0..n {
-            let flat = (FLAT_GRAY / 10.0).powi(2);
-            m[i][i] += weight * if i == 1 { 0.1 * flat } else { 1e-6 };
-            for j in 0..=i {
-                let rest: f64 = (0..j).map(|k| m[i][k] * m[j][k]).sum();
-                if i == j {
-                    let pivot = m[i][i] - rest;
-                    if pivot.is_nan() || pivot <= 0.0 {
-                        return None;
-                    }
-                    m[i][i] = pivot.sqrt();
-                } else {
-                    m[i][j] = (m[i][j] - rest) / m[j][j];
-                }
-            }
+        let Self { mut matrix, right } = self;
+        let (weight, flat) = (matrix[0][0], (FLAT_GRAY / 10.0).powi(2));
+        for (i, row) in matrix.iter_mut().enumerate() {
+            row[i] += weight * if i == 1 { 0.1 * flat } else { 1e-6 };
         }
-        let mut x = right;
-        for i in 0..n {
-            let rest: f64 = (0..i).map(|k| m[i][k] * x[k]).sum();
-            x[i] = (x[i] - rest) / m[i][i];
-        }
-        for i in (0..n).rev() {
-            let rest: f64 = (i + 1..n).map(|k| m[k][i] * x[k]).sum();
-            x[i] = (x[i] - rest) / m[i][i];
-        }
-        x[n..].fill(0.0);
-        x.iter().all(|value| value.is_finite()).then_some(x)
+        cholesky::solve(matrix, right, n)
     }
 }
 
