@@ -153,8 +153,6 @@ impl Supervisor {
             if let Some((busy, _)) = self.busy_with(asked.worker, asked.question.number) {
                 busy.held.history = history_now;
                 if left_out {
-                    // It did not survive this one.
-                    busy.turns.retain(|turn| turn != plugin);
                     busy.without.push(plugin.clone());
                 }
             }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{AfterRefusal, policy::stages};
+use super::AfterRefusal;
 use crate::worker::messages::Pipeline;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ impl Generation {
     /// The same libraries: a process that holds one can take the other's parameters.
     pub fn loads_the_same(&self, other: &Self) -> bool {
         let builds = |generation: &Self| -> BTreeSet<_> {
-            stages(&generation.pipeline).map(|stage| (stage.plugin.clone(), stage.build.clone())).collect()
+            generation.pipeline.stages().map(|stage| (stage.plugin.clone(), stage.build.clone())).collect()
         };
         builds(self) == builds(other)
     }

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     ids::PluginId,
     report::{Failure, Missing},
-    worker::messages::{Pipeline, Stage},
+    worker::messages::Pipeline,
 };
 
 /// A capture that brings worker after worker down in ever new places is given up after so many.
@@ -145,7 +145,8 @@ impl Policy {
     /// # Errors
     /// The failure of a capture that no segmenter is left for.
     pub fn without(&self, history: &History, pipeline: &Pipeline) -> Result<Vec<PluginId>, Failure> {
-        let without: Vec<PluginId> = stages(pipeline)
+        let without: Vec<PluginId> = pipeline
+            .stages()
             .map(|stage| &stage.plugin)
             .filter(|id| self.reason(history, id).is_some())
             .cloned()
@@ -185,14 +186,9 @@ impl Policy {
     }
 }
 
-/// Every stage of a pipeline.
-pub(super) fn stages(pipeline: &Pipeline) -> impl Iterator<Item = &Stage> {
-    [&pipeline.segment, &pipeline.detect, &pipeline.measure, &pipeline.grade].into_iter().flatten()
-}
-
 /// `id version`, as results name plug-ins.
 pub(super) fn label(pipeline: &Pipeline, plugin: &PluginId) -> String {
-    let stage = stages(pipeline).find(|stage| stage.plugin == *plugin);
+    let stage = pipeline.stages().find(|stage| stage.plugin == *plugin);
     stage.map_or_else(|| plugin.to_string(), |stage| format!("{} {}", stage.plugin, stage.version))
 }
 
@@ -204,6 +200,7 @@ mod tests {
         ids::{BuildHash, PipelineId},
         report::Severity,
         settings::{Consensus, Severities},
+        worker::messages::Stage,
     };
 
     fn id(name: &str) -> PluginId {

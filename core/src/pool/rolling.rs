@@ -8,7 +8,6 @@ use std::{fs, sync::Arc, time::Instant};
 use super::{
     Report,
     generations::Generation,
-    policy::stages,
     process::Process,
     supervisor::{Supervisor, leave},
     wide::wide_stages,
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     host::card::Profile,
-    worker::{arguments::Arguments, memory::SharedMemory, messages::ToWorker},
+    worker::{arguments::Arguments, memory::SharedMemory, messages::ToWorker, turns::TurnPage},
 };
 
 impl Supervisor {
@@ -123,11 +122,14 @@ impl Supervisor {
         let (parent, profile, limits) = (std::process::id(), Profile::Narrow, self.settings.limits);
         let arguments = Arguments { parent, profile, staging, limits };
         let asks = wide_stages(&generation.pipeline).next().is_some();
-        let memory = || asks.then(|| SharedMemory::for_megapixels(limits.max_megapixels)).transpose();
-        let started = made.and_then(|()| memory()).and_then(|memory| {
-            Process::start(&self.settings.program, &arguments, memory.as_ref()).map(|process| (process, memory))
+        let shared = || {
+            let memory = SharedMemory::for_megapixels(if asks { limits.max_megapixels } else { 0.0 })?;
+            TurnPage::of(&memory).map(|turns| (memory, turns))
+        };
+        let started = made.and_then(|()| shared()).and_then(|(memory, turns)| {
+            Process::start(&self.settings.program, &arguments, Some(&memory)).map(|process| (process, memory, turns))
         });
-        let (process, memory) = match started {
+        let (process, memory, turns) = match started {
             Ok(started) => started,
             Err(error) => {
                 let program = self.settings.program.executable.display();
@@ -145,7 +147,8 @@ impl Supervisor {
             jobs: 0,
             retiring: false,
             sandbox: None,
-            memory,
+            memory: asks.then_some(memory),
+            turns,
         });
         let index = self.workers.len() - 1;
         self.configure(index, Arc::clone(&self.workers[index].generation), now);
@@ -173,8 +176,8 @@ impl Supervisor {
         let Some(earlier) = self.generations.loaded(number) else { return };
         // A new build brings a plug-in back.
         let wanted = Arc::clone(self.generations.wanted());
-        for stage in stages(&wanted.pipeline) {
-            let before = stages(&earlier.pipeline).find(|before| before.plugin == stage.plugin);
+        for stage in wanted.pipeline.stages() {
+            let before = earlier.pipeline.stages().find(|before| before.plugin == stage.plugin);
             if before.is_none_or(|before| before.build != stage.build) {
                 self.renew(stage.plugin.clone());
             }

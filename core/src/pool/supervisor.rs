@@ -18,7 +18,7 @@ use super::{
     asks::Asked,
     deadline::Deadlines,
     generations::{Generation, Generations},
-    policy::{History, Next, Policy, stages},
+    policy::{History, Next, Policy},
     process::Process,
     wide::WideWorker,
     worker::{Busy, Held, Phase, Worker},
@@ -210,11 +210,12 @@ impl Supervisor {
         }));
         let until = now + self.deadlines.of(bytes);
         let worker = &mut self.workers[index];
+        worker.turns.clear();
         if let Err(error) = worker.process.send(&message) {
             discard(folder.as_ref());
             return self.finish(&held.task, &generation, Err(trouble(format!("cannot be put to a worker: {error}"))));
         }
-        let busy = Busy { held, job, without, folder, since: now, until, turn: None, turns: Vec::new(), asking: None };
+        let busy = Busy { held, job, without, folder, since: now, until, asking: None };
         worker.phase = Phase::Busy(Box::new(busy));
     }
 
@@ -223,7 +224,7 @@ impl Supervisor {
         let worker = &mut self.workers[index];
         match (&mut worker.phase, message) {
             (Phase::Starting { .. }, FromWorker::Started { sandbox }) => worker.sandbox = Some(sandbox),
-            (Phase::Starting { turn, .. }, FromWorker::Turn { job: 0, plugin }) => *turn = Some(plugin),
+            (Phase::Starting { turn, .. }, FromWorker::Turn { plugin }) => *turn = Some(plugin),
             (Phase::Starting { .. }, FromWorker::Ready { pipeline }) if pipeline == worker.generation.pipeline.id => {
                 worker.phase = Phase::Idle;
                 self.loaded(index);
@@ -232,14 +233,6 @@ impl Supervisor {
                 let number = worker.generation.number;
                 leave(worker, now);
                 self.refused(number, plugin, reason, now);
-            }
-            (Phase::Busy(busy), FromWorker::Turn { job, plugin })
-                if job == busy.job && stages(&worker.generation.pipeline).any(|stage| stage.plugin == plugin) =>
-            {
-                if !busy.turns.contains(&plugin) {
-                    busy.turns.push(plugin.clone());
-                }
-                busy.turn = Some(plugin);
             }
             (Phase::Busy(busy), FromWorker::Done(answer)) if busy.asking.is_none() => {
                 self.answered(index, *answer, now)
@@ -284,7 +277,8 @@ impl Supervisor {
         if worker.retiring || self.ending.is_some() {
             leave(worker, now);
         }
-        self.policy.survived(&busy.turns);
+        // One that a wide worker died of did not survive this capture.
+        self.policy.survived(self.workers[index].turns().filter(|plugin| !busy.without.contains(plugin)));
         self.generations.worked();
         let pixels = answer.result.as_ref().ok().map(|i| u64::from(i.width) * u64::from(i.height));
         self.deadlines.answered(now.saturating_duration_since(busy.since), pixels);
@@ -324,6 +318,7 @@ impl Supervisor {
     /// A worker is gone, or given up (`status` is `None`).
     pub(super) fn bury(&mut self, index: usize, status: Option<std::process::ExitStatus>, now: Instant) {
         let worker = self.workers.remove(index);
+        let turn = worker.turn();
         let (doing, cause) = match worker.phase {
             Phase::Dying { doing, cause, .. } => (*doing, cause),
             doing => (doing, None),
@@ -346,16 +341,16 @@ impl Supervisor {
                 }
             }
             Phase::Busy(busy) => {
-                self.report(death(busy.turn.clone(), Some(busy.held.task.id)));
-                self.judge(*busy, &worker.generation, &told);
+                self.report(death(turn.clone(), Some(busy.held.task.id)));
+                self.judge(*busy, turn.as_ref(), &worker.generation, &told);
             }
         }
     }
 
-    fn judge(&mut self, busy: Busy, generation: &Arc<Generation>, told: &str) {
-        let Busy { mut held, folder, turn, .. } = busy;
+    fn judge(&mut self, busy: Busy, turn: Option<&PluginId>, generation: &Arc<Generation>, told: &str) {
+        let Busy { mut held, folder, .. } = busy;
         discard(folder.as_ref());
-        let judgement = self.policy.died(&mut held.history, &held.task.path, turn.as_ref(), told, &generation.pipeline);
+        let judgement = self.policy.died(&mut held.history, &held.task.path, turn, told, &generation.pipeline);
         if let Some((plugin, reason)) = judgement.quarantined {
             self.report(Report::Quarantined { plugin, reason });
         }

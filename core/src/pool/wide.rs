@@ -13,7 +13,6 @@ use super::{
     Cause, Report, WorkerDeath,
     asks::Asked,
     generations::Generation,
-    policy::stages,
     process::Process,
     supervisor::{Supervisor, last_line},
 };
@@ -94,7 +93,7 @@ impl WideWorker {
 
 /// The wide plug-ins of a pipeline.
 pub(super) fn wide_stages(pipeline: &Pipeline) -> impl Iterator<Item = &Stage> {
-    stages(pipeline).filter(|stage| stage.profile == Profile::Wide)
+    pipeline.stages().filter(|stage| stage.profile == Profile::Wide)
 }
 
 /// A pipeline of that plug-in alone.

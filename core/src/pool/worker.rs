@@ -10,7 +10,7 @@ use std::{
 use super::{Cause, Task, generations::Generation, policy::History, process::Process};
 use crate::{
     ids::PluginId,
-    worker::{memory::SharedMemory, sandbox::SandboxReport},
+    worker::{memory::SharedMemory, sandbox::SandboxReport, turns::TurnPage},
 };
 
 /// A task with what has happened to it.
@@ -30,10 +30,6 @@ pub(super) struct Busy {
     pub folder: Option<PathBuf>,
     pub since: Instant,
     pub until: Instant,
-    /// Whose turn it is.
-    pub turn: Option<PluginId>,
-    /// Whose turn it has been.
-    pub turns: Vec<PluginId>,
     /// It waits for a wide plug-in, which has a deadline of its own.
     pub asking: Option<Asking>,
 }
@@ -85,6 +81,8 @@ pub(super) struct Worker {
     pub sandbox: Option<SandboxReport>,
     /// Where it puts pictures for wide plug-ins, if its pipeline has any.
     pub memory: Option<SharedMemory>,
+    /// Where it writes whose turn it is.
+    pub turns: TurnPage,
 }
 
 impl Worker {
@@ -104,6 +102,18 @@ impl Worker {
     /// Still listened to.
     pub fn is_on_the_line(&self) -> bool {
         matches!(self.phase, Phase::Starting { .. } | Phase::Idle | Phase::Busy(_))
+    }
+
+    /// Whose turn it is in the capture in hand, or was when the worker ended.
+    pub fn turn(&self) -> Option<PluginId> {
+        let place = self.turns.last()?;
+        self.generation.pipeline.stages().nth(place).map(|stage| stage.plugin.clone())
+    }
+
+    /// Whose turn it has been in the capture in hand.
+    pub fn turns(&self) -> impl Iterator<Item = &PluginId> {
+        let stages = self.generation.pipeline.stages().enumerate();
+        stages.filter(|(place, _)| self.turns.had(*place)).map(|(_, stage)| &stage.plugin)
     }
 
     /// When something is due that it does not tell by itself.

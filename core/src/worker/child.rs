@@ -1,8 +1,8 @@
 //! A worker's whole life: leave everything but the line to the engine behind, enter the sandbox, then load, inspect and
 //! answer until the line closes. The hidden subcommand calls [`main`] before anything else happens in the process.
 //!
-//! Nothing here survives a crash, and nothing tries to: the engine sees the end of the line, and the last `Turn` says
-//! who it was. Standard error is the engine's to read; standard output is nobody's.
+//! Nothing here survives a crash, and nothing tries to: the engine sees the end of the line, and the last turn says who
+//! it was. Standard error is the engine's to read; standard output is nobody's.
 
 use std::{
     cell::RefCell,
@@ -25,6 +25,7 @@ use super::{
     messages::{Ask, FromWorker, Job, Pipeline, ToWorker},
     sandbox,
     serve::Desk,
+    turns::TurnPage,
 };
 use crate::{
     host::{Script, probe},
@@ -40,7 +41,7 @@ use crate::{
 
 /// The descriptor that the line moves to, so that no plug-in finds it as standard input.
 const LINE: i32 = 3;
-/// And the one that the memory shared with wide workers moves to.
+/// And the one that the shared memory moves to.
 const MEMORY: i32 = 4;
 
 /// Runs a worker with the arguments that follow the subcommand.
@@ -57,13 +58,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn live(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse(arguments)?;
-    let (line, memory) = take_line()?;
+    let (line, memory, turns) = take_line()?;
     let sandbox = sandbox::enter(&arguments)?;
     let line = Rc::new(RefCell::new(line));
     let office = memory.map(|memory| Rc::new(RefCell::new(Office::new(Rc::clone(&line), memory))));
     let libraries = Libraries::new(arguments.profile, office);
     let (bench, desk) = (Bench::default(), Desk::default());
-    let mut worker = Worker { line, libraries, tools: None, bench, desk, arguments };
+    let mut worker = Worker { line, turns, libraries, tools: None, bench, desk, arguments };
     worker.say(&FromWorker::Started { sandbox })?;
     let mut trials = trial::desk::Desk::default();
     // A narrow worker gets pipelines and jobs; a wide one also what plug-ins found before it.
@@ -88,6 +89,8 @@ fn live(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Box<dyn std
 
 struct Worker {
     line: Rc<RefCell<Line>>,
+    /// Where a narrow worker writes whose turn it is.
+    turns: Option<TurnPage>,
     libraries: Libraries,
     tools: Option<Tools>,
     bench: Bench,
@@ -104,7 +107,7 @@ impl Worker {
     /// A pipeline that is refused leaves the one before in force.
     fn configure(&mut self, pipeline: &Pipeline) -> Result<(), FrameError> {
         let line = Rc::clone(&self.line);
-        let mut turn = |plugin: &PluginId| announce(&line, 0, plugin);
+        let mut turn = |plugin: &PluginId| announce(&line, plugin);
         let message = match self.libraries.equip(pipeline, &mut turn) {
             Ok(tools) => {
                 self.tools = Some(tools);
@@ -125,16 +128,22 @@ impl Worker {
     }
 
     fn inspect(&mut self, job: &Job) -> Result<(), FrameError> {
-        let line = Rc::clone(&self.line);
-        let mut turn = |plugin: &PluginId| announce(&line, job.job, plugin);
-        let answer = match &mut self.tools {
-            Some(tools) => run::inspect(tools, &mut self.bench, &self.arguments.limits, job, &mut turn),
-            None => run::refused(
+        let answer = match (&mut self.tools, &self.turns) {
+            (Some(tools), Some(turns)) => {
+                let places: Vec<PluginId> = tools.pipeline.stages().map(|stage| stage.plugin.clone()).collect();
+                let mut turn = |plugin: &PluginId| {
+                    if let Some(place) = places.iter().position(|stage| stage == plugin) {
+                        turns.take(place);
+                    }
+                };
+                run::inspect(tools, &mut self.bench, &self.arguments.limits, job, &mut turn)
+            }
+            _ => run::refused(
                 job,
                 Failure {
                     stage: "worker".into(),
                     plugin: None,
-                    message: "no pipeline was loaded".into(),
+                    message: "no pipeline was loaded, or no memory shared".into(),
                     transient: true,
                 },
             ),
@@ -144,20 +153,20 @@ impl Worker {
 
     fn try_out(&mut self, trial: &Trial, desk: &mut trial::desk::Desk) -> Result<(), FrameError> {
         let line = Rc::clone(&self.line);
-        let tried = desk.take(trial, &mut |plugin| announce(&line, 0, plugin));
+        let tried = desk.take(trial, &mut |plugin| announce(&line, plugin));
         self.say(&FromWorker::Tried(Box::new(tried)))
     }
 
     fn probe(&mut self, library: &Path) -> Result<(), FrameError> {
         let line = Rc::clone(&self.line);
         let profile = self.arguments.profile;
-        let found = probe::look(library, profile, &mut |plugin| announce(&line, 0, plugin));
+        let found = probe::look(library, profile, &mut |plugin| announce(&line, plugin));
         self.say(&FromWorker::Probed(found))
     }
 
     fn describe(&mut self, bridge: &Path, script: &Script) -> Result<(), FrameError> {
         let line = Rc::clone(&self.line);
-        let found = probe::look_at_script(bridge, script, &mut |plugin| announce(&line, 0, plugin));
+        let found = probe::look_at_script(bridge, script, &mut |plugin| announce(&line, plugin));
         self.say(&FromWorker::Described(found))
     }
 
@@ -169,22 +178,22 @@ impl Worker {
 
     fn serve(&mut self, asks: &[Ask]) -> Result<(), FrameError> {
         let line = Rc::clone(&self.line);
-        let mut turn = |plugin: &PluginId| announce(&line, 0, plugin);
+        let mut turn = |plugin: &PluginId| announce(&line, plugin);
         let answers = self.desk.serve(self.tools.as_mut(), asks, &mut turn);
         self.say(&FromWorker::Served(answers))
     }
 }
 
-/// Says whose turn it is. An engine that cannot be told is gone, and then nobody waits for this call.
-fn announce(line: &RefCell<Line>, job: u64, plugin: &PluginId) {
-    if write_frame(&mut *line.borrow_mut(), &FromWorker::Turn { job, plugin: plugin.clone() }).is_err() {
+/// Says whose turn it is, outside of captures. An engine that cannot be told is gone, and then nobody waits for this call.
+fn announce(line: &RefCell<Line>, plugin: &PluginId) {
+    if write_frame(&mut *line.borrow_mut(), &FromWorker::Turn { plugin: plugin.clone() }).is_err() {
         std::process::exit(1);
     }
 }
 
 /// Moves the line from standard input to a descriptor of its own, and shared memory, where there is any, from standard
 /// output; puts `/dev/null` in their places, and closes whatever else leaked in.
-fn take_line() -> io::Result<(Line, Option<Mapped>)> {
+fn take_line() -> io::Result<(Line, Option<Mapped>, Option<TurnPage>)> {
     let moved = |from: i32, to: i32, flags: i32| {
         // SAFETY: plain system calls on this process's own descriptors, before anything else has opened one: whatever
         // has these numbers leaked in and is nobody's.
@@ -201,5 +210,6 @@ fn take_line() -> io::Result<(Line, Option<Mapped>)> {
     // SAFETY: both descriptors were just made and have no other owner.
     let (line, output) = unsafe { (OwnedFd::from_raw_fd(LINE), OwnedFd::from_raw_fd(MEMORY)) };
     // Without memory to share, standard output was `/dev/null`, which has no size.
-    Ok((Line::over(UnixStream::from(line)), Mapped::of(output, true).ok()))
+    let turns = TurnPage::of(&output).ok();
+    Ok((Line::over(UnixStream::from(line)), Mapped::of(output, true).ok(), turns))
 }

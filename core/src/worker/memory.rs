@@ -1,8 +1,10 @@
-//! Memory that a narrow and a wide worker share: a picture and its label map, without copying them through the engine.
+//! Memory that a narrow worker shares: with the engine whose turn it is, with wide workers a picture and its label map,
+//! without copying them through the engine.
 //!
-//! The engine makes one for each narrow worker and never looks into it: it gives it to that worker as its standard output
-//! at the start, and to wide workers over their lines. Its size is sealed, so neither side can pull it away under the
-//! other. What lies in it is decided by [`Layout`]; a question says which picture it is.
+//! The engine makes one for each narrow worker: it gives it to that worker as its standard output at the start, and to
+//! wide workers over their lines. Its size is sealed, so neither side can pull it away under the other. The first page
+//! holds the [`Turns`](super::turns::Turns), all that the engine looks at; what lies behind it is decided by [`Layout`],
+//! and a question says which picture it is.
 
 use std::{
     io,
@@ -16,6 +18,7 @@ use rustix::{
     mm::{MapFlags, ProtFlags, mmap, munmap},
 };
 
+use super::turns::TURNS;
 use crate::host::card::Pixels;
 
 /// Labels begin at a multiple of this.
@@ -24,7 +27,7 @@ const ALIGNED: usize = 64;
 /// Most bytes a pixel takes: red, green, blue and a label.
 const BYTES_PER_PIXEL: f64 = 4.0;
 
-/// Where things lie: rows of pixels without padding from the first byte on, then, from the next multiple of 64 bytes, one
+/// Where things lie behind the first page: rows of pixels without padding from the first byte on, then, from the next multiple of 64 bytes, one
 /// label a pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
@@ -55,12 +58,13 @@ impl Layout {
 pub struct SharedMemory(OwnedFd);
 
 impl SharedMemory {
-    /// Room for one picture of at most so many megapixels. Costs nothing until it is written to.
+    /// Turns, and room for one picture of at most so many megapixels, which may be 0. Costs nothing until it is written to.
     ///
     /// # Errors
     /// No descriptor left, a kernel without memory files.
     pub fn for_megapixels(most: f64) -> io::Result<Self> {
-        let bytes = (most.max(0.0) * 1e6 * BYTES_PER_PIXEL) as u64 + 4096;
+        let picture = if most > 0.0 { (most * 1e6 * BYTES_PER_PIXEL) as u64 + ALIGNED as u64 } else { 0 };
+        let bytes = TURNS as u64 + picture;
         let memory = memfd_create("ferrule-picture", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         ftruncate(&memory, bytes)?;
         fcntl_add_seals(&memory, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
@@ -82,7 +86,7 @@ impl AsFd for SharedMemory {
     }
 }
 
-/// A worker's end: the memory itself.
+/// A worker's end: the room for pictures.
 #[derive(Debug)]
 pub struct Mapped {
     start: NonNull<u8>,
@@ -91,16 +95,17 @@ pub struct Mapped {
 }
 
 impl Mapped {
-    /// Maps the whole of it. The descriptor is not needed after that.
+    /// Maps all that lies behind the turns. The descriptor is not needed after that.
     ///
     /// # Errors
-    /// A descriptor of something else, or of nothing.
+    /// A descriptor of something else; memory without room for a picture.
     pub fn of(memory: impl AsFd, writable: bool) -> io::Result<Self> {
-        let bytes = usize::try_from(fstat(&memory)?.st_size).ok().filter(|bytes| *bytes > 0);
-        let bytes = bytes.ok_or_else(|| io::Error::other("the shared memory is empty"))?;
+        let bytes = usize::try_from(fstat(&memory)?.st_size).ok().and_then(|bytes| bytes.checked_sub(TURNS));
+        let bytes = bytes.filter(|bytes| *bytes > 0);
+        let bytes = bytes.ok_or_else(|| io::Error::other("no room for a picture in the shared memory"))?;
         let access = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
         // SAFETY: a new mapping at an address of the kernel's choice; nothing of this process lies there.
-        let start = unsafe { mmap(std::ptr::null_mut(), bytes, access, MapFlags::SHARED, &memory, 0) }?;
+        let start = unsafe { mmap(std::ptr::null_mut(), bytes, access, MapFlags::SHARED, &memory, TURNS as u64) }?;
         let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("mapped at nowhere"))?;
         Ok(Self { start, bytes, writable })
     }
@@ -135,12 +140,13 @@ mod tests {
         let memory = SharedMemory::for_megapixels(0.01).unwrap();
         let (mut writer, reader) =
             (Mapped::of(&memory, true).unwrap(), Mapped::of(memory.handle().unwrap(), false).unwrap());
-        writer.bytes_mut().unwrap()[44_000] = 7;
-        assert_eq!(reader.bytes()[44_000], 7);
-        assert_eq!(reader.bytes().len(), 44_096);
+        writer.bytes_mut().unwrap()[40_000] = 7;
+        assert_eq!(reader.bytes()[40_000], 7);
+        assert_eq!(reader.bytes().len(), 40_064);
         assert!(ftruncate(&memory, 10).is_err());
         let mut reader = reader;
         assert!(reader.bytes_mut().is_none());
+        assert!(Mapped::of(SharedMemory::for_megapixels(0.0).unwrap(), true).is_err());
     }
 
     #[test]

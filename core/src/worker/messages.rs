@@ -60,6 +60,13 @@ pub struct Pipeline {
     pub label: Severities,
 }
 
+impl Pipeline {
+    /// All of them, in the order of their slots.
+    pub fn stages(&self) -> impl Iterator<Item = &Stage> {
+        [&self.segment, &self.detect, &self.measure, &self.grade].into_iter().flatten()
+    }
+}
+
 /// What the picture's source says about it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Optics {
@@ -201,9 +208,9 @@ pub enum FromWorker {
         plugin: Option<PluginId>,
         reason: String,
     },
-    /// Before each plug-in call: whose turn it is, so that a crash has a name.
+    /// Before a plug-in is loaded, tried or asked: whose turn it is, so that a crash has a name. Of a capture the turns
+    /// stand in shared memory instead.
     Turn {
-        job: u64,
         plugin: PluginId,
     },
     Done(Box<Answer>),

@@ -10,3 +10,4 @@ pub mod memory;
 pub mod messages;
 pub mod sandbox;
 mod serve;
+pub mod turns;

@@ -22,8 +22,9 @@ use ferrule_core::{
     worker::{
         arguments::WorkerProgram,
         frames::{self, read_frame, write_frame},
-        messages::{Answer, ArtefactFolder, FromWorker, Job, Pipeline, Stage, StagedFile, ToWorker},
+        messages::{Answer, ArtefactFolder, FromWorker, Job, Pipeline, StagedFile, ToWorker},
         sandbox::SandboxReport,
+        turns::TurnPage,
     },
 };
 
@@ -39,13 +40,15 @@ fn worker() {
     if std::env::args().any(|argument| argument == "--parent") {
         // SAFETY: nothing in this process has taken standard input.
         let line = unsafe { UnixStream::from(OwnedFd::from_raw_fd(0)) };
-        Fake { line, pipeline: None }.live();
+        let turns = TurnPage::of(std::io::stdout()).unwrap();
+        Fake { line, turns, pipeline: None }.live();
         std::process::exit(0);
     }
 }
 
 struct Fake {
     line: UnixStream,
+    turns: TurnPage,
     pipeline: Option<Pipeline>,
 }
 
@@ -68,15 +71,15 @@ impl Fake {
     }
 
     fn configure(&mut self, pipeline: Pipeline) {
-        for stage in stages(&pipeline) {
-            self.say(&FromWorker::Turn { job: 0, plugin: stage.plugin.clone() });
+        for stage in pipeline.stages() {
+            self.say(&FromWorker::Turn { plugin: stage.plugin.clone() });
             for (word, _) in &stage.parameters {
                 match word.as_str() {
                     "refuse" => {
                         let (plugin, reason) = (Some(stage.plugin.clone()), "it is too old".into());
                         return self.say(&FromWorker::Refused { pipeline: pipeline.id.clone(), plugin, reason });
                     }
-                    word => self.misbehave(word, 0),
+                    word => self.misbehave(word),
                 }
             }
         }
@@ -95,26 +98,26 @@ impl Fake {
             fs::write(mark, []).unwrap();
         }
         if place == "decode" {
-            self.misbehave(&deed, job.job);
+            self.misbehave(&deed);
         }
-        let turns: Vec<PluginId> = stages(self.pipeline.as_ref().unwrap()).map(|stage| stage.plugin.clone()).collect();
+        let turns: Vec<PluginId> = self.pipeline.as_ref().unwrap().stages().map(|stage| stage.plugin.clone()).collect();
         let mut segmented = false;
-        for plugin in turns {
+        for (number, plugin) in turns.into_iter().enumerate() {
             let segments = plugin.as_str().starts_with("seg");
             if job.without.contains(&plugin) || (segments && segmented) {
                 continue;
             }
             segmented |= segments;
-            self.say(&FromWorker::Turn { job: job.job, plugin: plugin.clone() });
+            self.turns.take(number);
             if plugin.as_str() == place {
-                self.misbehave(&deed, job.job);
+                self.misbehave(&deed);
                 spoil(&deed, &mut answer);
             }
         }
         self.say(&FromWorker::Done(Box::new(answer)));
     }
 
-    fn misbehave(&mut self, deed: &str, job: u64) {
+    fn misbehave(&mut self, deed: &str) {
         match deed {
             "segv" => {
                 eprintln!("about to read what is not there");
@@ -136,8 +139,8 @@ impl Fake {
                 }
             }
             "flood-segv" => {
-                self.misbehave("flood", job);
-                self.misbehave("segv", job);
+                self.misbehave("flood");
+                self.misbehave("segv");
             }
             "garbage" => {
                 self.line.write_all(&[0xff, 0xff, 0, 0]).unwrap();
@@ -152,7 +155,7 @@ impl Fake {
                 self.line.write_all(&[40, 0, 0, 0, 1, 2, 3]).unwrap();
                 std::process::abort();
             }
-            "stranger" => self.say(&FromWorker::Turn { job, plugin: "nobody".parse().unwrap() }),
+            "stranger" => self.say(&FromWorker::Turn { plugin: "nobody".parse().unwrap() }),
             "hangup" => {
                 self.line.shutdown(std::net::Shutdown::Both).unwrap();
                 thread::sleep(Duration::from_secs(600));
@@ -183,14 +186,10 @@ fn spoil(deed: &str, answer: &mut Answer) {
     }
 }
 
-fn stages(pipeline: &Pipeline) -> impl Iterator<Item = &Stage> {
-    [&pipeline.segment, &pipeline.detect, &pipeline.measure, &pipeline.grade].into_iter().flatten()
-}
-
 /// Tells through `quality.flags` which process made it, and through `verdict.profile` with which parameters.
 fn sound_answer(job: &Job, pipeline: &Pipeline) -> Answer {
     let left_out = |plugin: &PluginId| Missing { plugin: format!("{plugin} 1.0.0"), reason: "left out".into() };
-    let stage = stages(pipeline).find(|stage| stage.plugin.as_str() == "det");
+    let stage = pipeline.stages().find(|stage| stage.plugin.as_str() == "det");
     let told = stage.map(|stage| format!("{} {:?}", stage.build, stage.parameters));
     let inspection = Inspection {
         image_id: job.expected.unwrap_or(ImageId::of(b"fake")),

@@ -17,8 +17,10 @@ use ferrule_core::{
         arguments::{Arguments, Limits, WorkerProgram},
         frames::{FrameError, MAX_ANSWER, read_frame, write_frame},
         launch::launch,
+        memory::SharedMemory,
         messages::{Answer, Artefacts, FromWorker, Job, Optics, ParameterValue, Pipeline, Stage, ToWorker},
         sandbox::SandboxReport,
+        turns::TurnPage,
     },
 };
 use image::GrayImage;
@@ -127,6 +129,8 @@ pub fn plugin(id: &str) -> PluginId {
 pub struct Worker {
     pub child: Child,
     pub line: UnixStream,
+    page: TurnPage,
+    stages: Vec<PluginId>,
     pub sandbox: SandboxReport,
 }
 
@@ -142,7 +146,9 @@ pub struct Death {
 impl Worker {
     pub fn start(staging: Option<PathBuf>) -> Self {
         let arguments = Arguments { parent: std::process::id(), profile: Profile::Narrow, staging, limits: LIMITS };
-        let mut launched = launch(&program(), &arguments, None).unwrap();
+        let memory = SharedMemory::for_megapixels(0.0).unwrap();
+        let page = TurnPage::of(&memory).unwrap();
+        let mut launched = launch(&program(), &arguments, Some(&memory)).unwrap();
         let mut stderr = BufReader::new(launched.child.stderr.take().unwrap());
         std::thread::spawn(move || {
             let mut said = String::new();
@@ -155,23 +161,32 @@ impl Worker {
         let Ok(FromWorker::Started { sandbox }) = read_frame(&mut line, MAX_ANSWER) else {
             panic!("the worker did not begin with Started");
         };
-        Self { child: launched.child, line, sandbox }
+        Self { child: launched.child, line, page, stages: Vec::new(), sandbox }
     }
 
     pub fn send(&mut self, message: &ToWorker) {
+        self.page.clear();
         write_frame(&mut self.line, message).unwrap();
     }
 
-    /// Everything up to the answer that is no `Turn`.
+    /// Whose turn it has been in the capture in hand, in the order of the slots.
+    pub fn turns(&self) -> Vec<PluginId> {
+        let places = self.stages.iter().enumerate();
+        places.filter(|(place, _)| self.page.had(*place)).map(|(_, stage)| stage.clone()).collect()
+    }
+
+    /// The answer, and every `Turn` before it.
     pub fn hear(&mut self) -> Result<(Vec<PluginId>, FromWorker), Death> {
         let mut turns = Vec::new();
         loop {
             match read_frame(&mut self.line, MAX_ANSWER) {
-                Ok(FromWorker::Turn { plugin, .. }) => turns.push(plugin),
+                Ok(FromWorker::Turn { plugin }) => turns.push(plugin),
                 Ok(answer) => return Ok((turns, answer)),
                 Err(FrameError::Closed | FrameError::Broken | FrameError::Io(_)) => {
                     let status = self.child.wait().unwrap();
-                    return Err(Death { signal: status.signal(), code: status.code(), turn: turns.pop() });
+                    let in_capture = self.page.last().map(|place| self.stages[place].clone());
+                    let turn = in_capture.or(turns.pop());
+                    return Err(Death { signal: status.signal(), code: status.code(), turn });
                 }
                 Err(error) => panic!("{error}"),
             }
@@ -180,6 +195,7 @@ impl Worker {
 
     pub fn configure(&mut self, pipeline: &Pipeline) -> Result<(), String> {
         self.send(&ToWorker::Configure(Box::new(pipeline.clone())));
+        self.stages = pipeline.stages().map(|stage| stage.plugin.clone()).collect();
         match self.hear().unwrap().1 {
             FromWorker::Ready { pipeline: ready } => {
                 assert_eq!(ready, pipeline.id);
