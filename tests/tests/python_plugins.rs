@@ -255,6 +255,17 @@ fn a_file_is_put_to_the_test_and_installed_with_what_it_imports_like_any_library
     assert_eq!(squares(&lab, 5), 2);
     let output = command("install", "lies.py");
     assert!(!output.status.success() && !lab.workspace.join("plugins/lies.py").exists(), "{}", text(&output));
+
+    // A rollback brings back what it imports, too.
+    fs::write(apart.join("helper.py"), helper(7)).unwrap();
+    let output = command("install", "squares.py");
+    assert!(output.status.success(), "{}", text(&output));
+    let output = lab.ferrule(&["plugin", "rollback", "squares"]).arg(&lab.workspace).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(fs::read_to_string(lab.workspace.join("plugins/helper.py")).unwrap(), helper(5));
+    simulate(&lab, 2, 5);
+    lab.wait_done(4);
+    assert_eq!(squares(&lab, 5), 4);
     assert!(lab.run(&["stop"]).status.success());
     assert!(engine.wait().success());
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
@@ -341,6 +341,41 @@ fn a_library_whose_constructor_does_any_of_it_is_refused_or_harmless_and_the_str
     assert!(lab.run(&["stop"]).status.success());
     assert!(engine.wait().success());
     lab.audit();
+}
+
+/// A linker that works straight in `plugins/` truncates the library and writes it piece by piece, for as long as it takes.
+#[test]
+fn a_library_written_in_place_piece_by_piece_is_taken_once_it_is_whole_and_no_capture_waits_for_it() {
+    const PIECES: usize = 12;
+    let lab = Lab::with_settings(SETTINGS);
+    install(&build('3'), &installed(&lab));
+    let engine = lab.start_engine();
+    drop_picture(&lab, 0, 100);
+    lab.wait_done(1);
+
+    let new = build('4');
+    let mut file = fs::File::create(installed(&lab)).unwrap();
+    for (number, piece) in (1..).zip(new.chunks(new.len().div_ceil(PIECES))) {
+        file.write_all(piece).unwrap();
+        // Time enough to be looked at, again and again.
+        drop_picture(&lab, number, 100);
+        lab.wait_done(u64::from(number) + 1);
+    }
+    let written = lab.query_count("SELECT count(*) FROM inspections");
+    assert_eq!(written as usize, PIECES + 1);
+    let other = "SELECT count(*) FROM inspection_defects WHERE box_height <> 3";
+    assert_eq!(lab.query_count(other), 0, "the build before it judges as long as the file is not closed");
+    drop(file);
+    lab.wait_for("the new build in force", || {
+        (lab.query_count("SELECT count(*) FROM swaps WHERE outcome = 'in force'") == 2).then_some(())
+    });
+    drop_picture(&lab, 99, 100);
+    lab.wait_done(PIECES as u64 + 2);
+    assert_eq!(lab.query_count("SELECT count(*) FROM inspection_defects WHERE box_height = 4"), 1);
+    assert_eq!(lab.query_count("SELECT count(*) FROM inspections WHERE incomplete <> '[]' OR state <> 'done'"), 0);
+    lab.audit();
+    assert!(lab.run(&["stop"]).status.success());
+    assert!(engine.wait().success());
 }
 
 #[test]

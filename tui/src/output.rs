@@ -36,6 +36,12 @@ impl Output {
     }
 }
 
+/// A line on standard error that is no failure.
+pub fn remark(remark: &str) {
+    // There is no further place to complain when standard error is gone.
+    let _ = writeln!(io::stderr(), "ferrule: {remark}");
+}
+
 fn lost(error: io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Failure { kind: Kind::NobodyReads, messages: Vec::new(), hint: None };

@@ -41,6 +41,10 @@ fn fill(built: &Built, prefix: &Path) -> Result<PathBuf> {
     // What a plug-in in C needs, on a machine without these sources.
     let header = built.house.root.join("plugins/abi/include/ferrule_plugin.h");
     replace(&header, &prefix.join("include/ferrule_plugin.h"), 0o644)?;
+    let guide = built.house.root.join("plugins/README.md");
+    replace(&guide, &prefix.join("share/doc/ferrule/plugins.md"), 0o644)?;
+    let parameters = built.house.root.join("plugins/PARAMETERS.md");
+    replace(&parameters, &prefix.join("share/doc/ferrule/PARAMETERS.md"), 0o644)?;
     for document in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
         replace(&built.house.root.join(document), &prefix.join("share/doc/ferrule").join(document), 0o644)?;
     }

@@ -175,6 +175,7 @@ impl Catalogue {
         let server = Script::server(described.card.slot);
         script.served_by = server.ok_or_else(|| unread("no slot that a Python file can serve".into()))?;
         pinned(policy, &build)?;
+        script.write_down(&build, store).map_err(|error| unread(error.to_string()))?;
         Ok(Scripted { build, bridge: bridge.library.clone(), script, card: described.card, sources })
     }
 

@@ -6,9 +6,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     fs,
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
     sync::LazyLock,
 };
@@ -44,6 +48,26 @@ impl Script {
     #[must_use]
     pub fn server(slot: Slot) -> Option<PluginId> {
         matches!(slot, Slot::Segment | Slot::Detect | Slot::Measure).then(|| format!("python-{slot}").parse().ok())?
+    }
+
+    /// Keeps which copy this build was: a build also covers interpreter and packages, so its name does not tell.
+    pub(super) fn write_down(&self, build: &BuildHash, store: &LibraryStore) -> Result<(), ScriptError> {
+        let path = store.script_path(build);
+        let copy = self.file.strip_prefix(store.root()).unwrap_or(&self.file).as_os_str().as_encoded_bytes();
+        if fs::read(&path).is_ok_and(|there| there == copy) {
+            return Ok(());
+        }
+        store
+            .write(&path, copy, 0o444)
+            .map_err(|error| ScriptError::Write { path: store.root().to_owned(), source: io::Error::other(error) })
+    }
+
+    /// The copy of a Python file that was that build, if it is still in the store.
+    #[must_use]
+    pub fn kept(build: &BuildHash, store: &LibraryStore) -> Option<PathBuf> {
+        let copy = fs::read(store.script_path(build)).ok()?;
+        let path = store.root().join(OsStr::from_bytes(&copy));
+        path.is_file().then_some(path)
     }
 
     /// The bridge's parameters for this file with these of its own.

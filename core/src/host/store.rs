@@ -50,6 +50,12 @@ impl LibraryStore {
         self.root.join(format!("{build}.json"))
     }
 
+    /// Where it is written down which Python file, below the store, was that build.
+    #[must_use]
+    pub fn script_path(&self, build: &BuildHash) -> PathBuf {
+        self.root.join(format!("{build}.py-file"))
+    }
+
     /// The folder itself.
     #[must_use]
     pub fn root(&self) -> &Path {

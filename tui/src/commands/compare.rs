@@ -3,10 +3,7 @@
 mod side;
 mod table;
 
-use std::{
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, value_parser};
 use ferrule_core::{
@@ -25,7 +22,7 @@ use crate::{
     batch::{self, With},
     environment::Environment,
     failure::{Failure, Kind},
-    output::Output,
+    output::{self, Output},
     place::Place,
     program::worker_program,
     progress::Progress,
@@ -172,7 +169,6 @@ impl Listener for Teller {
     }
 
     fn remark(&mut self, remark: &str) {
-        // There is no further place to complain when standard error is gone.
-        let _ = writeln!(io::stderr(), "ferrule: {remark}");
+        output::remark(remark);
     }
 }

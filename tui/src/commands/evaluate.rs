@@ -2,10 +2,7 @@
 
 mod table;
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use clap::{Args, value_parser};
 use ferrule_core::{
@@ -17,7 +14,7 @@ use crate::{
     batch::{self, Which, With},
     environment::Environment,
     failure::{Failure, Kind},
-    output::Output,
+    output::{self, Output},
     progress::Progress,
 };
 
@@ -106,7 +103,6 @@ impl Listener for Teller {
     }
 
     fn remark(&mut self, remark: &str) {
-        // There is no further place to complain when standard error is gone.
-        let _ = writeln!(io::stderr(), "ferrule: {remark}");
+        output::remark(remark);
     }
 }

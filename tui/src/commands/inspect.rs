@@ -1,10 +1,6 @@
 //! `ferrule inspect`: one answer a file, nothing stored. The same workers, plug-ins and settings as the engine's.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-    time::Instant,
-};
+use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
 use ferrule_core::{
@@ -16,7 +12,7 @@ use crate::{
     batch::{self, Which, With},
     environment::Environment,
     failure::{Failure, Kind},
-    output::Output,
+    output::{self, Output},
 };
 
 /// Inspect pictures: one answer a file, in the order given, nothing stored
@@ -93,8 +89,7 @@ impl Listener for Teller {
     }
 
     fn remark(&mut self, remark: &str) {
-        // There is no further place to complain when standard error is gone.
-        let _ = writeln!(io::stderr(), "ferrule: {remark}");
+        output::remark(remark);
     }
 }
 

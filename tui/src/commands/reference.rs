@@ -1,9 +1,6 @@
 //! `ferrule reference`: what clean end faces of one kind look like, for `detect-anomaly` to compare with.
 
-use std::{
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use ferrule_core::{
@@ -16,7 +13,7 @@ use crate::{
     batch::{self, Which, With, absolute},
     environment::Environment,
     failure::{Failure, Kind},
-    output::Output,
+    output::{self, Output},
     progress::Progress,
 };
 
@@ -163,7 +160,6 @@ impl Listener for Teller {
     }
 
     fn remark(&mut self, remark: &str) {
-        // There is no further place to complain when standard error is gone.
-        let _ = writeln!(io::stderr(), "ferrule: {remark}");
+        output::remark(remark);
     }
 }

@@ -1,7 +1,10 @@
 //! `ferrule plugin rollback ID`: a former build back into `plugins/`, from the store of copies.
 
+use std::path::Path;
+
 use clap::Args;
 use ferrule_core::{
+    host::Script,
     ids::{BuildHash, PluginId},
     store::{BuildRow, Period},
     swap::short,
@@ -12,7 +15,11 @@ use super::{
     history::builds,
     taken_up::Patience,
 };
-use crate::{environment::Environment, failure::Failure, output::Output};
+use crate::{
+    environment::Environment,
+    failure::Failure,
+    output::{Output, remark},
+};
 
 /// Put a former build of a plug-in back into the workspace's plugins/, and wait until it is in force
 #[derive(Debug, Args)]
@@ -73,6 +80,9 @@ fn named(known: &[BuildRow], digits: &str, id: &PluginId) -> Result<BuildHash, F
 }
 
 fn library(bench: &Bench, build: &BuildHash) -> Result<super::bench::Library, Failure> {
+    if let Some(file) = Script::kept(build, &bench.store) {
+        return script(bench, build, &file);
+    }
     let copy = bench.store.path(build);
     if !copy.is_file() {
         let message = format!("build {} is not in the store any more ({})", short(build), copy.display());
@@ -85,6 +95,18 @@ fn library(bench: &Bench, build: &BuildHash) -> Result<super::bench::Library, Fa
         let message = format!("{} is damaged: its content is not the build that its name says", copy.display());
         Err(Failure::failed(message).hint("delete it, build it again and install it: ferrule plugin install"))
     }
+}
+
+/// A build of a Python file covers the interpreter and its packages, which nobody keeps here: with others it is another.
+fn script(bench: &Bench, build: &BuildHash, file: &Path) -> Result<super::bench::Library, Failure> {
+    let library = bench.admit(file)?;
+    if library.build != *build {
+        let (now, then) = (short(&library.build), short(build));
+        remark(&format!(
+            "the file is that of build {then}; the bridge, the interpreter or its packages are others now, so it is {now}"
+        ));
+    }
+    Ok(library)
 }
 
 #[cfg(test)]
