@@ -174,6 +174,48 @@ fn a_reference_says_what_it_was_built_from_and_what_was_left_out() {
 }
 
 #[test]
+fn an_engine_takes_a_reference_that_is_written_again_in_its_place_and_keeps_the_one_that_it_judged_with() {
+    let lab = Lab::with_settings(&format!("[plugins]\nsettle_ms = 10\n{SETTINGS}"));
+    let model = lab.workspace.join("clean.reference");
+    let pictures = draw(&lab, "learnt", "mm-50-125", true, 18, 5);
+    let files: Vec<PathBuf> = fs::read_dir(&pictures).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let some = |range: &[PathBuf]| {
+        let paths: Vec<&Path> = range.iter().map(PathBuf::as_path).collect();
+        let output = build(&lab, &paths, model.to_str().unwrap(), &[]);
+        assert!(output.status.success(), "{}", text(&output));
+    };
+    let in_force = |count: i64| {
+        lab.wait_for("the pipeline in force", || {
+            (lab.query_count("SELECT count(*) FROM swaps WHERE outcome = 'in force'") == count).then_some(())
+        });
+    };
+    some(&files[..9]);
+    let first = fs::read(&model).unwrap();
+    let engine = lab.start_engine();
+    in_force(1);
+    some(&files[9..]);
+    in_force(2);
+    let kept: Vec<Vec<u8>> = fs::read_dir(lab.workspace.join(".ferrule/store"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "file"))
+        .map(|path| fs::read(path).unwrap())
+        .collect();
+    assert_eq!(kept.len(), 2);
+    assert!(kept.contains(&first) && kept.contains(&fs::read(&model).unwrap()));
+    // One that is gone, or no reference, leaves the former in force, and says so.
+    fs::write(&model, "no reference").unwrap();
+    lab.wait_for("the refusal", || {
+        (lab.query_count("SELECT count(*) FROM swaps WHERE outcome = 'refused'") == 1).then_some(())
+    });
+    fs::copy(files.first().unwrap(), lab.captures().join("a.png")).unwrap();
+    lab.wait_done(1);
+    assert_eq!(lab.query_count("SELECT count(*) FROM inspections WHERE generation = 2 AND incomplete = '[]'"), 1);
+    assert!(lab.run(&["stop"]).status.success());
+    assert!(engine.wait().success());
+}
+
+#[test]
 fn what_makes_no_reference_is_said_in_one_line_and_nothing_is_written() {
     let lab = Lab::new();
     let few = draw(&lab, "few", "mm-50-125", true, 6, 5);

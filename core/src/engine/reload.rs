@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::Configuration,
-    host::{Catalogue, SearchPaths, assemble, card::Slot},
+    host::{Catalogue, SearchPaths, assemble, card::Slot, parameter_files},
     names,
     pool::{Pool, PoolSettings},
     protocol::{Event, Looked, PluginStatus, RefusedLibrary},
@@ -48,6 +48,8 @@ pub(super) struct Reload {
     catalogues: Receiver<(u64, Catalogue)>,
     configuration: Vec<Stamp>,
     plugins: Vec<Stamp>,
+    /// Of the files that parameters name, like models.
+    files: Vec<Stamp>,
     /// Plug-ins changed then and have stood still since.
     changed: Option<Instant>,
     building: bool,
@@ -92,6 +94,7 @@ impl Reload {
             catalogues,
             configuration: stamp(&settings.workspace.configuration()).into_iter().collect(),
             plugins: stamps(&settings.search),
+            files: Vec::new(),
             // The first catalogue is due at once.
             changed: Instant::now().checked_sub(Duration::from_secs(3600)),
             building: false,
@@ -167,6 +170,12 @@ impl Engine {
             self.reload.swaps.try_again();
             self.reload.changed = Some(now);
         }
+        let files = self.parameter_files();
+        if files != self.reload.files {
+            self.reload.files = files;
+            self.reload.swaps.try_again();
+            self.reload.changed = Some(now);
+        }
         let still = Duration::from_millis(self.configuration.settings.plugins.settle_ms);
         let settled = self.reload.changed.is_some_and(|changed| now.duration_since(changed) >= still);
         // Whoever asks for a look has just finished writing, and waits for it.
@@ -178,6 +187,12 @@ impl Engine {
             // The moment at which it will have stood still.
             self.reload.next = self.reload.next.min((changed + still).max(now + SWARM));
         }
+    }
+
+    fn parameter_files(&self) -> Vec<Stamp> {
+        let Some(catalogue) = &self.reload.catalogue else { return Vec::new() };
+        let files = parameter_files(&self.configuration.settings, catalogue);
+        files.iter().filter_map(|path| stamp(path)).collect()
     }
 
     /// Looks at once, whatever the clock says. How many looks were asked for so far.
@@ -249,6 +264,8 @@ impl Engine {
         });
         let refused = refused.collect();
         self.reload.catalogue = Some(catalogue);
+        // What is read now need not be looked at again.
+        self.reload.files = self.parameter_files();
         self.take_up("plug-ins");
         let about: &[&str] = if self.reload.swaps.refused().is_some() {
             &["configuration", "pipeline", "workers"]

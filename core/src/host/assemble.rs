@@ -5,7 +5,6 @@
 use std::{
     collections::BTreeMap,
     fmt::Write,
-    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +13,7 @@ use ferrule_abi as abi;
 use super::{
     card::{ParameterCard, Profile, Slot},
     catalogue::{Available, Catalogue},
+    store::content,
 };
 use crate::{
     ids::{PipelineId, PluginId},
@@ -100,7 +100,7 @@ fn stage(
         return Err(AssemblyError::WideGrader { plugin: id.clone() });
     }
     let fault = |fault: String| AssemblyError::Parameter { plugin: id.clone(), fault };
-    let mut parameters = Vec::new();
+    let (mut parameters, mut files) = (Vec::new(), Vec::new());
     for (name, value) in given.into_iter().flatten() {
         let Some(known) = card.parameters.iter().find(|parameter| &parameter.name == name) else {
             let names: Vec<&str> = card.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
@@ -111,7 +111,13 @@ fn stage(
         let mut checked = ParameterValue::from(&checked);
         if let Some(path) = file(known, &checked, root) {
             let unreadable = |error| fault(format!("`{name}` is {}: {error}", path.display()));
-            contents.insert((id.clone(), name.clone()), content(&path).map_err(unreadable)?);
+            let (content, copy) = match &catalogue.store {
+                Some(store) => store.keep(&path).map(|(content, copy)| (content, Some(copy))),
+                None => content(&path).map(|content| (content, None)),
+            }
+            .map_err(unreadable)?;
+            contents.insert((id.clone(), name.clone()), content);
+            files.extend(copy.map(|copy| (name.clone(), copy)));
             checked = ParameterValue::Text(path.to_string_lossy().into_owned());
         }
         // A value that is the default anyway makes no other pipeline.
@@ -128,6 +134,7 @@ fn stage(
         profile: card.profile,
         accepts: card.accepts.clone(),
         parameters,
+        files,
     })
 }
 
@@ -139,13 +146,16 @@ fn file(known: &ParameterCard, value: &ParameterValue, root: &Path) -> Option<Pa
     }
 }
 
-/// What stands for a file in a pipeline's identity: the file may move or be written again in its place.
-fn content(path: &Path) -> io::Result<blake3::Hash> {
-    // Before opening: that of a pipe would wait for a writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    Ok(blake3::Hasher::new().update_reader(fs::File::open(path)?)?.finalize())
+/// The files that parameters name: what stands in them is part of the pipeline, so whoever keeps one up to date looks at
+/// them. A file that is not there is listed too.
+#[must_use]
+pub fn parameter_files(settings: &Settings, catalogue: &Catalogue) -> Vec<PathBuf> {
+    let named = |(id, name): (&PluginId, &String), value: &ParameterValue| {
+        catalogue.parameter(id, name).and_then(|known| file(known, value, &settings.root))
+    };
+    let given =
+        settings.parameters.iter().flat_map(|(id, given)| given.iter().map(move |(name, value)| (id, name, value)));
+    given.filter_map(|(id, name, value)| named((id, name), value)).collect()
 }
 
 fn hint(slot: Slot, catalogue: &Catalogue) -> String {
@@ -188,9 +198,12 @@ fn canonical(pipeline: &Pipeline, contents: &Contents) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::{
         host::{
+            LibraryStore,
             card::{DescriptorCard, ParameterKind},
             search::Origin,
         },
@@ -244,7 +257,7 @@ mod tests {
             available("pits", Slot::Detect, "p"),
             available("lines", Slot::Detect, "l"),
         ];
-        Catalogue { available, refused: Vec::new() }
+        Catalogue { available, ..Catalogue::default() }
     }
 
     const LABEL: Severities = Severities { min_confidence: 0.5, min_severity: Severity::Low };
@@ -266,7 +279,7 @@ mod tests {
     fn a_file_is_found_from_the_settings_folder_and_counts_by_its_content() {
         let folder = tempfile::tempdir().unwrap();
         let (a, b) = (folder.path().join("a"), folder.path().join("b"));
-        let made = |root: &Path, model: &str| {
+        let with = |root: &Path, model: &str, catalogue: &Catalogue| {
             let slots = Slots {
                 segment: vec![],
                 detect: vec![id("pits")],
@@ -277,8 +290,9 @@ mod tests {
             };
             let value = ParameterValue::Text(model.into());
             let given = [(id("pits"), [("model".to_owned(), value)].into())].into();
-            from_parts(&slots, &given, LABEL, root, &catalogue())
+            from_parts(&slots, &given, LABEL, root, catalogue)
         };
+        let made = |root: &Path, model: &str| with(root, model, &catalogue());
         fs::create_dir(&a).unwrap();
         fs::create_dir(&b).unwrap();
         fs::write(a.join("clean"), "model").unwrap();
@@ -290,6 +304,11 @@ mod tests {
         assert_ne!(made(&a, "").unwrap().id, first.id);
         fs::write(a.join("clean"), "another").unwrap();
         assert_ne!(made(&a, "clean").unwrap().id, first.id);
+        let kept = Catalogue { store: Some(LibraryStore::at(folder.path().join("store"))), ..catalogue() };
+        let stage = &with(&a, "clean", &kept).unwrap().detect[0];
+        fs::write(a.join("clean"), "a third").unwrap();
+        let ParameterValue::Text(copy) = &stage.given()[0].1 else { panic!("no file") };
+        assert_eq!(fs::read_to_string(copy).unwrap(), "another", "what the worker reads is what was hashed");
         for (model, word) in [("gone", "gone: No such file"), (".", "not a regular file")] {
             let refused = made(&a, model).unwrap_err().to_string();
             assert!(refused.starts_with("plugin.pits: `model` is /") && refused.contains(word), "{refused}");

@@ -27,6 +27,8 @@ pub struct Catalogue {
     /// One entry an id.
     pub available: Vec<Available>,
     pub refused: Vec<Refusal>,
+    /// Where copies are kept. Without one, files that parameters name are used where they lie.
+    pub store: Option<LibraryStore>,
 }
 
 /// A plug-in that can be used.
@@ -84,7 +86,7 @@ impl Catalogue {
     /// Looks into all search paths. Slow only for builds that were never seen: those are probed.
     #[must_use]
     pub fn build(paths: &SearchPaths, store: &LibraryStore, program: &WorkerProgram, policy: Policy<'_>) -> Self {
-        let mut catalogue = Self::default();
+        let mut catalogue = Self { store: Some(store.clone()), ..Self::default() };
         let (candidates, unlistable) = paths.candidates();
         for fault in unlistable {
             catalogue.refused.push(Refusal { reason: fault.to_string(), path: fault.directory, build: None });

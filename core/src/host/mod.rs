@@ -15,7 +15,7 @@ pub mod search;
 pub mod store;
 pub mod trust;
 
-pub use assemble::{AssemblyError, assemble};
+pub use assemble::{AssemblyError, assemble, parameter_files};
 pub use catalogue::{Available, Catalogue, Policy, Refusal, Refused, Scripted, admit, is_script};
 pub use script::Script;
 pub use search::{Origin, SearchPaths};

@@ -1,4 +1,5 @@
-//! Private copies of plug-in libraries, named by their content: `<build hash>.so`, mode 0555.
+//! Private copies of plug-in libraries, named by their content: `<build hash>.so`, mode 0555; and of the files that their
+//! parameters name, `<hash>.file`.
 //!
 //! What is loaded is never the installed file: overwriting or truncating a mapped file kills the process that maps it,
 //! and the loader serves a path that it knows from its cache. A copy is whole, synced and read-only before it has its
@@ -87,6 +88,31 @@ impl LibraryStore {
         Ok(build)
     }
 
+    /// Takes a copy of a file that a parameter names, unless that content is already there; the content's hash, and where
+    /// the copy lies.
+    ///
+    /// # Errors
+    /// What is no regular file or cannot be read; a store that cannot be written.
+    pub fn keep(&self, path: &Path) -> io::Result<(blake3::Hash, PathBuf)> {
+        let hash = content(path)?;
+        let copy = self.root.join(format!("{hash}.file"));
+        let size = |path: &Path| fs::metadata(path).map(|found| found.len());
+        if size(&copy).is_ok_and(|there| size(path).is_ok_and(|here| here == there)) {
+            return Ok((hash, copy));
+        }
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(&self.root)?;
+        let mut new = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.root)?;
+        io::copy(&mut fs::File::open(path)?, &mut new)?;
+        if content(new.path())? != hash {
+            return Err(io::Error::other("it is being written; try again"));
+        }
+        new.as_file().set_permissions(fs::Permissions::from_mode(0o444))?;
+        new.as_file().sync_all()?;
+        new.persist(&copy)?;
+        fs::File::open(&self.root)?.sync_all()?;
+        Ok((hash, copy))
+    }
+
     /// Writes a file of the store so that it is whole or not there at all.
     ///
     /// # Errors
@@ -103,6 +129,15 @@ impl LibraryStore {
         };
         write().map_err(|source| StoreError::Write { path: path.to_owned(), source })
     }
+}
+
+/// The hash of a regular file.
+pub(super) fn content(path: &Path) -> io::Result<blake3::Hash> {
+    // Before opening: that of a pipe would wait for a writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    Ok(blake3::Hasher::new().update_reader(fs::File::open(path)?)?.finalize())
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ impl Libraries {
             return Err(refuse(format!("its library offers version {found}, version {} was asked for", stage.version)));
         }
         let parameters: Vec<abi::Parameter> = stage
-            .parameters
+            .given()
             .iter()
             .map(|(name, value)| abi::Parameter { name: name.as_str().into(), value: value.into() })
             .collect();
@@ -124,7 +124,7 @@ impl Libraries {
     fn scripted(&self, stage: &Stage, script: &Script) -> Result<Tool, Refused> {
         let refuse = |reason: String| Refused { plugin: stage.plugin.clone(), reason, dump: None };
         let bridge = self.loaded.get(&stage.build).ok_or_else(|| refuse("the Python bridge is not loaded".into()))?;
-        let instance = bridge.create(&script.served_by, &script.parameters(&stage.parameters)).map_err(refuse)?;
+        let instance = bridge.create(&script.served_by, &script.parameters(&stage.given())).map_err(refuse)?;
         let (plugin, name) = (stage.plugin.clone(), format!("{} {}", stage.plugin, stage.version));
         Ok(Tool { plugin, name, accepts: stage.accepts.clone(), instance })
     }

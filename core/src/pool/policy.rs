@@ -215,6 +215,7 @@ mod tests {
                 build: BuildHash::of(name.as_bytes()),
                 library: name.into(),
                 script: None,
+                files: Vec::new(),
                 profile: Profile::Narrow,
                 accepts: vec![],
                 parameters: vec![],

@@ -34,6 +34,22 @@ pub struct Stage {
     pub accepts: Vec<Pixels>,
     /// Only what differs from its defaults, by name.
     pub parameters: Vec<(String, ParameterValue)>,
+    /// Private copies, in the store, of the files that parameters name: a file may be written again in its place, and a
+    /// worker that starts later must not read something else than the pipeline says.
+    pub files: Vec<(String, PathBuf)>,
+}
+
+impl Stage {
+    /// The parameters as the plug-in gets them.
+    #[must_use]
+    pub fn given(&self) -> Vec<(String, ParameterValue)> {
+        let copy = |name: &str| self.files.iter().find(|(file, _)| file == name);
+        let value = |(name, value): &(String, ParameterValue)| match copy(name) {
+            Some((_, copy)) => (name.clone(), ParameterValue::Text(copy.to_string_lossy().into_owned())),
+            None => (name.clone(), value.clone()),
+        };
+        self.parameters.iter().map(value).collect()
+    }
 }
 
 /// A parameter's value as configuration and frames carry it.

@@ -35,6 +35,7 @@ pub fn pipeline(build: &str, word: &str) -> Pipeline {
         build: BuildHash::of(build.as_bytes()),
         library: PathBuf::from(build),
         script: None,
+        files: Vec::new(),
         profile: Profile::Narrow,
         accepts: vec![],
         parameters: if word.is_empty() { vec![] } else { vec![(word.into(), ParameterValue::Bool(true))] },

@@ -198,6 +198,7 @@ pub fn pipeline() -> Pipeline {
         build: BuildHash::of(plugin.as_bytes()),
         library: "/nowhere/plugin.so".into(),
         script: None,
+        files: Vec::new(),
         profile: Profile::Narrow,
         accepts: vec![],
         parameters,

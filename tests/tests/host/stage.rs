@@ -72,6 +72,7 @@ impl Bench {
             library: store.path(&build),
             build,
             script: None,
+            files: Vec::new(),
             profile: if slot == "wide" { Profile::Wide } else { Profile::Narrow },
             accepts: Vec::new(),
             parameters: parameters.iter().map(text).collect(),

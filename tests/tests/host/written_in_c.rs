@@ -72,6 +72,7 @@ fn stage(bench: &Bench, library: &Path, id: &str, version: &str, parameters: &[(
         library: store.path(&build),
         build,
         script: None,
+        files: Vec::new(),
         profile: Profile::Narrow,
         accepts: Vec::new(),
         parameters: parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
