@@ -30,6 +30,8 @@ const BACKLOG: usize = 4096;
 pub enum ConnectError {
     #[error("no engine runs for {dataset}; `ferrule` or `ferrule engine` starts one")]
     NotRunning { dataset: String },
+    #[error("no engine runs for {dataset}: `ferrule build` works on it (pid {pid}); wait for its end")]
+    Building { dataset: String, pid: u32 },
     #[error("the engine (pid {pid}) does not answer on {socket}: {source}")]
     Unreachable { pid: u32, socket: String, source: io::Error },
     #[error("{path}: {source}")]
@@ -98,6 +100,9 @@ impl Client {
             let holder = lock::holder(paths)
                 .map_err(|source| ConnectError::Lock { path: paths.lock().display().to_string(), source })?
                 .ok_or_else(|| ConnectError::NotRunning { dataset: paths.root().display().to_string() })?;
+            if holder.is_build() {
+                return Err(ConnectError::Building { dataset: paths.root().display().to_string(), pid: holder.pid });
+            }
             match UnixStream::connect(&holder.socket) {
                 Ok(stream) => return Self::greet(stream, &holder),
                 Err(_) if start.elapsed() < REBIND_LIMIT => thread::sleep(Duration::from_millis(50)),

@@ -5,6 +5,7 @@
 pub mod client;
 pub mod compare;
 pub mod config;
+pub mod dataset;
 pub mod decode;
 pub mod doctor;
 mod draw;

@@ -152,6 +152,53 @@ pub struct Dataset {
     pub masks: MaskFormat,
     /// New work waits while less than this is free.
     pub min_free_mb: u64,
+    pub split: Split,
+}
+
+/// How images are divided into training, validation and test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Split {
+    pub fractions: Fractions,
+    pub seed: u64,
+    /// Regular expression over file names; images whose names agree in its named groups stay together.
+    pub group_by: Option<String>,
+}
+
+impl Split {
+    /// A pattern that compiles and names a group, or why it is none, in words.
+    pub fn checked_pattern(pattern: &str) -> Result<String, String> {
+        let compiled = regex::Regex::new(pattern).map_err(|error| {
+            // The last line says what is wrong; those before draw an arrow to it.
+            error.to_string().lines().last().unwrap_or_default().trim().to_owned()
+        })?;
+        match compiled.capture_names().flatten().next() {
+            Some(_) => Ok(pattern.to_owned()),
+            None => Err("it names no group".into()),
+        }
+    }
+}
+
+/// Shares of training and validation; test is what is left.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Fractions {
+    pub train: f64,
+    pub val: f64,
+}
+
+impl Fractions {
+    /// Shares that are shares and leave no less than nothing.
+    #[must_use]
+    pub fn checked(train: f64, val: f64) -> Option<Self> {
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        (share(train) && share(val) && train + val <= 1.0 + 1e-9).then_some(Self { train, val })
+    }
+
+    #[must_use]
+    pub fn test(self) -> f64 {
+        let left = 1.0 - self.train - self.val;
+        // 1 - 0.7 - 0.3 is not quite 0.
+        if left < 1e-9 { 0.0 } else { left }
+    }
 }
 
 /// How a picture comes into `dataset/images`.

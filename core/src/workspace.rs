@@ -103,6 +103,12 @@ impl DatasetPaths {
         self.root.join("defects")
     }
 
+    /// Manifests of the splits.
+    #[must_use]
+    pub fn splits(&self) -> PathBuf {
+        self.root.join("splits")
+    }
+
     /// Where workers write before the engine publishes.
     #[must_use]
     pub fn staging(&self) -> PathBuf {

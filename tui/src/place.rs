@@ -6,10 +6,39 @@ use clap::Args;
 use ferrule_core::{
     config::Configuration,
     engine::lock,
+    store::Reader,
     workspace::{CONFIGURATION, DatasetPaths, Workspace},
 };
 
 use crate::{environment, failure::Failure};
+
+/// A dataset: the one given, else the workspace's.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DatasetPlace {
+    /// A dataset's folder, where no workspace is meant
+    #[arg(long, value_name = "DATASET", conflicts_with = "workspace")]
+    root: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl DatasetPlace {
+    pub fn find(&self) -> Result<DatasetPaths, Failure> {
+        match &self.root {
+            Some(root) => {
+                let root = environment::absolute(root)
+                    .map_err(|error| Failure::wrong(format!("{}: {error}", root.display())))?;
+                Ok(DatasetPaths::at(root))
+            }
+            None => Ok(self.place.dataset()?.1),
+        }
+    }
+
+    /// Of a command that only reads.
+    pub fn reader(&self) -> Result<Reader, Failure> {
+        Reader::open(&self.find()?).map_err(Failure::wrong)
+    }
+}
 
 /// The `[WORKSPACE]` that most commands take.
 #[derive(Debug, Clone, Default, Args)]

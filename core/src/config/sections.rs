@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use super::{
-    kind::{BUILD, EXTENSION, Flag, Kind, LINE, List, Number, PATH, PLUGIN, Parameter, Whole, Word, Wrong, describe},
+    kind::{
+        BUILD, EXTENSION, Flag, Kind, LINE, List, Number, OrNone, PATH, PATTERN, PLUGIN, Parameter, Whole, Word, Wrong,
+        describe,
+    },
     sheet::{Section, Sheet},
     sources,
 };
@@ -13,8 +16,8 @@ use crate::{
     ids::PluginId,
     report::Severity,
     settings::{
-        Capture, Consensus, Dataset, ImageLinks, Log, MaskFormat, PictureProtocol, Plugins, Screen, Settings,
-        Severities, Slots, Trust, Workers,
+        Capture, Consensus, Dataset, Fractions, ImageLinks, Log, MaskFormat, PictureProtocol, Plugins, Screen,
+        Settings, Severities, Slots, Split, Trust, Workers,
     },
     worker::messages::ParameterValue,
 };
@@ -119,11 +122,22 @@ fn dataset(section: &mut Section<'_, '_>) -> Option<Dataset> {
         ("none", MaskFormat::None),
     ]);
     let path = section.take("path", &PATH)?;
+    let train = section.take("train", &Number(0.0, 1.0));
+    let val = section.take_with_place("val", &Number(0.0, 1.0));
+    let seed = section.take("seed", &Whole(0, u32::MAX));
+    let group_by = section.take("group_by", &OrNone(PATTERN));
+    let (train, (val, place)) = (train?, val?);
+    let Some(fractions) = Fractions::checked(train, val) else {
+        let found = format!("{train} + {val}");
+        section.sheet.wrong(place.layer, &place.span, &place.key, "dataset.train + dataset.val of at most 1", &found);
+        return None;
+    };
     Some(Dataset {
         path: section.sheet.root.join(path),
         images: section.take("images", &LINKS)?,
         masks: section.take("masks", &MASKS)?,
         min_free_mb: section.take("min_free_mb", &Whole(0, u32::MAX))?.into(),
+        split: Split { fractions, seed: seed?.into(), group_by: group_by? },
     })
 }
 

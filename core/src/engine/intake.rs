@@ -13,11 +13,13 @@ use super::{
 use crate::{
     ingest::{Fact, FileKey, IgnoredFile, Ingest, SeenFile, WatchedSource},
     names,
+    pool::Task,
     protocol::SourceStatus,
-    settings::{Settings, Source},
+    settings::{Dataset, Settings, Source},
     simulate::FibreType,
-    store::{Admission, Content, UnreadCapture, Write},
-    worker::messages::Optics,
+    store::{Admission, Content, QueuedCapture, Reader, UnreadCapture, Write},
+    worker::messages::{Artefacts, Optics},
+    workspace::DatasetPaths,
 };
 
 /// Admissions in one write.
@@ -25,7 +27,7 @@ const BATCH: usize = 256;
 
 /// The sources in force, with what each capture of theirs inherits.
 #[derive(Debug, Default)]
-pub(super) struct Sources {
+pub(crate) struct Sources {
     by_name: BTreeMap<String, Watched>,
 }
 
@@ -40,6 +42,10 @@ struct Watched {
 
 impl Sources {
     pub fn of(settings: &Settings) -> Self {
+        Self::of_list(&settings.sources)
+    }
+
+    pub fn of_list(sources: &[Source]) -> Self {
         let watched = |source: &Source| Watched {
             path: source.path.clone(),
             optics: optics(source),
@@ -48,7 +54,7 @@ impl Sources {
             settling: 0,
             problem: None,
         };
-        Self { by_name: settings.sources.iter().map(|source| (source.name.clone(), watched(source))).collect() }
+        Self { by_name: sources.iter().map(|source| (source.name.clone(), watched(source))).collect() }
     }
 
     pub fn settling(&self) -> u64 {
@@ -69,7 +75,7 @@ impl Sources {
         self.by_name.iter().map(status).collect()
     }
 
-    fn tags(&self, source: &str, path: &Path) -> BTreeMap<String, String> {
+    pub fn tags(&self, source: &str, path: &Path) -> BTreeMap<String, String> {
         let pattern = self.by_name.get(source).and_then(|source| source.pattern.as_ref());
         let (Some(pattern), Some(name)) = (pattern, path.file_name()) else { return BTreeMap::new() };
         let name = name.to_string_lossy();
@@ -90,6 +96,35 @@ fn optics(source: &Source) -> Optics {
         pixel_aspect: source.pixel_aspect,
         cladding_um: source.cladding_um.or(fibre.map(|fibre| fibre.cladding_um)),
         core_um: source.core_um.or(fibre.map(|fibre| fibre.core_um)),
+    }
+}
+
+/// The work that a queued capture is. A file that is gone from its source is inspected again from the dataset's own copy:
+/// what its bytes must be is known.
+pub(crate) fn task(
+    queued: &QueuedCapture,
+    optics: Optics,
+    dataset: &Dataset,
+    paths: &DatasetPaths,
+    reader: &Reader,
+) -> Task {
+    let mut path = queued.path.clone();
+    let mut found = fs::metadata(&path);
+    if found.is_err()
+        && let Ok(Some(filename)) = reader.image_name(queued.image)
+    {
+        let own = paths.images().join(filename);
+        if let Ok(own_found) = fs::metadata(&own) {
+            (path, found) = (own, Ok(own_found));
+        }
+    }
+    Task {
+        id: queued.capture.0.cast_unsigned(),
+        path,
+        bytes: found.map_or(0, |found| found.len()),
+        expected: Some(queued.image),
+        optics,
+        artefacts: Some(Artefacts { masks: dataset.masks, images: dataset.images }),
     }
 }
 

@@ -29,11 +29,21 @@ pub struct Holder {
     pub software: String,
 }
 
+impl Holder {
+    /// A build holds it: nobody answers at a socket.
+    #[must_use]
+    pub fn is_build(&self) -> bool {
+        self.socket.as_os_str().is_empty()
+    }
+}
+
 /// Why the lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     #[error("an engine already runs for {dataset} (pid {pid}); `ferrule status` shows it, `ferrule stop` ends it")]
     Held { dataset: String, pid: String },
+    #[error("`ferrule build` works on {dataset} (pid {pid}): wait for its end, or stop it with Ctrl-C")]
+    Building { dataset: String, pid: String },
     #[error("{path}: {source}; the dataset must be on a disk that you can write to")]
     Io { path: String, source: io::Error },
 }
@@ -57,8 +67,13 @@ impl EngineLock {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { file, path }),
             Err(rustix::io::Errno::WOULDBLOCK) => {
-                let pid = read(&path).ok().flatten().map_or_else(|| "unknown".into(), |holder| holder.pid.to_string());
-                Err(LockError::Held { dataset: paths.root().display().to_string(), pid })
+                let holder = read(&path).ok().flatten();
+                let pid = holder.as_ref().map_or_else(|| "unknown".into(), |holder| holder.pid.to_string());
+                let dataset = paths.root().display().to_string();
+                match holder {
+                    Some(holder) if holder.is_build() => Err(LockError::Building { dataset, pid }),
+                    _ => Err(LockError::Held { dataset, pid }),
+                }
             }
             Err(errno) => Err(trouble(errno.into())),
         }

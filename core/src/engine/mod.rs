@@ -12,6 +12,7 @@
 //! | `hashing` | a file's identity |
 //! | `intake` | from a complete file to a committed row |
 //! | `dispatch` | from the queue to a worker and back |
+//! | `queue` | the window of the queue that is in memory |
 //! | `receipts` | what is committed becomes an event |
 //! | `reload` | configuration and plug-ins that change while it runs |
 //! | `swaps` | what becomes of a changed pipeline |
@@ -20,10 +21,11 @@
 
 mod dispatch;
 mod figures;
-mod hashing;
+pub(crate) mod hashing;
 mod hints;
-mod intake;
+pub(crate) mod intake;
 pub mod lock;
+pub(crate) mod queue;
 mod receipts;
 mod reload;
 mod requests;

@@ -16,7 +16,7 @@ const MOST_WAITING: usize = 16_384;
 impl Engine {
     pub fn receipt(&mut self, receipt: Receipt) {
         match receipt {
-            Receipt::Sources | Receipt::Pipeline { .. } => {}
+            Receipt::Sources | Receipt::Pipeline { .. } | Receipt::Divided(_) => {}
             Receipt::Swap(swap) => {
                 if let Some(swap) = swap {
                     self.broadcast(Event::Swap(swap));
@@ -25,7 +25,7 @@ impl Engine {
             Receipt::Admitted(admitted) => self.admitted(admitted),
             Receipt::Running(captures) => self.running(&captures),
             Receipt::Finished(finished) => self.stored(*finished),
-            Receipt::Dropped(capture) => self.let_go(capture),
+            Receipt::Dropped(capture) => self.queue.let_go(capture),
             Receipt::Requeued { queued, unread } => {
                 self.read_again(unread);
                 if queued > 0 {
@@ -66,7 +66,7 @@ impl Engine {
     fn stored(&mut self, finished: Finished) {
         let now = Instant::now();
         let complete = self.complete.remove(&finished.capture);
-        self.let_go(finished.capture);
+        self.queue.let_go(finished.capture);
         if finished.state == CaptureState::Done {
             self.figures.done(now, complete);
         }

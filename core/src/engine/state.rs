@@ -11,11 +11,11 @@ use jiff::Timestamp;
 
 use super::{
     EngineError, EngineSettings,
-    dispatch::Queue,
     figures::Figures,
     hashing::Hashers,
     intake::Sources,
     lock::{EngineLock, Holder},
+    queue::Queue,
     reload::Reload,
     socket::{ClientId, FromClients, Outbox, Socket, encode},
 };

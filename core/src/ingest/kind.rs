@@ -4,7 +4,7 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
 /// What a file may be, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Capture,
     /// Probably becomes a capture under another name.
     Temporary,
@@ -16,7 +16,7 @@ pub(super) enum Kind {
 const UNFINISHED: [&str; 9] = ["part", "partial", "tmp", "temp", "crdownload", "download", "filepart", "swp", "lock"];
 
 /// `extensions` are lower case, without dots.
-pub(super) fn of_name(name: &OsStr, extensions: &[String]) -> Kind {
+pub(crate) fn of_name(name: &OsStr, extensions: &[String]) -> Kind {
     let bytes = name.as_bytes();
     let (stem, extension) = split(bytes);
     let is_capture = |extension: &[u8]| extensions.iter().any(|known| extension.eq_ignore_ascii_case(known.as_bytes()));

@@ -7,7 +7,7 @@
 mod hints;
 mod intake;
 mod key;
-mod kind;
+pub(crate) mod kind;
 mod known;
 mod outbox;
 #[cfg(test)]

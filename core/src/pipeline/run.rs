@@ -13,6 +13,7 @@ use super::{
     zones::{self, Scale},
 };
 use crate::{
+    dataset::fingerprint::Fingerprint,
     decode::{self, Picture, Wanted},
     host::{card::Pixels, loader::Instance},
     ids::{ImageId, PluginId},
@@ -35,17 +36,21 @@ pub struct Bench {
 /// Inspects one capture. Always answers.
 pub fn inspect(tools: &mut Tools, bench: &mut Bench, limits: &Limits, job: &Job, turn: &mut Turn<'_>) -> Answer {
     let outcome = Pass::begin(tools, bench, limits, job, turn).and_then(|pass| pass.finish(job.staging.as_ref()));
-    let (result, artefacts) = match outcome {
-        Ok((inspection, staged)) => (Ok(inspection), staged),
-        Err(failure) => (Err(failure), Vec::new()),
-    };
-    Answer { job: job.job, result, artefacts }
+    match outcome {
+        Ok((inspection, artefacts)) => {
+            let cladding = inspection.zones.cladding.filter(|_| job.staging.is_some());
+            let picture = &bench.picture;
+            let print = |cladding| Fingerprint::of(&picture.gray8, picture.width, picture.height, &cladding);
+            Answer { job: job.job, fingerprint: cladding.and_then(print), result: Ok(inspection), artefacts }
+        }
+        Err(failure) => refused(job, failure),
+    }
 }
 
 /// The answer to a job that cannot even begin.
 #[must_use]
 pub fn refused(job: &Job, failure: Failure) -> Answer {
-    Answer { job: job.job, result: Err(failure), artefacts: Vec::new() }
+    Answer { job: job.job, result: Err(failure), artefacts: Vec::new(), fingerprint: None }
 }
 
 /// One picture on its way through the slots.

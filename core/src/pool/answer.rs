@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    dataset::fingerprint::CELLS,
     ids::ImageId,
     report::{Defect, Failure, Inspection, Outline},
     worker::messages::{Answer, StagedFile},
@@ -35,6 +36,8 @@ pub(super) fn check(asked: &Asked, answer: &Answer) -> Result<(), String> {
     ensure(answer.artefacts.iter().all(is_plain), "a file name that is no plain name")?;
     let distinct: BTreeSet<_> = answer.artefacts.iter().map(|file| &file.name).collect();
     ensure(distinct.len() == answer.artefacts.len(), "the same file twice")?;
+    let fingerprint = answer.fingerprint.as_ref();
+    ensure(fingerprint.is_none_or(|print| print.grid.len() == CELLS), "a fingerprint of another size")?;
     match &answer.result {
         Err(Failure { stage, plugin, message, .. }) => {
             ensure(answer.artefacts.is_empty(), "results of a failure")?;

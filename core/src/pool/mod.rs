@@ -35,6 +35,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 pub use self::cause::Cause;
 use crate::{
+    dataset::fingerprint::Fingerprint,
     ids::{ImageId, PipelineId, PluginId},
     protocol::WorkerStatus,
     report::{Failure, Inspection},
@@ -174,6 +175,7 @@ pub struct Finished {
     pub staging: Option<PathBuf>,
     /// Names checked to be plain; that they are regular files is for whoever takes them to check.
     pub artefacts: Vec<StagedFile>,
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// A worker that ended without being told to.

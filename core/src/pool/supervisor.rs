@@ -27,7 +27,7 @@ use crate::{
     ids::PluginId,
     protocol::WorkerStatus,
     report::{Failure, Inspection},
-    worker::messages::{Answer, FromWorker, Job, Pipeline, StagedFile, ToWorker},
+    worker::messages::{Answer, FromWorker, Job, Pipeline, ToWorker},
 };
 
 /// A killed process is gone at once, unless the kernel holds it (a dead network mount): then it is left behind.
@@ -282,7 +282,8 @@ impl Supervisor {
         self.generations.worked();
         let pixels = answer.result.as_ref().ok().map(|i| u64::from(i.width) * u64::from(i.height));
         self.deadlines.answered(now.saturating_duration_since(busy.since), pixels);
-        let result = answer.result.map(|inspection| self.with_reasons(inspection, &busy, &generation.pipeline));
+        let named = |inspection| self.with_reasons(inspection, &busy, &generation.pipeline);
+        let answer = Answer { result: answer.result.map(named), ..answer };
         // A folder without files is nobody's to take.
         let folder = if answer.artefacts.is_empty() {
             discard(busy.folder.as_ref());
@@ -290,7 +291,7 @@ impl Supervisor {
         } else {
             busy.folder
         };
-        self.send(&busy.held.task, &generation, result, folder, answer.artefacts);
+        self.send(&busy.held.task, &generation, folder, answer);
     }
 
     /// Names what was left out with the reason that only the pool knows.
@@ -390,21 +391,16 @@ impl Supervisor {
     }
 
     fn finish(&self, task: &Task, generation: &Generation, result: Result<Inspection, Failure>) {
-        self.send(task, generation, result, None, Vec::new());
+        let answer = Answer { job: task.id, result, artefacts: Vec::new(), fingerprint: None };
+        self.send(task, generation, None, answer);
     }
 
-    fn send(
-        &self,
-        task: &Task,
-        generation: &Generation,
-        result: Result<Inspection, Failure>,
-        staging: Option<PathBuf>,
-        artefacts: Vec<StagedFile>,
-    ) {
+    fn send(&self, task: &Task, generation: &Generation, staging: Option<PathBuf>, answer: Answer) {
         let (number, pipeline) = (generation.number, generation.pipeline.id.clone());
         // First, so that whoever hears of it finds the room that it made.
         self.shared.held.fetch_sub(1, Ordering::AcqRel);
-        let finished = Finished { id: task.id, generation: number, pipeline, result, staging, artefacts };
+        let Answer { result, artefacts, fingerprint, .. } = answer;
+        let finished = Finished { id: task.id, generation: number, pipeline, result, staging, artefacts, fingerprint };
         self.report(Report::Finished(Box::new(finished)));
     }
 

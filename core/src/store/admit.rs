@@ -13,6 +13,7 @@ use super::{
 use crate::{
     ids::{CaptureId, ImageId},
     ingest::FileKey,
+    names,
     report::CaptureState,
 };
 
@@ -73,7 +74,7 @@ fn admit(connection: &Connection, admission: &Admission) -> Result<Admitted, Fau
         }),
         Some(former) if former.key == admission.key => {
             let row = Row::of(connection, admission)?;
-            row.update(connection, former.capture)?;
+            row.update(connection, former.capture, admission)?;
             Ok(row.admitted(former.capture, admission))
         }
         Some(former) => replace(connection, source, admission, &former),
@@ -171,15 +172,17 @@ impl<'a> Row<'a> {
             admission.tags.get("side"),
             tags,
             pipelines::text(admission.seen_at),
+            self.image.map(|_| names::image_filename(&admission.path, "")),
         ])?;
         Ok(CaptureId(connection.last_insert_rowid()))
     }
 
-    fn update(&self, connection: &Connection, capture: CaptureId) -> Result<(), Fault> {
+    fn update(&self, connection: &Connection, capture: CaptureId, admission: &Admission) -> Result<(), Fault> {
         connection
             .prepare_cached(
                 "UPDATE captures SET state = ?2, image_id = ?3, duplicate_of = ?4, failure_stage = ?5,
-                     failure_message = ?6, failure_transient = ?7, failure_plugin = NULL WHERE capture_id = ?1",
+                     failure_message = ?6, failure_transient = ?7, failure_plugin = NULL, name = ?8
+                 WHERE capture_id = ?1",
             )?
             .execute(params![
                 capture.0,
@@ -189,6 +192,7 @@ impl<'a> Row<'a> {
                 self.stage,
                 self.message,
                 self.transient,
+                self.image.map(|_| names::image_filename(&admission.path, "")),
             ])?;
         Ok(())
     }
@@ -212,8 +216,8 @@ impl<'a> Row<'a> {
 fn insertion(connection: &Connection) -> Result<CachedStatement<'_>, Fault> {
     Ok(connection.prepare_cached(
         "INSERT INTO captures (source_id, path, dev, inode, size, mtime_ns, state, image_id, duplicate_of,
-             failure_stage, failure_message, failure_transient, job, port, side, tags, seen_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+             failure_stage, failure_message, failure_transient, job, port, side, tags, seen_at, name)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     )?)
 }
 

@@ -1,10 +1,9 @@
 //! The end of a job: its files, then its rows, all or nothing. One answer is never two rows.
 
-use std::path::Path;
-
 use rusqlite::{Connection, OptionalExtension, Savepoint, params};
 
 use super::{
+    label, near,
     pipelines::now,
     publish::{Placement, PublishError, Publisher, folder_name},
     reader::{image_from, key_from, path_from, state_from},
@@ -119,9 +118,7 @@ fn publish(
     let filename = match former {
         Some(filename) if publisher.has_picture(&filename) => filename,
         former => {
-            let filename = former
-                .map_or_else(|| free_name(connection, &finish.source_file, finish.image), Ok)
-                .map_err(database)?;
+            let filename = former.map_or_else(|| free_name(connection, finish), Ok).map_err(database)?;
             publisher.picture(placement, &finish.source_file, &asked.key, finish.image, &filename)?;
             filename
         }
@@ -137,18 +134,22 @@ fn publish(
     Ok(filename)
 }
 
-/// The plain name if no other image has it, else one with the image's id.
-fn free_name(connection: &Connection, source: &Path, image: ImageId) -> Result<String, rusqlite::Error> {
-    let own = names::own_suffix(image);
+/// The plain name if no other image has it and no earlier capture a claim to it, else one with the image's id. So it does
+/// not depend on which of two captures is inspected first.
+fn free_name(connection: &Connection, finish: &Finish) -> Result<String, rusqlite::Error> {
+    let own = names::own_suffix(finish.image);
     // The numbered ones are for a person who names a file like another image's own name.
     let suffixes = [String::new(), own.clone()].into_iter().chain((2..).map(|n| format!("{own}-{n}")));
-    let mut taken = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM images WHERE filename = ?1)")?;
-    for name in suffixes.map(|suffix| names::image_filename(source, &suffix)) {
-        if !taken.query_row([&name], |row| row.get::<_, bool>(0))? {
+    let mut taken = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM images WHERE filename = ?1) OR EXISTS (
+             SELECT 1 FROM captures WHERE name = ?1 AND capture_id < ?2 AND state IN ('queued', 'running', 'done', 'failed'))",
+    )?;
+    for name in suffixes.map(|suffix| names::image_filename(&finish.source_file, &suffix)) {
+        if !taken.query_row(params![name, finish.capture.0], |row| row.get::<_, bool>(0))? {
             return Ok(name);
         }
     }
-    Ok(image.to_string())
+    Ok(finish.image.to_string())
 }
 
 fn former_artefacts(connection: &Connection, image: &str) -> Result<Vec<(ArtefactFolder, String)>, rusqlite::Error> {
@@ -176,6 +177,9 @@ fn done(
     let row = save::insert(connection, finish, asked.attempts, Ok(inspection), &at)?;
     let has_defect = make_current(connection, finish, inspection, filename, row, &at)?;
     note_artefacts(connection, finish.image, &finish.artefacts)?;
+    if let Some(fingerprint) = &finish.fingerprint {
+        near::note(connection, finish.image, fingerprint)?;
+    }
     connection
         .prepare_cached(
             "UPDATE captures SET state = 'done', inspection_id = ?2, done_at = ?3, failure_stage = NULL,
@@ -237,43 +241,37 @@ fn make_current(
         "INSERT INTO images (image_id, filename, centre_x, centre_y, core_r, clad_r, ferrule_r, has_defect,
              inspection_id, capture_id, has_defect_found, has_defect_by, width, height, um_per_px, incomplete,
              quality_score, verdict, first_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
-             coalesce((SELECT has_defect FROM reviews WHERE image_id = ?1 AND defect_id IS NULL
-                       ORDER BY review_id DESC LIMIT 1), ?8),
-             ?9, ?10, ?8, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?8, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          ON CONFLICT (image_id) DO UPDATE SET centre_x = excluded.centre_x, centre_y = excluded.centre_y,
              core_r = excluded.core_r, clad_r = excluded.clad_r, ferrule_r = excluded.ferrule_r,
              has_defect = excluded.has_defect, inspection_id = excluded.inspection_id,
              capture_id = excluded.capture_id, has_defect_found = excluded.has_defect_found,
              has_defect_by = excluded.has_defect_by, width = excluded.width, height = excluded.height,
              um_per_px = excluded.um_per_px, incomplete = excluded.incomplete,
-             quality_score = excluded.quality_score, verdict = excluded.verdict
-         RETURNING has_defect",
+             quality_score = excluded.quality_score, verdict = excluded.verdict",
     )?;
-    let label = upsert.query_row(
-        params![
-            finish.image.to_string(),
-            filename,
-            middle.map(|outline| outline.cx),
-            middle.map(|outline| outline.cy),
-            zones.core.map(|outline| outline.mean_radius()),
-            zones.cladding.map(|outline| outline.mean_radius()),
-            ferrule_radius(inspection),
-            inspection.has_defect,
-            row,
-            finish.capture.0,
-            inspection.has_defect.map(|_| "pipeline"),
-            inspection.width,
-            inspection.height,
-            inspection.um_per_px,
-            !inspection.incomplete.is_empty(),
-            inspection.quality.score,
-            inspection.verdict.overall.as_str(),
-            at,
-        ],
-        |row| row.get(0),
-    )?;
-    Ok(label)
+    let image = finish.image.to_string();
+    upsert.execute(params![
+        image,
+        filename,
+        middle.map(|outline| outline.cx),
+        middle.map(|outline| outline.cy),
+        zones.core.map(|outline| outline.mean_radius()),
+        zones.cladding.map(|outline| outline.mean_radius()),
+        ferrule_radius(inspection),
+        inspection.has_defect,
+        row,
+        finish.capture.0,
+        inspection.has_defect.map(|_| "pipeline"),
+        inspection.width,
+        inspection.height,
+        inspection.um_per_px,
+        !inspection.incomplete.is_empty(),
+        inspection.quality.score,
+        inspection.verdict.overall.as_str(),
+        at,
+    ])?;
+    label::settle(connection, &image)
 }
 
 /// Outer radius of the contact zone. Where no outline says it the ferrule fills the picture; in either case it ends at the

@@ -11,7 +11,9 @@ mod filesystem;
 mod finish;
 mod history;
 mod judgements;
+mod label;
 mod load;
+mod near;
 mod page;
 mod pipelines;
 mod publish;
@@ -20,6 +22,7 @@ mod recover;
 mod requeue;
 mod save;
 mod schema;
+mod split;
 mod swaps;
 mod write;
 mod writer;
@@ -31,6 +34,7 @@ pub use history::{InspectionKey, PipelineRow};
 pub use judgements::{Judge, Judgement};
 pub(crate) use publish::open_regular;
 pub use reader::{CaptureDetail, CaptureQuery, CaptureRow, Reader, SourceRow};
+pub use split::{Divided, ImageRow, SplitTable};
 pub use write::{
     Admission, Admitted, Content, Finish, Finished, LibraryRefusal, PipelineChange, QueuedCapture, Receipt, Requeue,
     SwapEnd, UnreadCapture, Write,

@@ -58,6 +58,11 @@ pub(super) fn requeue(connection: &Connection, which: &Requeue) -> Result<Receip
                  WHERE i.incomplete AND (m.value ->> 'plugin' = ?1 OR m.value ->> 'plugin' GLOB ?1 || ' *'))",
             [plugin.as_str()],
         )?,
+        Requeue::OtherPipeline(pipeline) => back.rows(
+            "state = 'done' AND image_id IN (
+                 SELECT i.image_id FROM images i JOIN inspections n USING (inspection_id) WHERE n.pipeline_id <> ?1)",
+            [pipeline.as_str()],
+        )?,
     }
     Ok(Receipt::Requeued { queued: back.queued, unread: back.unread })
 }

@@ -14,6 +14,7 @@ const APPLICATION_ID: i64 = 0x4665_7272;
 const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0001.sql")).foreign_key_check(),
     M::up(include_str!("schema/0002.sql")).foreign_key_check(),
+    M::up(include_str!("schema/0003.sql")).foreign_key_check(),
 ];
 
 /// The version that this build writes.

@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 use jiff::Timestamp;
 
 use crate::{
+    dataset::fingerprint::Fingerprint,
     ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
     ingest::FileKey,
     report::{CaptureState, Failure, Inspection, Outcome},
-    settings::Source,
+    settings::{Source, Split},
     swap::{Swap, SwapOutcome},
     worker::messages::{Pipeline, StagedFile},
 };
@@ -31,6 +32,8 @@ pub enum Write {
     SwapEnd(SwapEnd),
     /// A library was not let in.
     Refused(LibraryRefusal),
+    /// Images that have no side of the split are to be given one.
+    Split(Box<Split>),
 }
 
 /// A file that ingest has seen, with what reading it said.
@@ -71,6 +74,7 @@ pub struct Finish {
     pub staging: Option<PathBuf>,
     /// Plain names in `staging`, each beginning with `<image_id>_`.
     pub artefacts: Vec<StagedFile>,
+    pub fingerprint: Option<Fingerprint>,
     /// The capture's file, of which the dataset takes its picture.
     pub source_file: PathBuf,
 }
@@ -88,6 +92,8 @@ pub enum Requeue {
     Images(Vec<ImageId>),
     /// What is incomplete because of this plug-in.
     IncompleteFor(PluginId),
+    /// Images whose current result is of another pipeline.
+    OtherPipeline(PipelineId),
 }
 
 /// A pipeline that workers are about to load.
@@ -141,6 +147,8 @@ pub enum Receipt {
     Pipeline {
         generation: u64,
     },
+    /// The splits as they are now.
+    Divided(Box<super::Divided>),
     /// The row of a swap that ended, or of a library that was refused; `None` where that was no news.
     Swap(Option<Box<Swap>>),
     /// A write that can never be stored, and why. Nothing of it was.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavio
 use super::{
     StoreError, admit, finish, pipelines,
     publish::{Placement, Publisher},
-    requeue, swaps,
+    requeue, split, swaps,
     write::{Receipt, Write},
 };
 use crate::report::Failure;
@@ -219,6 +219,7 @@ fn apply_in(
         Write::Admit(admissions) => admit::admit_all(savepoint, admissions)?,
         Write::Running(captures) => requeue::running(savepoint, captures)?,
         Write::Requeue(which) => requeue::requeue(savepoint, which)?,
+        Write::Split(settings) => split::assign(savepoint, settings)?,
     };
     Ok((receipt, None))
 }

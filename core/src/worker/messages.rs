@@ -7,6 +7,7 @@ use ferrule_abi as abi;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    dataset::fingerprint::Fingerprint,
     host::{
         card::{DescriptorCard, Pixels, Profile},
         script::Script,
@@ -245,6 +246,8 @@ pub struct Answer {
     /// Names of the files written into the job's staging folder, in the order in which they belong to
     /// `dataset/{masks,defects}`; plain names without separators.
     pub artefacts: Vec<StagedFile>,
+    /// What the picture looks like, where artefacts were asked for and there is a fibre.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// A file in staging and the dataset folder that it belongs to.

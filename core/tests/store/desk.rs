@@ -138,6 +138,7 @@ impl Desk {
             result: Ok(inspection(image)),
             staging: Some(staging),
             artefacts,
+            fingerprint: None,
             source_file: admitted.path.clone(),
         }
     }

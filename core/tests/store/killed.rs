@@ -137,6 +137,7 @@ fn answer(paths: &DatasetPaths, row: &QueuedCapture, generation: u64) -> Finish 
         result: Ok(inspection(row.image)),
         staging: Some(staging),
         artefacts,
+        fingerprint: None,
         source_file: row.path.clone(),
     }
 }

@@ -1,10 +1,11 @@
 //! Small symmetric systems of linear equations, as least squares leave them, by Cholesky's decomposition.
 //!
-//! Whoever calls it adds the ridge that its own unknowns need. Called by [`crate::outline_fit`] and [`crate::reference`].
+//! Whoever calls it adds the ridge that its own unknowns need. Called by [`crate::outline_fit`], [`crate::reference`], and core's fingerprints.
 
 /// Solves the leading `n` unknowns of a positive definite system, of which the lower half counts; the others become 0.
 /// `None` where it is not positive definite.
-pub(crate) fn solve<const N: usize>(mut m: [[f64; N]; N], right: [f64; N], n: usize) -> Option<[f64; N]> {
+#[must_use]
+pub fn solve<const N: usize>(mut m: [[f64; N]; N], right: [f64; N], n: usize) -> Option<[f64; N]> {
     for i in 0..n {
         for j in 0..=i {
             let rest: f64 = (0..j).map(|k| m[i][k] * m[j][k]).sum();

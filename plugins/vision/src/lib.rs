@@ -1,6 +1,6 @@
 //! Image kernels: plain functions on slices.
 
-mod cholesky;
+pub mod cholesky;
 pub mod components;
 pub mod direct_fit;
 pub mod ellipse;

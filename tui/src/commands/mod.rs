@@ -1,5 +1,6 @@
 //! The command line: one file a command. A command reads arguments, calls core, and writes to [`crate::output`].
 
+mod build;
 mod compare;
 mod completions;
 mod config;
@@ -14,6 +15,7 @@ mod plugin;
 mod portrait;
 mod reference;
 mod simulate;
+mod split;
 mod status;
 mod stop;
 mod watch;
@@ -39,6 +41,8 @@ pub struct CommandLine {
 enum Command {
     Init(init::Init),
     Inspect(inspect::Inspect),
+    Build(build::Build),
+    Split(split::Split),
     Evaluate(evaluate::Evaluate),
     Compare(compare::Compare),
     History(history::History),
@@ -63,6 +67,8 @@ impl CommandLine {
             None => self.workbench.run(environment),
             Some(Command::Init(command)) => command.run(),
             Some(Command::Inspect(command)) => command.run(environment),
+            Some(Command::Build(command)) => command.run(environment),
+            Some(Command::Split(command)) => command.run(),
             Some(Command::Evaluate(command)) => command.run(environment),
             Some(Command::Compare(command)) => command.run(environment),
             Some(Command::History(command)) => command.run(),
