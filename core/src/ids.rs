@@ -25,6 +25,14 @@ impl ImageId {
     }
 }
 
+impl ImageId {
+    /// The same as a number; in the same order.
+    #[must_use]
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+}
+
 impl fmt::Display for ImageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)

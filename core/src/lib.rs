@@ -5,6 +5,7 @@
 pub mod client;
 pub mod compare;
 pub mod config;
+pub mod correlate;
 pub mod dataset;
 pub mod decode;
 pub mod doctor;

@@ -109,6 +109,12 @@ impl DatasetPaths {
         self.root.join("splits")
     }
 
+    /// Grids of gray levels that correlations are computed from; can be deleted, they are made again.
+    #[must_use]
+    pub fn grids(&self) -> PathBuf {
+        self.root.join(".grids")
+    }
+
     /// Where workers write before the engine publishes.
     #[must_use]
     pub fn staging(&self) -> PathBuf {

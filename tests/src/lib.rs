@@ -307,6 +307,31 @@ pub fn text(output: &Output) -> String {
     format!("{} {}{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// A Python with `tests/peers/requirements.txt`; says so where there is none.
+#[must_use]
+pub fn python() -> Option<PathBuf> {
+    let python = std::env::var_os("FERRULE_PEERS_PYTHON").map(PathBuf::from);
+    if python.is_none() {
+        eprintln!(
+            "notice: NOT RUN, FERRULE_PEERS_PYTHON names no Python with other people's tools; `cargo xtask test` makes one"
+        );
+    }
+    python
+}
+
+/// What a script of `tests/peers` says: one JSON object.
+///
+/// # Panics
+/// It fails, or says something else.
+#[must_use]
+pub fn peer(python: &Path, script: &str, arguments: &[impl AsRef<Path>]) -> Value {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
+    let arguments = arguments.iter().map(|argument| argument.as_ref().as_os_str());
+    let output = Command::new(python).arg("-I").arg(script).args(arguments).output().expect("Python runs");
+    assert!(output.status.success(), "{}", text(&output));
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output)))
+}
+
 /// Children of a process, from /proc.
 #[must_use]
 pub fn children(pid: u32) -> Vec<u32> {

@@ -1,33 +1,10 @@
 //! Other people's tools on our output: NumPy and OpenCV compute every figure of a dataset again. `cargo xtask test` installs
 //! them and says so where it cannot; then these tests say that they did not run.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf};
 
-use ferrule_tests::{Lab, files_below, text};
+use ferrule_tests::{Lab, files_below, peer, python, text};
 use image::{GrayImage, ImageBuffer, Luma};
-use serde_json::Value;
-
-/// A Python with `tests/peers/requirements.txt`.
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("FERRULE_PEERS_PYTHON").map(PathBuf::from);
-    if python.is_none() {
-        eprintln!(
-            "notice: NOT RUN, FERRULE_PEERS_PYTHON names no Python with NumPy and OpenCV; `cargo xtask test` makes one"
-        );
-    }
-    python
-}
-
-fn peer(python: &Path, script: &str, argument: &Path) -> Value {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
-    let output = Command::new(python).arg("-I").arg(script).arg(argument).output().unwrap();
-    assert!(output.status.success(), "{}", text(&output));
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output)))
-}
 
 /// The same picture in 16 bits, between the levels that 8 bits have.
 fn deepened(picture: &GrayImage) -> ImageBuffer<Luma<u16>, Vec<u16>> {
@@ -70,7 +47,7 @@ fn every_figure_is_numpys_and_opencvs_on_the_same_masks_and_pixels() {
 
     let _engine = lab.start_engine();
     lab.wait_done(9);
-    let answer = peer(&python, "features.py", &lab.dataset());
+    let answer = peer(&python, "features.py", &[lab.dataset()]);
     assert_eq!(answer["images"], 9, "{answer:#}");
     assert_eq!(answer["wrong_count"], 0, "{answer:#}");
     // Two zones with 13 figures and 256 bins each at the least: nothing to compare is no success.

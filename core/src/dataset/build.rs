@@ -445,7 +445,7 @@ impl<'a> Run<'a> {
             }
             Receipt::Rejected { message } => listener.remark(&format!("a write was refused: {message}")),
             Receipt::Divided(divided) => self.summary.divided = Some(*divided),
-            Receipt::Sources | Receipt::Pipeline { .. } | Receipt::Swap(_) => {}
+            Receipt::Sources | Receipt::Pipeline { .. } | Receipt::Swap(_) | Receipt::Correlations => {}
         }
         self.unconfirmed = self.unconfirmed.saturating_sub(1);
         Ok(())

@@ -34,6 +34,7 @@ impl Engine {
             }
             Receipt::Rejected { message } => self.problem("store", format!("a write was refused: {message}")),
             Receipt::Trouble { message, hint } => self.problem(STORAGE, format!("{message}; {hint}")),
+            Receipt::Correlations => {}
             Receipt::TroubleOver => self.solved(STORAGE),
         }
         self.dirty = true;

@@ -253,6 +253,7 @@ impl Supervisor {
                     FromWorker::Ask(_) => "a question",
                     FromWorker::Served(_) => "answers",
                     FromWorker::Tried(_) => "a trial's answer",
+                    FromWorker::Gridded(_) => "a grid",
                 };
                 self.kill(index, Some(Cause::Nonsense(format!("{what} out of turn"))), now);
             }

@@ -6,6 +6,7 @@
 
 mod admit;
 mod builds;
+mod correlations;
 mod error;
 mod filesystem;
 mod finish;
@@ -28,6 +29,7 @@ mod write;
 mod writer;
 
 pub use builds::{BuildRow, Period};
+pub use correlations::{CorrelationRow, CorrelationWrite, Gridded};
 pub use error::StoreError;
 pub(crate) use filesystem::{check as refuse_network_file_system, is_network_file_system};
 pub use history::{InspectionKey, PipelineRow};

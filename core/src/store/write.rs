@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::Timestamp;
 
+use super::correlations::CorrelationWrite;
 use crate::{
     dataset::fingerprint::Fingerprint,
     ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
@@ -34,6 +35,8 @@ pub enum Write {
     Refused(LibraryRefusal),
     /// Images that have no side of the split are to be given one.
     Split(Box<Split>),
+    /// Pairs of images.
+    Correlations(CorrelationWrite),
 }
 
 /// A file that ingest has seen, with what reading it said.
@@ -149,6 +152,7 @@ pub enum Receipt {
     },
     /// The splits as they are now.
     Divided(Box<super::Divided>),
+    Correlations,
     /// The row of a swap that ended, or of a library that was refused; `None` where that was no news.
     Swap(Option<Box<Swap>>),
     /// A write that can never be stored, and why. Nothing of it was.

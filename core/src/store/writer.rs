@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavior};
 
 use super::{
-    StoreError, admit, finish, pipelines,
+    StoreError, admit, correlations, finish, pipelines,
     publish::{Placement, Publisher},
     requeue, split, swaps,
     write::{Receipt, Write},
@@ -218,6 +218,7 @@ fn apply_in(
         Write::Refused(refusal) => swaps::refused(savepoint, refusal)?,
         Write::Admit(admissions) => admit::admit_all(savepoint, admissions)?,
         Write::Running(captures) => requeue::running(savepoint, captures)?,
+        Write::Correlations(write) => correlations::write(savepoint, write)?,
         Write::Requeue(which) => requeue::requeue(savepoint, which)?,
         Write::Split(settings) => split::assign(savepoint, settings)?,
     };

@@ -2,14 +2,12 @@
 //! same answer to the same picture, time and memory. `ferrule plugin check` shows what comes of it.
 //!
 //! The plug-in runs in a child under the limits and the sandbox of a worker, so that a crash is a finding. [`run`] is this
-//! side: it decides what is tried, and judges. `desk` is the child's side, `talk` the line between them, `subjects` the
-//! pictures. Nothing here is stored.
+//! side: it decides what is tried, and judges. `desk` is the child's side, `subjects` the pictures. Nothing here is stored.
 
 mod describe;
 pub(crate) mod desk;
 mod plan;
 mod subjects;
-mod talk;
 
 use std::{path::PathBuf, time::Duration};
 

@@ -7,7 +7,6 @@ use ferrule_abi as abi;
 use super::{
     Call, Check, Fault, Finding, Plan, Sitting, State, Subject, Trial, Tried, describe,
     subjects::{self, FACE, Kind},
-    talk::{Death, Talk},
 };
 use crate::{
     host::{
@@ -18,6 +17,7 @@ use crate::{
     worker::{
         arguments::Limits,
         messages::{FromWorker, Job, Optics, ParameterValue, ToWorker},
+        talk::{Death, Talk},
     },
 };
 

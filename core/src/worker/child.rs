@@ -20,9 +20,10 @@ use std::{
 use super::{
     arguments::Arguments,
     frames::{FrameError, MAX_ANSWER, read_frame, write_frame},
+    grid,
     line::Line,
     memory::Mapped,
-    messages::{Ask, FromWorker, Job, Pipeline, ToWorker},
+    messages::{Ask, FromWorker, GridJob, Job, Pipeline, ToWorker},
     sandbox,
     serve::Desk,
     turns::TurnPage,
@@ -76,6 +77,7 @@ fn live(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Box<dyn std
             Ok(ToWorker::Probe { library }) => worker.probe(&library)?,
             Ok(ToWorker::Try(trial)) => worker.try_out(&trial, &mut trials)?,
             Ok(ToWorker::Describe { bridge, script }) => worker.describe(&bridge, &script)?,
+            Ok(ToWorker::Grid(job)) => worker.grid(&job)?,
             Ok(ToWorker::Memory { of }) => worker.take_memory(of)?,
             Ok(ToWorker::Forget { of }) => worker.desk.forget(of),
             Ok(ToWorker::Serve(asks)) => worker.serve(&asks)?,
@@ -162,6 +164,11 @@ impl Worker {
         let profile = self.arguments.profile;
         let found = probe::look(library, profile, &mut |plugin| announce(&line, plugin));
         self.say(&FromWorker::Probed(found))
+    }
+
+    fn grid(&mut self, job: &GridJob) -> Result<(), FrameError> {
+        let gridded = grid::lay(job, &self.arguments.limits);
+        self.say(&FromWorker::Gridded(gridded))
     }
 
     fn describe(&mut self, bridge: &Path, script: &Script) -> Result<(), FrameError> {

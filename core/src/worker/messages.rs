@@ -13,7 +13,7 @@ use crate::{
         script::Script,
     },
     ids::{BuildHash, ImageId, PipelineId, PluginId},
-    report::{Failure, Inspection},
+    report::{Failure, Inspection, Outline},
     settings::{Consensus, ImageLinks, MaskFormat, Severities},
     trial::{Trial, Tried},
     worker::sandbox::SandboxReport,
@@ -121,6 +121,8 @@ pub enum ToWorker {
         bridge: PathBuf,
         script: Script,
     },
+    /// Decode a picture and lay it onto a grid; answered by `Gridded`. Needs no pipeline.
+    Grid(Box<GridJob>),
     /// To a wide worker, with a descriptor: the memory in which the narrow worker of that number puts its pictures.
     Memory {
         of: u64,
@@ -198,6 +200,19 @@ pub struct Job {
     pub staging: Option<(PathBuf, Artefacts)>,
 }
 
+/// A picture to be laid onto a square grid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GridJob {
+    #[serde(with = "path_bytes")]
+    pub path: PathBuf,
+    /// What the content must hash to.
+    pub expected: ImageId,
+    /// The cladding, whose bounding square the grid covers; `None` lays the whole picture onto it.
+    pub cladding: Option<Outline>,
+    /// Cells a side.
+    pub side: u32,
+}
+
 /// What a Python file says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Described {
@@ -236,6 +251,8 @@ pub enum FromWorker {
     /// A wide worker has an answer to each question it was given.
     Served(Vec<Result<Findings, String>>),
     Tried(Box<Tried>),
+    /// Gray levels, row by row.
+    Gridded(Result<Vec<u8>, Failure>),
 }
 
 /// The end of a job.

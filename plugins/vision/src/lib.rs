@@ -1,6 +1,8 @@
 //! Image kernels: plain functions on slices.
 
+pub mod affine;
 pub mod cholesky;
+pub mod common_grid;
 pub mod components;
 pub mod direct_fit;
 pub mod ellipse;

@@ -4,6 +4,7 @@ mod build;
 mod compare;
 mod completions;
 mod config;
+mod correlate;
 mod doctor;
 mod engine;
 mod evaluate;
@@ -52,6 +53,7 @@ enum Command {
     Events(events::Events),
     Watch(watch::Watch),
     Config(config::Config),
+    Correlate(correlate::Correlate),
     Simulate(simulate::Simulate),
     Plugin(plugin::Plugin),
     Reference(reference::Reference),
@@ -78,6 +80,7 @@ impl CommandLine {
             Some(Command::Events(command)) => command.run(),
             Some(Command::Watch(command)) => command.run(),
             Some(Command::Config(command)) => command.run(),
+            Some(Command::Correlate(command)) => command.run(),
             Some(Command::Simulate(command)) => command.run(),
             Some(Command::Plugin(command)) => command.run(environment),
             Some(Command::Reference(command)) => command.run(environment),

@@ -5,7 +5,7 @@
 //! Never looks at pixels.
 
 use super::radius_of;
-use crate::ellipse::Ellipse;
+use crate::{affine::Affine, ellipse::Ellipse};
 
 /// A core whose size differs more from the model's, relative to it, is taken for a wrong fit and not aligned by.
 const SAME_CORE: f64 = 0.2;
@@ -18,40 +18,6 @@ pub struct Frame {
     cladding: Affine,
     /// The core's map with its radius in cladding radii.
     core: Option<(Affine, f64)>,
-}
-
-/// From the unit circle to an ellipse, without turning it.
-#[derive(Debug, Clone, Copy)]
-struct Affine {
-    x: f64,
-    y: f64,
-    xx: f64,
-    xy: f64,
-    yy: f64,
-}
-
-impl Affine {
-    fn of(outline: &Ellipse) -> Self {
-        let (sin, cos) = outline.angle_deg.to_radians().sin_cos();
-        let Ellipse { cx: x, cy: y, ax, by, .. } = *outline;
-        Self {
-            x,
-            y,
-            xx: ax * cos * cos + by * sin * sin,
-            xy: (ax - by) * sin * cos,
-            yy: ax * sin * sin + by * cos * cos,
-        }
-    }
-
-    fn at(&self, u: f64, v: f64) -> (f64, f64) {
-        (self.x + self.xx * u + self.xy * v, self.y + self.xy * u + self.yy * v)
-    }
-
-    /// The step in cladding radii that is this step in pixels.
-    fn step_back(&self, dx: f64, dy: f64) -> (f64, f64) {
-        let det = self.xx * self.yy - self.xy * self.xy;
-        ((self.yy * dx - self.xy * dy) / det, (self.xx * dy - self.xy * dx) / det)
-    }
 }
 
 impl Frame {

@@ -1,5 +1,6 @@
-//! The line to a child that tries a plug-in: asks, waits under a deadline that each word of the child begins anew, and
-//! tells how a child ended that did not answer. The thread that asks must live as long as the child.
+//! The line to a child that answers one question after the other, outside any pool: asks, waits under a deadline that
+//! each word of the child begins anew, and tells how a child ended that did not answer. The thread that asks must live as
+//! long as the child. Called by trials of plug-ins and by correlations.
 
 use std::{
     collections::VecDeque,
@@ -13,16 +14,13 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::{
-    host::card::Profile,
-    pool::Cause,
-    worker::{
-        arguments::{Arguments, Limits, WorkerProgram},
-        frames::{Incoming, MAX_ANSWER, write_frame},
-        launch::{Launched, launch},
-        messages::{FromWorker, ToWorker},
-    },
+use super::{
+    arguments::{Arguments, Limits, WorkerProgram},
+    frames::{Incoming, MAX_ANSWER, write_frame},
+    launch::{Launched, launch},
+    messages::{FromWorker, ToWorker},
 };
+use crate::{host::card::Profile, pool::Cause};
 
 /// What is kept of a child's standard error: its last words.
 const TAIL: usize = 4 << 10;
@@ -82,11 +80,11 @@ impl Talk {
                 kept.drain(..over);
             }
         };
-        let stderr = Some(thread::Builder::new().name("trial-stderr".into()).spawn(drain)?);
+        let stderr = Some(thread::Builder::new().name("talk-stderr".into()).spawn(drain)?);
         Ok(Self { child, line, incoming: Incoming::default(), tail, stderr, dead: false })
     }
 
-    /// Asks, and waits for the answer: `deadline` is for each call of the plug-in, which the child announces.
+    /// Asks, and waits for the answer: `deadline` is for each call of a plug-in, which the child announces.
     ///
     /// # Errors
     /// How the child ended; it is dead then.

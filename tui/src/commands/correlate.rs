@@ -1,0 +1,192 @@
+//! `ferrule correlate`: how alike the pictures of a dataset are, into its table `correlations`.
+
+use std::{num::NonZeroUsize, thread};
+
+use clap::Args;
+use ferrule_core::{
+    config::Configuration,
+    correlate::{self, CorrelateError, Grid, Listener, MANY, Mode, Summary},
+    engine::lock::{EngineLock, Holder},
+    names,
+    settings::Settings,
+    store::{Reader, Store, StoreSettings},
+    worker::arguments::Limits,
+    workspace::DatasetPaths,
+};
+use serde_json::json;
+
+use crate::{
+    batch,
+    failure::{Failure, Kind},
+    interrupt::Interrupt,
+    output::Output,
+    place::DatasetPlace,
+    program::worker_program,
+    progress::Progress,
+};
+
+/// Compare the pictures of a dataset with each other: Pearson and Spearman, into its table correlations
+///
+/// A second run compares only what is new or was inspected anew. Interrupted or killed, it goes on where it was.
+#[derive(Debug, Args)]
+pub struct Correlate {
+    /// What each picture is laid onto: cells a side of a square around its cladding, or `raw` for the whole picture
+    #[arg(long, value_name = "N|raw", default_value_t = Grid::default())]
+    grid: Grid,
+    /// Which pairs are kept: none, all, or the K most alike of each picture
+    #[arg(long, value_name = "off|full|top:K", default_value_t = Mode::default())]
+    mode: Mode,
+    /// MiB of memory that the comparison may take
+    #[arg(long, value_name = "MiB", default_value_t = 1024)]
+    memory: u64,
+    /// Threads that compare, and workers that decode [default: one a core]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Write as many rows as `full` takes
+    #[arg(long)]
+    yes: bool,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    dataset: DatasetPlace,
+}
+
+impl Correlate {
+    pub fn run(self) -> Result<(), Failure> {
+        let dataset = self.dataset.find()?;
+        // Says what is wrong with a dataset before anything is made in its place.
+        let pictures = Reader::open(&dataset).and_then(|reader| reader.image_count()).map_err(Failure::wrong)?;
+        ask_for_room(self.mode, pictures, self.yes)?;
+        let interrupt = Interrupt::listen()?;
+        let mut lock = EngineLock::take(&dataset).map_err(Failure::wrong)?;
+        lock.announce(&holder()).map_err(Failure::failed)?;
+        let settings = settings(&dataset)?;
+        let store = Store::open(&dataset, StoreSettings { images: settings.dataset.images });
+        let (store, _) = store.map_err(Failure::wrong)?;
+        let work = work(&settings, self.grid, self.mode, self.memory, self.jobs)?;
+        let mut teller = Teller::default();
+        let outcome = correlate::run(&work, &dataset, &store, &|| interrupt.asked(), &mut teller);
+        teller.end();
+        let summary = outcome.map_err(failure)?;
+        store.close().map_err(Failure::failed)?;
+        tell(&summary, self.json)
+    }
+}
+
+/// `full` grows with the square of the pictures: above some thousands a person says so first.
+pub fn ask_for_room(mode: Mode, pictures: u64, yes: bool) -> Result<(), Failure> {
+    let (rows, bytes) = correlate::estimate(pictures);
+    if mode == Mode::Full && pictures > MANY && !yes {
+        let size = bytes as f64 / 1e9;
+        return Err(Failure::wrong(format!(
+            "{pictures} pictures make {rows} pairs, about {size:.1} GB in the database"
+        ))
+        .hint("add --yes to write them all, or keep each picture's most alike: --mode top:20"));
+    }
+    Ok(())
+}
+
+/// What is to be done, with the limits that the settings set for workers.
+pub fn work(
+    settings: &Settings,
+    grid: Grid,
+    mode: Mode,
+    memory: u64,
+    jobs: Option<NonZeroUsize>,
+) -> Result<correlate::Correlate, Failure> {
+    let workers = &settings.workers;
+    Ok(correlate::Correlate {
+        grid,
+        mode,
+        memory: memory.saturating_mul(1 << 20),
+        threads: jobs.or(thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get),
+        program: worker_program()?,
+        limits: Limits {
+            memory_mb: workers.memory_mb,
+            max_megapixels: workers.max_megapixels,
+            max_file_mb: workers.max_file_mb,
+        },
+    })
+}
+
+/// Those of the workspace around the dataset, else what ships.
+fn settings(dataset: &DatasetPaths) -> Result<Settings, Failure> {
+    let place = crate::place::Place { workspace: dataset.root().parent().map(Into::into) };
+    match place.find() {
+        Ok(workspace) => Ok(Configuration::load(&workspace)?.settings),
+        Err(_) => Ok(batch::Chosen::shipped()?.settings),
+    }
+}
+
+/// Nobody answers at a socket.
+fn holder() -> Holder {
+    Holder {
+        pid: std::process::id(),
+        started: jiff::Timestamp::now().to_string(),
+        socket: std::path::PathBuf::new(),
+        software: format!("ferrule {} correlate", env!("CARGO_PKG_VERSION")),
+    }
+}
+
+pub fn failure(error: CorrelateError) -> Failure {
+    let kind = if matches!(error, CorrelateError::Memory { .. }) { Kind::Wrong } else { Kind::Failed };
+    Failure::new(kind, error)
+}
+
+fn tell(summary: &Summary, json: bool) -> Result<(), Failure> {
+    let mut output = Output::new();
+    let Summary { pictures, fresh, without_fibre, written, removed, failed, interrupted } = summary;
+    if json {
+        let failed: Vec<_> = failed.iter().map(|(image, error)| json!({"image_id": image, "error": error})).collect();
+        output.object(&json!({
+            "pictures": pictures, "fresh": fresh, "without_fibre": without_fibre, "pairs": written,
+            "removed": removed, "failed": failed, "complete": !interrupted,
+        }))?;
+    } else {
+        for (image, reason) in failed {
+            output.line(&format!("FAILED {image}: {}", names::visible(reason)))?;
+        }
+        output.line(&format!("{written} pairs of {pictures} pictures, {fresh} of them new or changed"))?;
+        if *removed > 0 {
+            output.line(&format!("{removed} former pairs are among nobody's most alike any more"))?;
+        }
+        if *without_fibre > 0 {
+            output
+                .line(&format!("{without_fibre} pictures without a fibre take no part (--grid raw takes them all)"))?;
+        }
+    }
+    output.flush()?;
+    if *interrupted {
+        return Err(Failure::failed("ended before the last pair").hint("the same command goes on from there"));
+    }
+    if failed.is_empty() { Ok(()) } else { Err(Failure { kind: Kind::Failed, messages: Vec::new(), hint: None }) }
+}
+
+/// Shows how far it is.
+#[derive(Default)]
+pub struct Teller {
+    pictures: Option<Progress>,
+    pairs: Option<Progress>,
+}
+
+impl Teller {
+    pub fn end(&mut self) {
+        for progress in [self.pictures.take(), self.pairs.take()].into_iter().flatten() {
+            progress.end();
+        }
+    }
+}
+
+impl Listener for Teller {
+    fn gridded(&mut self, done: u64, of: u64) {
+        self.pictures.get_or_insert_with(|| Progress::new("pictures", of)).set_of(done, of);
+    }
+
+    fn compared(&mut self, done: u64, of: u64) {
+        if let Some(pictures) = self.pictures.take() {
+            pictures.end();
+        }
+        self.pairs.get_or_insert_with(|| Progress::new("pairs", of)).set_of(done, of);
+    }
+}
