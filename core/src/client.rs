@@ -30,7 +30,7 @@ const BACKLOG: usize = 4096;
 pub enum ConnectError {
     #[error("no engine runs for {dataset}; `ferrule` or `ferrule engine` starts one")]
     NotRunning { dataset: String },
-    #[error("no engine runs for {dataset}: `ferrule build` works on it (pid {pid}); wait for its end")]
+    #[error("no engine runs for {dataset}: another command writes it (pid {pid}); wait for its end")]
     Building { dataset: String, pid: u32 },
     #[error("the engine (pid {pid}) does not answer on {socket}: {source}")]
     Unreachable { pid: u32, socket: String, source: io::Error },

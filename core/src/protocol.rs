@@ -7,13 +7,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    dataset::review::{Review, Reviewed},
     ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
     report::{CaptureState, Outcome},
     swap::Swap,
 };
 
 /// Counted up when an older side could not understand a newer one.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// The longest line that either side accepts, in bytes.
 pub const MAX_LINE: usize = 1 << 20;
@@ -67,6 +68,11 @@ pub enum Request {
     /// Queues images for another pass through the pipeline in force.
     Reinspect {
         images: Vec<ImageId>,
+    },
+    /// What people decided; stored in one transaction, with the labels that hang on it. An [`Event::Reviewed`] says what came
+    /// of it, one a request, in the order of the requests.
+    Review {
+        reviews: Vec<Review>,
     },
     /// Takes a plug-in out of quarantine and queues what is incomplete because of it.
     Release {
@@ -224,6 +230,8 @@ pub enum Event {
     Swap(Box<Swap>),
     /// Configuration and plug-ins were looked at, for whatever reason.
     Looked(Looked),
+    /// Reviews are committed.
+    Reviewed(Reviewed),
     /// A line for the log; `level` as in `log.level`.
     Log { at: String, level: String, message: String },
     /// The engine is about to end.

@@ -53,3 +53,17 @@ fn every_figure_is_numpys_and_opencvs_on_the_same_masks_and_pixels() {
     // Two zones with 13 figures and 256 bins each at the least: nothing to compare is no success.
     assert!(answer["compared"].as_u64().unwrap() > 8 * 2 * 269, "{answer:#}");
 }
+
+#[test]
+fn a_reader_written_against_the_four_tables_reads_a_built_dataset_unchanged() {
+    let Some(python) = python() else { return };
+    let lab = Lab::new();
+    lab.simulate(&lab.root().join("raw"), 20, "burst-v1", 31);
+    let output = lab.ferrule(&["build", "raw", "--out", "out"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let answer = peer(&python, "reader.py", &lab.root().join("out"));
+    assert_eq!(answer["wrong"], serde_json::json!([]), "{answer:#}");
+    assert_eq!((&answer["integrity"], &answer["foreign_keys"]), (&"ok".into(), &0.into()));
+    let parts: u64 = ["train", "val", "test"].iter().map(|part| answer["parts"][part].as_u64().unwrap()).sum();
+    assert_eq!(parts, 20, "{answer:#}");
+}

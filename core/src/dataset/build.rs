@@ -19,7 +19,6 @@ use jiff::Timestamp;
 use super::{
     files::{self, GivenError, Listed},
     folder,
-    manifest::{self, ManifestError},
 };
 use crate::{
     engine::{
@@ -135,8 +134,8 @@ pub enum BuildError {
     PoolGone,
     #[error("no thread can be started: {0}")]
     Thread(io::Error),
-    #[error(transparent)]
-    Manifest(#[from] ManifestError),
+    #[error("the splits are stored, their manifests are not: {reason}")]
+    Manifests { reason: String },
     #[error("interrupted; what was in hand is stored, and the same command goes on from here")]
     Interrupted,
 }
@@ -161,12 +160,7 @@ pub fn run(build: &Build, stop: &Receiver<()>, listener: &mut dyn Listener) -> R
     let root = build.dataset.root();
     std::fs::create_dir_all(root).map_err(|source| BuildError::Folder { path: root.to_owned(), source })?;
     let mut lock = EngineLock::take(&build.dataset)?;
-    lock.announce(&Holder {
-        pid: std::process::id(),
-        started: Timestamp::now().to_string(),
-        socket: PathBuf::new(),
-        software: crate::client::software(),
-    })?;
+    lock.announce(&Holder::of_command())?;
     room(build)?;
     let mut run = Run::begin(build, listing.files)?;
     run.summary.ignored = listing.ignored;
@@ -445,7 +439,11 @@ impl<'a> Run<'a> {
             }
             Receipt::Rejected { message } => listener.remark(&format!("a write was refused: {message}")),
             Receipt::Divided(divided) => self.summary.divided = Some(*divided),
-            Receipt::Sources | Receipt::Pipeline { .. } | Receipt::Swap(_) | Receipt::Correlations => {}
+            Receipt::Sources
+            | Receipt::Pipeline { .. }
+            | Receipt::Swap(_)
+            | Receipt::Correlations
+            | Receipt::Reviewed(_) => {}
         }
         self.unconfirmed = self.unconfirmed.saturating_sub(1);
         Ok(())
@@ -545,7 +543,10 @@ impl<'a> Run<'a> {
                 Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return Err(StoreError::Ended.into()),
             }
         }
-        Ok(manifest::write(&self.build.dataset, &self.reader)?)
+        match self.summary.divided.as_ref().map(|divided| &divided.manifests) {
+            Some(Err(reason)) => Err(BuildError::Manifests { reason: reason.clone() }),
+            _ => Ok(()),
+        }
     }
 
     /// Lets go of the workers, queues what has no answer, and stores the rest.

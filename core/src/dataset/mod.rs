@@ -8,10 +8,12 @@
 //! | `split` | which side of the split an image goes to |
 //! | `fingerprint` | what an image looks like, so that near-duplicates are found without decoding |
 //! | `manifest` | `splits/*.csv` |
+//! | `review` | what people decided, as CSV and COCO |
 
 pub mod build;
 mod files;
 pub mod fingerprint;
 mod folder;
 pub mod manifest;
+pub mod review;
 pub mod split;

@@ -30,7 +30,18 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// A build holds it: nobody answers at a socket.
+    /// This process, as a command that writes the dataset itself and ends.
+    #[must_use]
+    pub fn of_command() -> Self {
+        Self {
+            pid: std::process::id(),
+            started: jiff::Timestamp::now().to_string(),
+            socket: PathBuf::new(),
+            software: crate::client::software(),
+        }
+    }
+
+    /// A build, or another command that writes the dataset itself, holds it: nobody answers at a socket.
     #[must_use]
     pub fn is_build(&self) -> bool {
         self.socket.as_os_str().is_empty()
@@ -42,7 +53,7 @@ impl Holder {
 pub enum LockError {
     #[error("an engine already runs for {dataset} (pid {pid}); `ferrule status` shows it, `ferrule stop` ends it")]
     Held { dataset: String, pid: String },
-    #[error("`ferrule build` works on {dataset} (pid {pid}): wait for its end, or stop it with Ctrl-C")]
+    #[error("another command (pid {pid}) writes {dataset}: wait for its end")]
     Building { dataset: String, pid: String },
     #[error("{path}: {source}; the dataset must be on a disk that you can write to")]
     Io { path: String, source: io::Error },

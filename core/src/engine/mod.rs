@@ -17,6 +17,7 @@
 //! | `reload` | configuration and plug-ins that change while it runs |
 //! | `swaps` | what becomes of a changed pipeline |
 //! | `requests` | what clients ask |
+//! | `splits` | sides of the split, when there is nothing better to do |
 //! | `figures` | rates and times |
 
 mod dispatch;
@@ -30,6 +31,7 @@ mod receipts;
 mod reload;
 mod requests;
 pub mod socket;
+mod splits;
 mod state;
 mod swaps;
 

@@ -16,7 +16,12 @@ const MOST_WAITING: usize = 16_384;
 impl Engine {
     pub fn receipt(&mut self, receipt: Receipt) {
         match receipt {
-            Receipt::Sources | Receipt::Pipeline { .. } | Receipt::Divided(_) => {}
+            Receipt::Sources | Receipt::Pipeline { .. } => {}
+            Receipt::Divided(divided) => self.divided(&divided),
+            Receipt::Reviewed(reviewed) => {
+                self.splits.news |= reviewed.added > 0;
+                self.broadcast(Event::Reviewed(*reviewed));
+            }
             Receipt::Swap(swap) => {
                 if let Some(swap) = swap {
                     self.broadcast(Event::Swap(swap));
@@ -70,6 +75,7 @@ impl Engine {
         self.queue.let_go(finished.capture);
         if finished.state == CaptureState::Done {
             self.figures.done(now, complete);
+            self.splits.news = true;
         }
         let transient = finished.failure.as_ref().is_some_and(|failure| failure.transient);
         if transient {

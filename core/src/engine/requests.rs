@@ -71,6 +71,11 @@ impl Engine {
                     hint: "`ferrule status` lists plug-ins and their health".into(),
                 }),
             },
+            Request::Review { reviews } => {
+                let count = reviews.len() as u64;
+                self.store_write(Write::Reviews(reviews));
+                Answer::Ok { count }
+            }
             Request::Look => Answer::Ok { count: self.look_now() },
             Request::Pause { paused } => {
                 self.paused = paused;

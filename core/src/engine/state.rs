@@ -18,6 +18,7 @@ use super::{
     queue::Queue,
     reload::Reload,
     socket::{ClientId, FromClients, Outbox, Socket, encode},
+    splits::Splits,
 };
 use crate::{
     client::software,
@@ -68,6 +69,7 @@ pub(super) struct Engine {
     pub clients: HashMap<ClientId, Attached>,
     pub paused: bool,
     pub figures: Figures,
+    pub splits: Splits,
     /// Why a plug-in is set aside.
     pub quarantined: BTreeMap<PluginId, String>,
     /// Standing troubles by what they are about; a person sees the lines.
@@ -119,6 +121,7 @@ impl Engine {
             clients: HashMap::new(),
             paused: false,
             figures: Figures::default(),
+            splits: Splits::new(),
             quarantined: BTreeMap::new(),
             problems: BTreeMap::new(),
             admitting: VecDeque::new(),
@@ -248,6 +251,7 @@ impl Engine {
         if self.reload.next_look() <= now {
             self.look_for_changes(now);
             self.look_for_room();
+            self.divide_when_idle(now);
             // The rate falls without any event of its own.
             self.dirty |= self.figures.fading(now);
         }

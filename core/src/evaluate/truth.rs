@@ -74,9 +74,9 @@ pub struct TrueDefect {
     pub kind: Option<DefectKind>,
     /// x, y, width, height in pixels.
     pub bbox: [u32; 4],
-    pub(super) mask: Vec<Run>,
+    pub(crate) mask: Vec<Run>,
     /// The mask is only the box, filled.
-    pub(super) only_box: bool,
+    pub(crate) only_box: bool,
     /// `None` where the picture's zones are not known.
     pub zone: Option<ZoneName>,
     /// Contrast of its strongest pixel over the noise.

@@ -7,7 +7,7 @@ use super::{
     pipelines::now,
     publish::{Placement, PublishError, Publisher, folder_name},
     reader::{image_from, key_from, path_from, state_from},
-    save,
+    reviews, save,
     write::{Finish, Finished, Receipt},
     writer::Fault,
 };
@@ -176,6 +176,7 @@ fn done(
     let at = now();
     let row = save::insert(connection, finish, asked.attempts, Ok(inspection), &at)?;
     let has_defect = make_current(connection, finish, inspection, filename, row, &at)?;
+    reviews::renew_matches(connection, finish.image)?;
     note_artefacts(connection, finish.image, &finish.artefacts)?;
     if let Some(fingerprint) = &finish.fingerprint {
         near::note(connection, finish.image, fingerprint)?;

@@ -89,7 +89,7 @@ fn load_zones(connection: &Connection, id: i64) -> Result<Zones, StoreError> {
     })
 }
 
-fn load_defects(connection: &Connection, id: i64) -> Result<Vec<Defect>, StoreError> {
+pub(super) fn load_defects(connection: &Connection, id: i64) -> Result<Vec<Defect>, StoreError> {
     let sql = "SELECT * FROM inspection_defect_parts WHERE inspection_id = ?1 ORDER BY defect, place";
     let parts = each(connection, sql, id, |row| {
         let part = Part {

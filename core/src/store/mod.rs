@@ -21,6 +21,7 @@ mod publish;
 mod reader;
 mod recover;
 mod requeue;
+mod reviews;
 mod save;
 mod schema;
 mod split;
@@ -36,7 +37,8 @@ pub use history::{InspectionKey, PipelineRow};
 pub use judgements::{Judge, Judgement};
 pub(crate) use publish::open_regular;
 pub use reader::{CaptureDetail, CaptureQuery, CaptureRow, Reader, SourceRow};
-pub use split::{Divided, ImageRow, SplitTable};
+pub use reviews::{Conflict, LabelledImage};
+pub use split::{Divided, SplitTable};
 pub use write::{
     Admission, Admitted, Content, Finish, Finished, LibraryRefusal, PipelineChange, QueuedCapture, Receipt, Requeue,
     SwapEnd, UnreadCapture, Write,

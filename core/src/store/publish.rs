@@ -11,10 +11,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rusqlite::Connection;
 use rustix::{fs::OFlags, io::Errno};
 
 use super::{StoreError, writer::Fault};
 use crate::{
+    dataset::manifest::{self, ManifestError},
     ids::ImageId,
     ingest::FileKey,
     report::Failure,
@@ -169,6 +171,11 @@ impl Publisher {
                 tracing::debug!(path = %staging.display(), %error, "a job's staging folder stays");
             }
         }
+    }
+
+    /// Writes the manifests of the splits, as they are committed.
+    pub(super) fn manifests(&self, connection: &Connection) -> Result<(), ManifestError> {
+        manifest::write(&self.paths, connection)
     }
 
     fn folder(&self, folder: ArtefactFolder) -> PathBuf {

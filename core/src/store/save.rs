@@ -179,6 +179,6 @@ fn list<T: Serialize>(items: &[T]) -> Result<String, Fault> {
 }
 
 /// Runs (y, x, length) as little-endian u32, twelve bytes each.
-fn runs_to_bytes(runs: &[[u32; 3]]) -> Vec<u8> {
+pub(super) fn runs_to_bytes(runs: &[[u32; 3]]) -> Vec<u8> {
     runs.iter().flatten().flat_map(|number| number.to_le_bytes()).collect()
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What a division came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Divided {
     /// Images that were given a side now.
     pub given: u64,
@@ -25,6 +25,8 @@ pub struct Divided {
     pub groups: u64,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// Why `splits/*.csv` are not up to date, if they are not.
+    pub manifests: Result<(), String>,
 }
 
 /// Gives a side to every image that may have one and has none.
@@ -42,7 +44,10 @@ pub(super) fn assign(connection: &Connection, settings: &Split) -> Result<Receip
         given: division.given.len() as u64,
         groups: division.groups.len() as u64,
         notes: division.notes,
-        ..Divided::default()
+        counts: [0; 3],
+        without: 0,
+        // Written once this is committed.
+        manifests: Ok(()),
     };
     let mut counts = connection.prepare_cached("SELECT split, count(*) FROM images GROUP BY split")?;
     let mut rows = counts.query([])?;
@@ -125,15 +130,6 @@ pub struct SplitTable {
     pub open: u64,
 }
 
-/// An image and where it stands, for a list.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct ImageRow {
-    pub image_id: ImageId,
-    /// Under `images/`.
-    pub filename: String,
-    pub has_defect: Option<bool>,
-}
-
 impl Reader {
     /// What the splits were made with last. `None` where none were made.
     ///
@@ -207,32 +203,5 @@ impl Reader {
                  AND (near_sought = 0 OR (clad_r IS NOT NULL AND NOT incomplete)))",
         )?;
         Ok(select.query_row([], |row| row.get(0))?)
-    }
-
-    /// The images of one side, by name.
-    ///
-    /// # Errors
-    /// The database cannot be read; or `each` fails.
-    pub fn side<E: From<StoreError>>(
-        &self,
-        side: Side,
-        mut each: impl FnMut(ImageRow) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let query = || -> Result<_, rusqlite::Error> {
-            self.connection()
-                .prepare_cached("SELECT image_id, filename, has_defect FROM images WHERE split = ?1 ORDER BY filename")
-        };
-        let mut select = query().map_err(StoreError::from)?;
-        let mut rows = select.query([side.as_str()]).map_err(StoreError::from)?;
-        while let Some(row) = rows.next().map_err(StoreError::from)? {
-            let read = || -> Result<Option<ImageRow>, rusqlite::Error> {
-                let Some(image_id) = super::reader::image_from(row, 0)? else { return Ok(None) };
-                Ok(Some(ImageRow { image_id, filename: row.get(1)?, has_defect: row.get(2)? }))
-            };
-            if let Some(image) = read().map_err(StoreError::from)? {
-                each(image)?;
-            }
-        }
-        Ok(())
     }
 }

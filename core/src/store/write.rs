@@ -6,7 +6,10 @@ use jiff::Timestamp;
 
 use super::correlations::CorrelationWrite;
 use crate::{
-    dataset::fingerprint::Fingerprint,
+    dataset::{
+        fingerprint::Fingerprint,
+        review::{Review, Reviewed},
+    },
     ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
     ingest::FileKey,
     report::{CaptureState, Failure, Inspection, Outcome},
@@ -37,6 +40,8 @@ pub enum Write {
     Split(Box<Split>),
     /// Pairs of images.
     Correlations(CorrelationWrite),
+    /// What people decided.
+    Reviews(Vec<Review>),
 }
 
 /// A file that ingest has seen, with what reading it said.
@@ -150,9 +155,10 @@ pub enum Receipt {
     Pipeline {
         generation: u64,
     },
-    /// The splits as they are now.
+    /// The splits as they are now, and their manifests written.
     Divided(Box<super::Divided>),
     Correlations,
+    Reviewed(Box<Reviewed>),
     /// The row of a swap that ended, or of a library that was refused; `None` where that was no news.
     Swap(Option<Box<Swap>>),
     /// A write that can never be stored, and why. Nothing of it was.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavio
 use super::{
     StoreError, admit, correlations, finish, pipelines,
     publish::{Placement, Publisher},
-    requeue, split, swaps,
+    requeue, reviews, split, swaps,
     write::{Receipt, Write},
 };
 use crate::report::Failure;
@@ -152,6 +152,11 @@ impl Writer {
         self.publisher.place(&placements)?;
         transaction.commit()?;
         self.publisher.tidy(&placements);
+        for receipt in &mut receipts {
+            if let Receipt::Divided(divided) = receipt {
+                divided.manifests = self.publisher.manifests(&self.connection).map_err(|error| error.to_string());
+            }
+        }
         Ok(receipts)
     }
 
@@ -221,6 +226,7 @@ fn apply_in(
         Write::Correlations(write) => correlations::write(savepoint, write)?,
         Write::Requeue(which) => requeue::requeue(savepoint, which)?,
         Write::Split(settings) => split::assign(savepoint, settings)?,
+        Write::Reviews(reviews) => reviews::add(savepoint, reviews)?,
     };
     Ok((receipt, None))
 }

@@ -15,6 +15,7 @@ mod inspect;
 mod plugin;
 mod portrait;
 mod reference;
+mod review;
 mod simulate;
 mod split;
 mod status;
@@ -44,6 +45,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Build(build::Build),
     Split(split::Split),
+    Review(review::Reviews),
     Evaluate(evaluate::Evaluate),
     Compare(compare::Compare),
     History(history::History),
@@ -71,6 +73,7 @@ impl CommandLine {
             Some(Command::Inspect(command)) => command.run(environment),
             Some(Command::Build(command)) => command.run(environment),
             Some(Command::Split(command)) => command.run(),
+            Some(Command::Review(command)) => command.run(),
             Some(Command::Evaluate(command)) => command.run(environment),
             Some(Command::Compare(command)) => command.run(environment),
             Some(Command::History(command)) => command.run(),

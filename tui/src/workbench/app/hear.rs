@@ -44,7 +44,9 @@ impl App {
                 Effects { redraw: shown && self.screen == ScreenName::Log, ..Effects::default() }
             }
             // The log tells of them, and the status shows what is in force.
-            FromEngine::Event(EngineEvent::Swap(_) | EngineEvent::Looked(_)) => Effects::none(),
+            FromEngine::Event(EngineEvent::Swap(_) | EngineEvent::Looked(_) | EngineEvent::Reviewed(_)) => {
+                Effects::none()
+            }
             FromEngine::Event(EngineEvent::Stopping) => {
                 self.engine = Engine::Stopping;
                 self.note("info", "the engine is stopping".to_owned());
