@@ -1,13 +1,17 @@
 //! Image kernels: plain functions on slices.
 
 pub mod affine;
+mod cholesky;
+pub mod augment;
 pub mod cholesky;
 pub mod common_grid;
 pub mod components;
 pub mod direct_fit;
 pub mod ellipse;
+pub mod feed;
 pub mod fibre;
 pub mod flatten;
+pub mod frame;
 pub mod gradient;
 pub mod grid;
 pub mod histogram;
