@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::house::{House, cargo, run, say};
+use crate::{
+    house::{House, cargo, run, say},
+    libtorch,
+};
 
 /// How it is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub struct Built {
     pub house: House,
     pub binary: PathBuf,
     pub plugins: Vec<PathBuf>,
+    /// Arguments for every further cargo command, so that it finds what was built here.
+    pub features: Vec<String>,
 }
 
 impl Built {
@@ -43,20 +48,31 @@ impl Built {
     }
 }
 
+/// What turns the networks on, where libtorch is; a line says why where it is not.
+pub fn features(house: &House) -> Result<Vec<String>> {
+    let found = libtorch::find(house)?;
+    Ok(found.map_or_else(Vec::new, |_| vec!["--features".into(), libtorch::FEATURE.into()]))
+}
+
 /// Builds the binary and every plug-in.
 pub fn build(profile: Profile) -> Result<Built> {
     let house = House::find()?;
+    let features = features(&house)?;
     let mut command = cargo(["build", "--package", "ferrule"]);
-    for plugin in &house.plugins {
+    // Without libtorch that package offers nothing to load.
+    let built = |plugin: &&String| !features.is_empty() || **plugin != libtorch::PACKAGE;
+    let packages: Vec<String> = house.plugins.iter().filter(built).cloned().collect();
+    for plugin in &packages {
         command.args(["--package", plugin]);
     }
+    command.args(&features);
     if profile == Profile::Release {
         command.arg("--release");
     }
     run(command.current_dir(&house.root))?;
     let folder = house.target.join(profile.folder());
-    let plugins = place_plugins(&house.plugins, &folder, &folder.join("plugins"))?;
-    Ok(Built { binary: folder.join("ferrule"), house, plugins })
+    let plugins = place_plugins(&packages, &folder, &folder.join("plugins"))?;
+    Ok(Built { binary: folder.join("ferrule"), house, plugins, features })
 }
 
 /// Copies the libraries that cargo left in `from`, and takes away those of plug-ins that are no more.

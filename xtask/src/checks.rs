@@ -9,8 +9,8 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::{
-    build::{Profile, build},
-    house::{cargo, has_cargo, run, say},
+    build::{Profile, build, features},
+    house::{House, cargo, has_cargo, run, say},
     peers,
 };
 
@@ -28,11 +28,14 @@ impl Checks {
     pub fn run(&self) -> Result<()> {
         let mut failed = Vec::new();
         if !self.only_tests {
+            let features = features(&House::find()?)?;
             let mut documentation = cargo(["doc", "--workspace", "--no-deps", "--quiet"]);
-            documentation.env("RUSTDOCFLAGS", "-D warnings");
+            documentation.args(&features).env("RUSTDOCFLAGS", "-D warnings");
+            let mut lints = cargo(["clippy", "--workspace", "--all-targets", "--quiet"]);
+            lints.args(&features).args(["--", "--deny", "warnings"]);
             let mut steps: Vec<(&str, Command)> = vec![
                 ("format", cargo(["fmt", "--all", "--check"])),
-                ("lints", cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])),
+                ("lints", lints),
                 ("documentation", documentation),
             ];
             if !has_cargo("deny") {
@@ -61,7 +64,7 @@ impl Checks {
         built.tell();
         if !self.only_tests {
             say("== examples in the documentation");
-            if run(&mut cargo(["test", "--workspace", "--doc", "--quiet"])).is_err() {
+            if run(cargo(["test", "--workspace", "--doc", "--quiet"]).args(&built.features)).is_err() {
                 failed.push("examples");
             }
         }
@@ -71,7 +74,7 @@ impl Checks {
             None
         });
         say("== tests");
-        let mut runner = self.runner();
+        let mut runner = self.runner(&built.features);
         if let Some(python) = peers {
             runner.env(peers::VARIABLE, python);
         }
@@ -83,13 +86,14 @@ impl Checks {
         tests
     }
 
-    fn runner(&self) -> Command {
+    fn runner(&self, features: &[String]) -> Command {
         let mut command = if has_cargo("nextest") {
             cargo(["nextest", "run", "--workspace", "--no-fail-fast"])
         } else {
             cargo(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"])
         };
-        command.args(&self.runner);
+        // Before what is handed to the runner, which may hold a `--`.
+        command.args(features).args(&self.runner);
         command
     }
 }

@@ -6,6 +6,7 @@ mod checks;
 mod demo;
 mod house;
 mod install;
+mod libtorch;
 mod peers;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -35,6 +36,8 @@ enum CommandLine {
         #[arg(long)]
         prefix: PathBuf,
     },
+    /// Fetch libtorch into the cache and link it, so that the plug-in that trains networks is built; prints where it is
+    Libtorch,
     /// Pack target/dist/ferrule-VERSION-MACHINE.tar.gz, which runs without Rust
     Dist,
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         CommandLine::Bench { bench } => bench.run(),
         CommandLine::Demo(demo) => demo.run(),
         CommandLine::Install { prefix } => install::install(&prefix),
+        CommandLine::Libtorch => libtorch::tell(),
         CommandLine::Dist => install::dist(),
     };
     match result {

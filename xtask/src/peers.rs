@@ -25,7 +25,8 @@ const FINISHED: &str = "ferrule-requirements.txt";
 pub fn python(house: &House) -> Result<Option<PathBuf>> {
     let requirements = house.root.join("tests/peers/requirements.txt");
     let wanted = fs::read_to_string(&requirements).with_context(|| format!("{}", requirements.display()))?;
-    let Some(python) = ["python3", "python"].into_iter().find(|python| has_pip(python)) else {
+    // `ensurepip` is what some distributions leave out of their Python.
+    let Some(python) = python_with("import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))") else {
         say("== peers: SKIPPED, there is no Python 3 with venv and pip");
         return Ok(None);
     };
@@ -39,15 +40,19 @@ pub fn python(house: &House) -> Result<Option<PathBuf>> {
     }
 }
 
-/// `ensurepip` is what some distributions leave out of their Python.
-fn has_pip(python: &str) -> bool {
+/// The first Python that runs these lines without a complaint.
+pub fn python_with(lines: &str) -> Option<&'static str> {
+    ["python3", "python"].into_iter().find(|python| passes(python, lines))
+}
+
+fn passes(python: &str, lines: &str) -> bool {
     let mut command = Command::new(python);
-    command.args(["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(["-c", lines]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
-fn cache() -> Result<PathBuf> {
+/// Where what can be made again is kept, outside every checkout.
+pub fn cache() -> Result<PathBuf> {
     let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
     Ok(cache.context("neither XDG_CACHE_HOME nor HOME names a folder")?.join("ferrule"))
@@ -123,7 +128,7 @@ esac
     }
 
     #[test]
-    fn a_python_that_is_not_there_has_no_pip() {
-        assert!(!has_pip("a-python-that-nobody-has"));
+    fn a_python_that_is_not_there_passes_nothing() {
+        assert!(!passes("a-python-that-nobody-has", "pass"));
     }
 }

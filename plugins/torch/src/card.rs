@@ -1,0 +1,164 @@
+//! What a model file says of itself, in its words: enough to build the network again and to show it pictures as it
+//! learned from them. Written by the trainer, read by the detector and the classifier.
+
+use ferrule_abi::PluginError;
+use ferrule_vision::{ellipse::Ellipse, frame::Frame};
+use serde::{Deserialize, Serialize};
+
+/// The word in a safetensors file that holds a card.
+pub const WORD: &str = "ferrule";
+/// What this build writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// What is learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// One class a picture.
+    Classify,
+    /// One class a patch.
+    Regions,
+    /// One class a pixel.
+    Defects,
+}
+
+/// Which network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    Simple,
+    Resnet,
+    Unet,
+}
+
+/// Which part of a picture the network sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Crop {
+    /// All of it.
+    Frame,
+    /// The fibre with a margin around it.
+    Fibre,
+    /// A patch at its own scale.
+    Patch,
+}
+
+/// How a picture becomes the network's square.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// Pixels a side.
+    pub side: usize,
+    pub crop: Crop,
+    /// Cladding radii from the fibre's middle to the edge, where it is cropped to the fibre.
+    pub margin: f64,
+}
+
+/// The card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    pub format: u32,
+    pub task: Task,
+    pub network: Network,
+    /// Channels of the first layer.
+    pub width: i64,
+    pub input: Input,
+    /// Class 0 is what nothing is wrong with.
+    pub classes: Vec<String>,
+    /// Score from which on a picture is called defective; chosen on the validation split.
+    pub threshold: f64,
+    /// Share of clean validation pictures at or above it.
+    pub false_alarms: f64,
+}
+
+impl Task {
+    pub const WORDS: [&str; 3] = ["classify", "regions", "defects"];
+
+    /// # Errors
+    /// Names those there are.
+    pub fn of(word: &str) -> Result<Self, PluginError> {
+        match word {
+            "classify" => Ok(Self::Classify),
+            "regions" => Ok(Self::Regions),
+            "defects" => Ok(Self::Defects),
+            _ => Err(PluginError::new(format!("no task `{word}`; there are {}", Self::WORDS.join(", ")))),
+        }
+    }
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        Self::WORDS[self as usize]
+    }
+}
+
+impl Network {
+    pub const WORDS: [&str; 3] = ["simple", "resnet", "unet"];
+
+    /// # Errors
+    /// Names those there are.
+    pub fn of(word: &str) -> Result<Self, PluginError> {
+        match word {
+            "simple" => Ok(Self::Simple),
+            "resnet" => Ok(Self::Resnet),
+            "unet" => Ok(Self::Unet),
+            _ => Err(PluginError::new(format!("no network `{word}`; there are {}", Self::WORDS.join(", ")))),
+        }
+    }
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        Self::WORDS[self as usize]
+    }
+
+    /// # Errors
+    /// It cannot learn that task; names those that can.
+    pub fn fits(self, task: Task) -> Result<(), PluginError> {
+        let others = match (self, task) {
+            (Self::Simple, Task::Defects) => "`resnet` or `unet`",
+            (Self::Unet, Task::Classify | Task::Regions) => "`simple` or `resnet`",
+            _ => return Ok(()),
+        };
+        let (own, task) = (self.as_str(), task.as_str());
+        Err(PluginError::new(format!("`{own}` cannot learn the task `{task}`; take {others}")))
+    }
+}
+
+impl Input {
+    /// The square over a picture; `None` where it takes a fibre and there is none.
+    #[must_use]
+    pub fn frame(&self, width: usize, height: usize, aspect: f64, cladding: Option<&Ellipse>) -> Option<Frame> {
+        match self.crop {
+            Crop::Fibre => cladding.map(|cladding| Frame::fibre(cladding, self.margin, self.side)),
+            Crop::Frame | Crop::Patch => Some(Frame::whole(width, height, aspect, self.side)),
+        }
+    }
+}
+
+impl Card {
+    /// Reads the card in a model file's words.
+    ///
+    /// # Errors
+    /// No card, or one of another format; says what can be done.
+    pub fn of(word: Option<&String>, path: &str) -> Result<Self, PluginError> {
+        let missing =
+            || PluginError::new(format!("{path} says nothing of its network; `ferrule model import` adds that"));
+        let card: Self = serde_json::from_str(word.ok_or_else(missing)?)
+            .map_err(|error| PluginError::new(format!("{path}: its card cannot be read: {error}")))?;
+        if card.format != FORMAT {
+            return Err(PluginError::new(format!(
+                "{path} is a model of format {}, this build reads {FORMAT}",
+                card.format
+            )));
+        }
+        if card.classes.len() < 2 || card.input.side == 0 || card.input.side > 4096 {
+            return Err(PluginError::new(format!("{path}: its card cannot be: fewer than two classes, or no size")));
+        }
+        card.network.fits(card.task)?;
+        Ok(card)
+    }
+
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Numbers and texts can always be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}

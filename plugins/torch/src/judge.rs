@@ -1,0 +1,177 @@
+//! A network over a split: scores, and from them every figure of an epoch.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::{
+    card::Task,
+    fault::Fault,
+    loader::Loader,
+    metrics::{Confusion, Scored, average_precision, roc_auc},
+    networks::{self, Net},
+    samples::Sample,
+};
+
+/// Most samples that are listed as the worst.
+const WORST: usize = 12;
+/// A picture's score is that of its fifth most suspicious pixel: one pixel alone is noise.
+pub const PIXELS: i64 = 5;
+
+/// What came of a split.
+#[derive(Debug)]
+pub struct Judged {
+    pub confusion: Confusion,
+    pub loss: f64,
+    /// Of each picture, that something is wrong with it; and whether it is.
+    pub scored: Vec<Scored>,
+    pub worst: Vec<Worst>,
+    task: Task,
+}
+
+/// A sample that the network gets wrong.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Worst {
+    pub image_id: String,
+    pub item: usize,
+    pub class: usize,
+    pub said: usize,
+    pub score: f64,
+    pub loss: f64,
+}
+
+/// Runs the network over all batches, without learning.
+///
+/// # Errors
+/// libtorch's.
+pub fn judge(
+    net: &Net,
+    task: Task,
+    classes: usize,
+    samples: &[Sample],
+    side: usize,
+    loader: Loader,
+    (device, half): (Device, bool),
+) -> Result<Judged, Fault> {
+    let mut judged =
+        Judged { confusion: Confusion::new(classes), loss: 0.0, scored: Vec::new(), worst: Vec::new(), task };
+    for batch in loader {
+        let scores = no_grad(|| -> Result<Tensor, Fault> {
+            let x = networks::input(&batch.pictures, side, device, half)?;
+            Ok(net.forward(&x, false)?.f_softmax(1, Kind::Float)?)
+        })?;
+        let members: Vec<&Sample> = batch.samples.iter().map(|place| &samples[*place]).collect();
+        if task == Task::Defects {
+            judged.pixels(&scores, &batch.classes, &members, side)?;
+        } else {
+            judged.pictures(&scores, &members, classes)?;
+        }
+    }
+    judged.loss /= samples.len().max(1) as f64;
+    judged.worst.sort_by(|a, b| b.loss.total_cmp(&a.loss));
+    judged.worst.truncate(WORST);
+    Ok(judged)
+}
+
+/// A tensor's numbers, row after row.
+///
+/// # Errors
+/// libtorch's.
+pub fn numbers(tensor: &Tensor) -> Result<Vec<f32>, Fault> {
+    Ok(Vec::<f32>::try_from(&tensor.f_to_device(Device::Cpu)?.f_contiguous()?.f_view([-1])?)?)
+}
+
+/// For each picture of (n, classes, h, w) probabilities how sure it is that something is wrong with it.
+///
+/// # Errors
+/// libtorch's.
+pub fn picture_scores(scores: &Tensor) -> Result<Vec<f32>, Fault> {
+    let background = scores.f_select(1, 0)?.f_flatten(1, -1)?;
+    let wrong = background.f_neg()?.f_add_scalar(1.0)?;
+    let most = wrong.f_topk(PIXELS.min(wrong.size()[1]), 1, true, false)?.0;
+    numbers(&most.f_amin([1_i64].as_slice(), false)?)
+}
+
+impl Judged {
+    fn pictures(&mut self, scores: &Tensor, members: &[&Sample], classes: usize) -> Result<(), Fault> {
+        for (row, sample) in numbers(scores)?.chunks_exact(classes).zip(members) {
+            let said = (0..classes).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap_or(0);
+            self.confusion.add(sample.class, said, 1);
+            let loss = -f64::from(row[sample.class].max(1e-12)).ln();
+            self.take(sample, said, 1.0 - f64::from(row[0]), loss);
+        }
+        Ok(())
+    }
+
+    fn pixels(&mut self, scores: &Tensor, truth: &[u8], members: &[&Sample], side: usize) -> Result<(), Fault> {
+        let plane = side * side;
+        let said = scores.f_argmax(1, false)?.f_to_kind(Kind::Uint8)?.f_to_device(Device::Cpu)?.f_contiguous()?;
+        let said = Vec::<u8>::try_from(&said.f_view([-1])?)?;
+        let count = members.len() as i64;
+        let target = Tensor::f_from_data_size(truth, &[count, 1, side as i64, side as i64], Kind::Uint8)?;
+        let target = target.f_to_device(scores.device())?.f_to_kind(Kind::Int64)?;
+        let losses = scores.f_gather(1, &target, false)?.f_clamp_min(1e-12)?.f_log()?.f_neg()?.f_flatten(1, -1)?;
+        let losses = numbers(&losses.f_mean_dim([1_i64].as_slice(), false, Kind::Float)?)?;
+        let sure = picture_scores(scores)?;
+        for (place, sample) in members.iter().enumerate() {
+            let (said, truth) = (&said[place * plane..][..plane], &truth[place * plane..][..plane]);
+            said.iter().zip(truth).for_each(|(said, truth)| self.confusion.add((*truth).into(), (*said).into(), 1));
+            let found = usize::from(said.iter().any(|class| *class != 0));
+            self.take(sample, found, f64::from(sure[place]), f64::from(losses[place]));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, sample: &Sample, said: usize, score: f64, loss: f64) {
+        self.loss += loss;
+        self.scored.push((score, sample.class != 0));
+        let Sample { image, item, class } = sample.clone();
+        self.worst.push(Worst { image_id: image, item, class, said, score, loss });
+    }
+
+    /// The one number by which epochs are compared: mean Dice for pixels, else F1, with the order of scores where two
+    /// classes make one.
+    #[must_use]
+    pub fn score(&self) -> f64 {
+        match self.task {
+            Task::Defects => self.confusion.over_defects(Confusion::dice).unwrap_or(0.0),
+            Task::Classify | Task::Regions => {
+                let f1 = self.confusion.over_classes(Confusion::dice).unwrap_or(0.0);
+                let order = (self.task == Task::Classify).then(|| roc_auc(&self.scored)).flatten();
+                order.map_or(f1, |order| f64::midpoint(f1, order))
+            }
+        }
+    }
+
+    /// Every figure by name; what is undefined is left out.
+    #[must_use]
+    pub fn figures(&self, classes: &[String]) -> BTreeMap<String, f64> {
+        let mut figures = BTreeMap::new();
+        let mut tell = |name: &str, value: Option<f64>| {
+            if let Some(value) = value.filter(|value| value.is_finite()) {
+                figures.insert(name.to_owned(), value);
+            }
+        };
+        let c = &self.confusion;
+        tell("loss", Some(self.loss));
+        tell("accuracy", c.accuracy());
+        tell("precision", c.over_classes(Confusion::precision));
+        tell("recall", c.over_classes(Confusion::recall));
+        tell("f1", c.over_classes(Confusion::dice));
+        if self.task != Task::Regions {
+            tell("auc", roc_auc(&self.scored));
+            tell("average_precision", average_precision(&self.scored));
+        }
+        if self.task == Task::Defects {
+            tell("dice", c.over_defects(Confusion::dice));
+            tell("iou", c.over_defects(Confusion::iou));
+            for (class, name) in classes.iter().enumerate().skip(1) {
+                tell(&format!("dice_{name}"), c.dice(class));
+                tell(&format!("iou_{name}"), c.iou(class));
+            }
+        }
+        tell("score", Some(self.score()));
+        figures
+    }
+}

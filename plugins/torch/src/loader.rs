@@ -1,0 +1,173 @@
+//! Batches, made ahead: threads take pictures out of the mapped feed, vary them, and wait when the queue is full.
+//!
+//! Batch after batch in order, whatever the number of threads: thread k makes batches k, k + n, …, and the taker asks the
+//! threads in turn. A variation depends on run, epoch and place only. Plain bytes; never a tensor.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use ferrule_vision::{
+    augment::{Buffers, Reach, chance::seed_of, vary},
+    feed::Feed,
+};
+use memmap2::Mmap;
+
+/// Batches ready in each thread's queue.
+const AHEAD: usize = 2;
+
+/// One batch.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Places in the list of samples.
+    pub samples: Vec<usize>,
+    /// One picture after the other.
+    pub pictures: Vec<u8>,
+    /// Classes of pixels, where the feed has them.
+    pub classes: Vec<u8>,
+}
+
+/// What an epoch is to see.
+#[derive(Debug, Clone)]
+pub struct Epoch {
+    /// (place in the list of samples, item of the feed), in order.
+    pub order: Vec<(usize, usize)>,
+    pub batch: usize,
+    pub reach: Reach,
+    /// Of the run and the epoch.
+    pub seed: u64,
+}
+
+/// Running loader threads; they end when this is dropped.
+#[derive(Debug)]
+pub struct Loader {
+    queues: Vec<Option<Receiver<Batch>>>,
+    threads: Vec<JoinHandle<()>>,
+    next: usize,
+    batches: usize,
+}
+
+impl Loader {
+    /// Starts `threads` of them over a feed that was checked.
+    ///
+    /// # Errors
+    /// No thread.
+    pub fn start(feed: &Arc<Mmap>, epoch: &Epoch, threads: usize) -> std::io::Result<Self> {
+        let batches = epoch.order.len().div_ceil(epoch.batch.max(1));
+        let count = threads.clamp(1, batches.max(1));
+        let (mut queues, mut running) = (Vec::new(), Vec::new());
+        for first in 0..count {
+            let (sender, queue) = sync_channel(AHEAD);
+            let (feed, epoch) = (Arc::clone(feed), epoch.clone());
+            let work = move || {
+                let Ok(feed) = Feed::of(&feed) else { return };
+                let mut buffers = Buffers::default();
+                let chunks = epoch.order.chunks(epoch.batch.max(1)).enumerate();
+                for (number, chunk) in chunks.skip(first).step_by(count) {
+                    if sender.send(make(&feed, chunk, number, &epoch, &mut buffers)).is_err() {
+                        return;
+                    }
+                }
+            };
+            running.push(thread::Builder::new().name(format!("loader-{first}")).spawn(work)?);
+            queues.push(Some(queue));
+        }
+        Ok(Self { queues, threads: running, next: 0, batches })
+    }
+
+    /// Batches an epoch.
+    #[must_use]
+    pub const fn batches(&self) -> usize {
+        self.batches
+    }
+}
+
+impl Iterator for Loader {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Batch> {
+        let place = self.next % self.queues.len().max(1);
+        self.next += 1;
+        self.queues.get(place)?.as_ref()?.recv().ok()
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        // Nobody takes any more: who waits in a full queue goes on, and ends.
+        self.queues.iter_mut().for_each(|queue| *queue = None);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn make(feed: &Feed<'_>, chunk: &[(usize, usize)], number: usize, epoch: &Epoch, buffers: &mut Buffers) -> Batch {
+    let shape = feed.shape;
+    let plane = shape.side * shape.side;
+    let mut batch = Batch { samples: Vec::with_capacity(chunk.len()), ..Batch::default() };
+    batch.pictures.reserve(plane * chunk.len());
+    for (place, (sample, item)) in chunk.iter().enumerate() {
+        batch.samples.push(*sample);
+        let (picture, classes) = feed.item(*item);
+        let start = batch.pictures.len();
+        batch.pictures.extend_from_slice(picture);
+        if let Some(classes) = classes {
+            batch.classes.extend_from_slice(classes);
+        }
+        if epoch.reach != Reach::NONE {
+            let mask = classes.map(|_| &mut batch.classes[start..]);
+            // Of the place: a balanced epoch may show a picture twice, and not twice the same.
+            let seed = seed_of(&[epoch.seed, number as u64, place as u64]);
+            vary(&mut batch.pictures[start..], mask, shape.side, &epoch.reach, seed, buffers);
+        }
+    }
+    batch
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use ferrule_vision::feed::Shape;
+
+    use super::*;
+
+    fn feed(items: usize) -> Arc<Mmap> {
+        let shape = Shape { side: 8, planes: 2, items };
+        let mut file = tempfile::tempfile().unwrap();
+        let mut bytes = shape.head().to_vec();
+        bytes.extend((0..items).flat_map(|item| [vec![item as u8; 64], vec![(item % 3) as u8; 64]].concat()));
+        bytes.extend([0; 32]);
+        file.write_all(&bytes).unwrap();
+        // SAFETY: nobody else has the file.
+        Arc::new(unsafe { Mmap::map(&file) }.unwrap())
+    }
+
+    fn epoch(items: usize, reach: Reach) -> Epoch {
+        Epoch { order: (0..items).rev().map(|item| (100 + item, item)).collect(), batch: 3, reach, seed: 4 }
+    }
+
+    #[test]
+    fn batches_come_in_order_and_are_the_same_whatever_the_number_of_threads() {
+        let (feed, epoch) = (feed(10), epoch(10, Reach { flip: true, noise: 9.0, turn_deg: 20.0, ..Reach::NONE }));
+        let all = |threads| Loader::start(&feed, &epoch, threads).unwrap().collect::<Vec<_>>();
+        let one = all(1);
+        assert_eq!(one.iter().map(|batch| batch.samples.len()).collect::<Vec<_>>(), [3, 3, 3, 1]);
+        assert_eq!(one[0].samples, [109, 108, 107]);
+        for threads in 2..6 {
+            assert_eq!(all(threads), one, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn a_loader_that_is_dropped_early_ends_its_threads() {
+        let mut loader = Loader::start(&feed(100), &epoch(100, Reach::NONE), 3).unwrap();
+        assert_eq!(loader.next().unwrap().pictures[..2], [99, 99]);
+        drop(loader);
+    }
+}

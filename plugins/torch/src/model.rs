@@ -1,0 +1,118 @@
+//! A trained network put to work: a model file read, pictures cut as in training, probabilities back.
+
+use std::path::Path;
+
+use ferrule_abi::{ImageView, ParameterSpec, Parameters, PluginError, ROption, SegmentationView, ZoneName};
+use ferrule_vision::{ellipse::Ellipse, frame::Frame};
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::{
+    card::{Card, Crop, Task, WORD},
+    device,
+    fault::Fault,
+    networks::{self, Net},
+    settings::Place,
+    tensors::Tensors,
+};
+
+/// A model, ready.
+pub struct Model {
+    pub card: Card,
+    /// The card's, or what the settings say instead.
+    pub threshold: f64,
+    net: Net,
+    device: Device,
+}
+
+/// Parameters of every plug-in that judges with a model.
+#[must_use]
+pub fn specs(what: &str) -> Vec<ParameterSpec> {
+    vec![
+        ParameterSpec::file("model", &format!("{what}: a .safetensors file that `ferrule train` made")),
+        ParameterSpec::real(
+            "threshold",
+            0.0,
+            0.0,
+            1.0,
+            "",
+            "score of a defect; 0 for the one that the model was made with",
+        ),
+        ParameterSpec::choice("device", "cpu", &["auto", "cpu", "cuda"], "auto takes a GPU where there is one"),
+        ParameterSpec::integer("threads", 1, 1, 256, "", "of the arithmetic; workers beside it want theirs"),
+    ]
+}
+
+impl Model {
+    /// `None` where no model is named.
+    ///
+    /// # Errors
+    /// A file that is no model, or one of another task.
+    pub fn of(parameters: &Parameters, task: Task) -> Result<Option<Self>, PluginError> {
+        let path = parameters.text("model")?;
+        if path.is_empty() {
+            return Ok(None);
+        }
+        let file = Tensors::read(Path::new(path)).map_err(|error| PluginError::new(error.to_string()))?;
+        let card = Card::of(file.words.get(WORD), path)?;
+        if card.task != task {
+            let (is, wanted) = (card.task.as_str(), task.as_str());
+            return Err(PluginError::new(format!("{path} was trained for `{is}`, here one for `{wanted}` is needed")));
+        }
+        let place = match parameters.text("device")? {
+            "auto" => Place::Auto,
+            "cuda" => Place::Cuda,
+            _ => Place::Cpu,
+        };
+        let device = device::choose(place)?;
+        tch::set_num_threads(parameters.integer("threads")? as i32);
+        let given = parameters.real("threshold")?;
+        let threshold = if given > 0.0 { given } else { card.threshold };
+        let mut net = Net::build(card.network, card.task, card.width, card.classes.len() as i64, device)?;
+        net.weights.take(&file, path)?;
+        Ok(Some(Self { card, threshold, net, device }))
+    }
+
+    /// The square over a picture, and the picture in it; `None` where the model wants a fibre and there is none.
+    #[must_use]
+    pub fn square(&self, image: &ImageView<'_>, segmentation: &SegmentationView<'_>) -> Option<(Frame, Vec<u8>)> {
+        let (width, height) = (image.width as usize, image.height as usize);
+        let cladding = segmentation.zones.iter().find(|zone| zone.name == ZoneName::Cladding).map(|zone| Ellipse {
+            cx: zone.outline.cx,
+            cy: zone.outline.cy,
+            ax: zone.outline.ax,
+            by: zone.outline.by,
+            angle_deg: zone.outline.angle_deg,
+        });
+        let known = match image.pixel_aspect {
+            ROption::RSome(aspect) => Some(aspect),
+            ROption::RNone => None,
+        };
+        // Trained on patches, a network sees whole pictures at no scale of its own.
+        if self.card.input.crop == Crop::Patch {
+            return None;
+        }
+        let aspect = aspect(known, cladding.as_ref());
+        let frame = self.card.input.frame(width, height, aspect, cladding.as_ref())?;
+        let mut gray = Vec::with_capacity(width * height);
+        (0..image.height).for_each(|y| gray.extend_from_slice(image.row(y)));
+        let cut = frame.cut(&gray, width);
+        Some((frame, cut))
+    }
+
+    /// Probabilities of squares: (n, classes) or (n, classes, side, side).
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn probabilities(&self, squares: &[u8]) -> Result<Tensor, Fault> {
+        no_grad(|| {
+            let x = networks::input(squares, self.card.input.side, self.device, false)?;
+            Ok(self.net.forward(&x, false)?.f_softmax(1, Kind::Float)?.f_to_device(Device::Cpu)?)
+        })
+    }
+}
+
+/// Width of a pixel over its height: as the source says, else as a round fibre shows it, else square. The feed of a
+/// training goes by the same rule.
+fn aspect(known: Option<f64>, cladding: Option<&Ellipse>) -> f64 {
+    known.or_else(|| cladding.map(|cladding| cladding.by / cladding.ax)).unwrap_or(1.0)
+}

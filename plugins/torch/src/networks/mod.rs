@@ -1,0 +1,72 @@
+//! The networks. Each says in its head what it looks like in Python; `tests/peers` holds the same modules there.
+
+mod resnet;
+mod simple;
+mod unet;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::{
+    card::{Network, Task},
+    fault::Fault,
+    weights::Weights,
+};
+
+/// A network: its weights, and what it makes of a batch.
+pub struct Net {
+    pub weights: Weights,
+    layers: Box<dyn Layers>,
+}
+
+/// Pictures (n, 1, side, side) in, scores (n, classes) or (n, classes, side, side) out, before any softmax.
+trait Layers: Send {
+    fn forward(&self, x: &Tensor, training: bool) -> Result<Tensor, Fault>;
+}
+
+impl Net {
+    /// Channels of the first layer, where nothing else is asked for.
+    #[must_use]
+    pub const fn own_width(network: Network) -> i64 {
+        match network {
+            Network::Simple | Network::Unet => 16,
+            Network::Resnet => 24,
+        }
+    }
+
+    /// Built with fresh weights, from libtorch's generator.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn build(network: Network, task: Task, width: i64, classes: i64, device: Device) -> Result<Self, Fault> {
+        let mut weights = Weights::on(device);
+        let layers: Box<dyn Layers> = match network {
+            Network::Simple => Box::new(simple::Simple::new(&mut weights, width, classes)?),
+            Network::Resnet => Box::new(resnet::Resnet::new(&mut weights, width, classes, task == Task::Defects)?),
+            Network::Unet => Box::new(unet::Unet::new(&mut weights, width, classes)?),
+        };
+        Ok(Self { weights, layers })
+    }
+
+    /// Scores in full precision.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn forward(&self, x: &Tensor, training: bool) -> Result<Tensor, Fault> {
+        Ok(self.layers.forward(x, training)?.f_to_kind(Kind::Float)?)
+    }
+}
+
+/// Gray levels of a batch of square pictures as the network takes them: from -1 to 1, laid out channels last, which every
+/// layer after it keeps by itself.
+///
+/// # Errors
+/// libtorch's.
+pub fn input(pictures: &[u8], side: usize, device: Device, half: bool) -> Result<Tensor, Fault> {
+    let side = side as i64;
+    let count = pictures.len() as i64 / (side * side);
+    let bytes = Tensor::f_from_data_size(pictures, &[count, 1, side, side], Kind::Uint8)?.f_to_device(device)?;
+    let kind = if half { Kind::BFloat16 } else { Kind::Float };
+    let levels = bytes.f_to_kind(Kind::Float)?.f_mul_scalar_(1.0 / 127.5)?.f_sub_scalar_(1.0)?.f_to_kind(kind)?;
+    // With one channel the two layouts hold the same bytes: only the strides say which it is, and libtorch goes by them.
+    Ok(levels.f_as_strided([count, 1, side, side], [side * side, 1, side, 1], 0)?)
+}

@@ -1,0 +1,91 @@
+//! `unet`: down, up, and across (Ronneberger, Fischer and Brox, MICCAI 2015), three levels, with batch normalisation and
+//! padding. Sizes that three halvings do not divide are padded at the right and below, and cut again.
+//!
+//! ```python
+//! enc1, enc2, enc3, mid, dec3, dec2, dec1 = Sequential(Conv2d(from, to, 3, padding=1, bias=False), BatchNorm2d(to), ReLU(),
+//!                                                      Conv2d(to, to, 3, padding=1, bias=False), BatchNorm2d(to), ReLU())
+//! out = Conv2d(w, classes, 1)                    # w, 2w, 4w, 8w channels; MaxPool2d(2) down
+//! dec(cat([interpolate(x, scale_factor=2, mode="nearest"), across], 1))
+//! ```
+
+use tch::Tensor;
+
+use super::Layers;
+use crate::{
+    fault::Fault,
+    weights::{Conv, Norm, Weights},
+};
+
+struct Double {
+    first: (Conv, Norm),
+    second: (Conv, Norm),
+}
+
+impl Double {
+    fn new(weights: &mut Weights, name: &str, from: i64, to: i64) -> Result<Self, Fault> {
+        let mut one = |conv: usize, from: i64| -> Result<_, Fault> {
+            let conv_name = format!("{name}.{conv}");
+            Ok((weights.conv(&conv_name, from, to, 3, 1, false)?, weights.norm(&format!("{name}.{}", conv + 1), to)?))
+        };
+        Ok(Self { first: one(0, from)?, second: one(3, to)? })
+    }
+
+    fn forward(&self, x: &Tensor, training: bool) -> Result<Tensor, Fault> {
+        let x = self.first.1.forward(&self.first.0.forward(x)?, training)?.f_relu_()?;
+        Ok(self.second.1.forward(&self.second.0.forward(&x)?, training)?.f_relu_()?)
+    }
+}
+
+pub(super) struct Unet {
+    down: [Double; 3],
+    mid: Double,
+    /// From coarse to fine.
+    up: [Double; 3],
+    out: Conv,
+}
+
+impl Unet {
+    pub fn new(weights: &mut Weights, width: i64, classes: i64) -> Result<Self, Fault> {
+        let w = width;
+        Ok(Self {
+            down: [
+                Double::new(weights, "enc1", 1, w)?,
+                Double::new(weights, "enc2", w, 2 * w)?,
+                Double::new(weights, "enc3", 2 * w, 4 * w)?,
+            ],
+            mid: Double::new(weights, "mid", 4 * w, 8 * w)?,
+            up: [
+                Double::new(weights, "dec3", 12 * w, 4 * w)?,
+                Double::new(weights, "dec2", 6 * w, 2 * w)?,
+                Double::new(weights, "dec1", 3 * w, w)?,
+            ],
+            out: weights.conv("out", w, classes, 1, 1, true)?,
+        })
+    }
+}
+
+impl Layers for Unet {
+    fn forward(&self, x: &Tensor, training: bool) -> Result<Tensor, Fault> {
+        let size = x.size();
+        let (height, width) = (size[2], size[3]);
+        // Three halvings.
+        let lacking = |side: i64| (8 - side % 8) % 8;
+        let (below, right) = (lacking(height), lacking(width));
+        let padded = below > 0 || right > 0;
+        let mut x = if padded { x.f_pad([0, right, 0, below], "replicate", None)? } else { x.shallow_clone() };
+        let mut across = Vec::with_capacity(3);
+        for level in &self.down {
+            let here = level.forward(&x, training)?;
+            x = here.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?;
+            across.push(here);
+        }
+        x = self.mid.forward(&x, training)?;
+        for (level, across) in self.up.iter().zip(across.iter().rev()) {
+            let to = [across.size()[2], across.size()[3]];
+            let grown = x.f_upsample_nearest2d(to, None, None)?;
+            x = level.forward(&Tensor::f_cat(&[&grown, across], 1)?, training)?;
+        }
+        let out = self.out.forward(&x)?;
+        if padded { Ok(out.f_narrow(2, 0, height)?.f_narrow(3, 0, width)?) } else { Ok(out) }
+    }
+}
