@@ -28,6 +28,7 @@ pub mod sheet;
 pub mod simulate;
 pub mod store;
 pub mod swap;
+pub mod training;
 pub mod trial;
 pub mod worker;
 pub mod workspace;

@@ -11,6 +11,7 @@ use crate::{
     ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
     report::{CaptureState, Outcome},
     swap::Swap,
+    training::{Ended, Plan, Steer},
 };
 
 /// Counted up when an older side could not understand a newer one.
@@ -85,6 +86,16 @@ pub enum Request {
     Pause {
         paused: bool,
     },
+    /// Begins a training, or goes on with a run; answered by its name. It goes on whoever leaves.
+    Train {
+        /// Ignored where a run is gone on with: it keeps its own.
+        plan: Option<Box<Plan>>,
+        resume: Option<String>,
+    },
+    /// Lets the training wait, go on, or stop.
+    Steer {
+        steer: Steer,
+    },
 }
 
 /// What comes back.
@@ -95,6 +106,10 @@ pub enum Answer {
     /// Done; how many things it touched.
     Ok {
         count: u64,
+    },
+    /// The run that was begun.
+    Training {
+        run: String,
     },
     Refused(Refusal),
 }
@@ -234,8 +249,41 @@ pub enum Event {
     Reviewed(Reviewed),
     /// A line for the log; `level` as in `log.level`.
     Log { at: String, level: String, message: String },
+    /// A step of the training; what it says of an epoch is committed.
+    Training(Box<TrainingEvent>),
     /// The engine is about to end.
     Stopping,
+}
+
+/// A step of a training.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrainingEvent {
+    pub run: String,
+    /// `started`, `feed`, `batch`, `epoch`, `test`, `paused`, `warning`, `ended`.
+    pub name: String,
+    #[serde(default)]
+    pub epoch: u32,
+    /// From 1; 0 where it means nothing.
+    #[serde(default)]
+    pub batch: u32,
+    #[serde(default)]
+    pub batches: u32,
+    /// Figures by name; `val_confusion` is a list of rows, `val_worst` a list of samples.
+    #[serde(default)]
+    pub values: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    pub message: String,
+    /// With the last event of a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+}
+
+impl TrainingEvent {
+    /// A figure by name.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.values.get(name).and_then(serde_json::Value::as_f64)
+    }
 }
 
 /// What a look at configuration and plug-ins came to.

@@ -443,7 +443,8 @@ impl<'a> Run<'a> {
             | Receipt::Pipeline { .. }
             | Receipt::Swap(_)
             | Receipt::Correlations
-            | Receipt::Reviewed(_) => {}
+            | Receipt::Reviewed(_)
+            | Receipt::Run(_) => {}
         }
         self.unconfirmed = self.unconfirmed.saturating_sub(1);
         Ok(())

@@ -19,6 +19,7 @@
 //! | `requests` | what clients ask |
 //! | `splits` | sides of the split, when there is nothing better to do |
 //! | `figures` | rates and times |
+//! | `training` | the one training that runs |
 
 mod dispatch;
 mod figures;
@@ -34,6 +35,7 @@ pub mod socket;
 mod splits;
 mod state;
 mod swaps;
+mod training;
 
 use std::path::PathBuf;
 
@@ -46,6 +48,8 @@ use crate::{
     worker::arguments::WorkerProgram,
     workspace::{DatasetPaths, Workspace},
 };
+
+pub use training::MEMORY_MB as TRAINING_MEMORY_MB;
 
 use self::{
     lock::{EngineLock, LockError},

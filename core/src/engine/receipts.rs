@@ -16,7 +16,7 @@ const MOST_WAITING: usize = 16_384;
 impl Engine {
     pub fn receipt(&mut self, receipt: Receipt) {
         match receipt {
-            Receipt::Sources | Receipt::Pipeline { .. } => {}
+            Receipt::Sources | Receipt::Pipeline { .. } | Receipt::Run(_) => {}
             Receipt::Divided(divided) => self.divided(&divided),
             Receipt::Reviewed(reviewed) => {
                 self.splits.news |= reviewed.added > 0;

@@ -107,6 +107,11 @@ impl Reload {
         })
     }
 
+    /// The last one that was built.
+    pub fn catalogue(&self) -> Option<&Catalogue> {
+        self.catalogue.as_ref()
+    }
+
     pub fn catalogues(&self) -> &Receiver<(u64, Catalogue)> {
         &self.catalogues
     }

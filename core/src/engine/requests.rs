@@ -77,6 +77,8 @@ impl Engine {
                 Answer::Ok { count }
             }
             Request::Look => Answer::Ok { count: self.look_now() },
+            Request::Train { plan, resume } => self.train(plan.map(|plan| *plan), resume),
+            Request::Steer { steer } => self.steer(steer),
             Request::Pause { paused } => {
                 self.paused = paused;
                 self.dirty = true;

@@ -28,6 +28,7 @@ use crate::{
     pool::{Pool, Report},
     protocol::{EngineLine, Event, Status},
     store::{Reader, Recovery, Store},
+    training::Session,
     workspace::DatasetPaths,
 };
 
@@ -79,6 +80,7 @@ pub(super) struct Engine {
     pub reading: usize,
     /// When the file of a queued capture was complete, for the latency.
     pub complete: HashMap<CaptureId, Instant>,
+    pub training: Option<Session>,
     /// Something that a status shows has changed.
     pub dirty: bool,
     pub last_status: Instant,
@@ -127,6 +129,7 @@ impl Engine {
             admitting: VecDeque::new(),
             reading: 0,
             complete: HashMap::new(),
+            training: None,
             dirty: true,
             last_status: Instant::now(),
             ending: false,
@@ -178,6 +181,7 @@ impl Engine {
         let catalogues = self.reload.catalogues().clone();
         let stop = self.settings.stop.clone();
         let stirred = self.reload.stirred().clone();
+        let trained = self.training.as_ref().map_or_else(never, |training| training.told().clone());
 
         let mut select = Select::new_biased();
         // Receipts and reports first: they free what the others wait for.
@@ -188,6 +192,7 @@ impl Engine {
         let catalogue = select.recv(&catalogues);
         let told = select.recv(&stop);
         let hint = select.recv(&stirred);
+        let training = select.recv(&trained);
         let fact = select.recv(&facts);
         match select.select_deadline(self.next_look()) {
             // What is due is done after every turn.
@@ -225,6 +230,10 @@ impl Engine {
                     let _ = ready.recv(&stirred);
                     self.reload.look_soon(Instant::now());
                 }
+                index if index == training => match ready.recv(&trained) {
+                    Ok(told) => self.training_told(told),
+                    Err(_) => self.training = None,
+                },
                 index if index == fact => {
                     if let Ok(fact) = ready.recv(&facts) {
                         self.fact(fact);

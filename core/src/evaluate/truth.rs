@@ -83,6 +83,14 @@ pub struct TrueDefect {
     pub contrast_sigma: Option<f64>,
 }
 
+impl TrueDefect {
+    /// Where it is; its box, filled, where the file says no more.
+    #[must_use]
+    pub fn mask(&self) -> &[Run] {
+        &self.mask
+    }
+}
+
 /// Why there is no truth to go by.
 #[derive(Debug, thiserror::Error)]
 pub enum TruthError {

@@ -46,6 +46,11 @@ pub trait Instance {
     /// # Errors
     /// The plug-in's own words.
     fn grade(&mut self, input: &abi::GradeInput<'_>) -> Result<abi::Verdict, String>;
+    /// # Errors
+    /// The plug-in's own words; none but one written in Rust trains.
+    fn train(&mut self, _: &abi::TrainRequest<'_>, _: abi::Progress) -> Result<abi::TrainReport, String> {
+        Err("this plug-in does not train".into())
+    }
 }
 
 type Create = dyn Fn(&PluginId, &[abi::Parameter]) -> Result<Box<dyn Instance>, String>;

@@ -27,7 +27,7 @@ pub fn label_map(segmentation: &Segmentation, width: u32, height: u32, labels: &
     raster::fill_zones(labels, width, height, LABEL_NONE, &outlines);
 }
 
-pub(super) fn ellipse(zone: &Zone) -> Ellipse {
+pub(crate) fn ellipse(zone: &Zone) -> Ellipse {
     let outline = &zone.outline;
     Ellipse { cx: outline.cx, cy: outline.cy, ax: outline.ax, by: outline.by, angle_deg: outline.angle_deg }
 }

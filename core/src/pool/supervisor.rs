@@ -254,6 +254,7 @@ impl Supervisor {
                     FromWorker::Served(_) => "answers",
                     FromWorker::Tried(_) => "a trial's answer",
                     FromWorker::Gridded(_) => "a grid",
+                    FromWorker::Training(_) => "a word of a training",
                 };
                 self.kill(index, Some(Cause::Nonsense(format!("{what} out of turn"))), now);
             }

@@ -178,7 +178,8 @@ fn word<T>(row: &Row<'_>, column: &str, parse: impl Fn(&str) -> Option<T>) -> Re
     parse(&text).ok_or_else(|| StoreError::Unreadable { what: format!("`{text}` in `{column}`") })
 }
 
-fn runs_from_bytes(bytes: &[u8]) -> Vec<[u32; 3]> {
+/// A mask as it is stored: (y, x, length) of each run.
+pub(crate) fn runs_from_bytes(bytes: &[u8]) -> Vec<[u32; 3]> {
     let number = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     bytes.chunks_exact(12).map(|run| [number(run), number(&run[4..]), number(&run[8..])]).collect()
 }

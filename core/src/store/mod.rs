@@ -22,6 +22,7 @@ mod reader;
 mod recover;
 mod requeue;
 mod reviews;
+mod runs;
 mod save;
 mod schema;
 mod split;
@@ -35,13 +36,15 @@ pub use error::StoreError;
 pub(crate) use filesystem::{check as refuse_network_file_system, is_network_file_system};
 pub use history::{InspectionKey, PipelineRow};
 pub use judgements::{Judge, Judgement};
+pub(crate) use load::runs_from_bytes;
 pub(crate) use publish::open_regular;
 pub use reader::{CaptureDetail, CaptureQuery, CaptureRow, Reader, SourceRow};
 pub use reviews::{Conflict, LabelledImage};
+pub use runs::{EpochRow, RunRow};
 pub use split::{Divided, SplitTable};
 pub use write::{
     Admission, Admitted, Content, Finish, Finished, LibraryRefusal, PipelineChange, QueuedCapture, Receipt, Requeue,
-    SwapEnd, UnreadCapture, Write,
+    RunChange, SwapEnd, UnreadCapture, Write,
 };
 
 use std::{

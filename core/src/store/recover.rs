@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Recovery, StoreError, reader::path_from, requeue, swaps};
+use super::{Recovery, StoreError, reader::path_from, requeue, runs, swaps};
 use crate::{
     ids::ImageId,
     names,
@@ -38,6 +38,7 @@ pub(super) fn recover(connection: &mut Connection, paths: &DatasetPaths) -> Resu
     let requeued = transaction.execute("UPDATE captures SET state = 'queued' WHERE state = 'running'", [])?;
     let unread = requeue::unread(&transaction)?;
     swaps::recover(&transaction)?;
+    runs::interrupted(&transaction)?;
     let generation: i64 =
         transaction.query_row("SELECT coalesce(max(generation), 0) FROM swaps", [], |row| row.get(0))?;
     transaction.commit()?;

@@ -16,6 +16,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0002.sql")).foreign_key_check(),
     M::up(include_str!("schema/0003.sql")).foreign_key_check(),
     M::up(include_str!("schema/0004.sql")).foreign_key_check(),
+    M::up(include_str!("schema/0005.sql")).foreign_key_check(),
 ];
 
 /// The version that this build writes.

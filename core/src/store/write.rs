@@ -42,6 +42,48 @@ pub enum Write {
     Correlations(CorrelationWrite),
     /// What people decided.
     Reviews(Vec<Review>),
+    /// A training goes on.
+    Run(Box<RunChange>),
+}
+
+/// A row of a training, or of the model that it made. Texts named `settings` and `figures` are JSON.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunChange {
+    /// It runs, for the first time or again.
+    Begin {
+        run: String,
+        task: String,
+        network: String,
+        settings: String,
+    },
+    Epoch {
+        run: String,
+        epoch: u32,
+        seconds: f64,
+        figures: String,
+    },
+    End {
+        run: String,
+        state: String,
+        best_epoch: Option<u32>,
+        message: Option<String>,
+    },
+    Note {
+        run: String,
+        notes: String,
+        tags: String,
+    },
+    Delete {
+        run: String,
+    },
+    Model {
+        model: String,
+        run: Option<String>,
+        task: String,
+        network: String,
+        path: PathBuf,
+        figures: String,
+    },
 }
 
 /// A file that ingest has seen, with what reading it said.
@@ -161,6 +203,8 @@ pub enum Receipt {
     Reviewed(Box<Reviewed>),
     /// The row of a swap that ended, or of a library that was refused; `None` where that was no news.
     Swap(Option<Box<Swap>>),
+    /// The run (or model) whose rows changed.
+    Run(String),
     /// A write that can never be stored, and why. Nothing of it was.
     Rejected {
         message: String,

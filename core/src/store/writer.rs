@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavio
 use super::{
     StoreError, admit, correlations, finish, pipelines,
     publish::{Placement, Publisher},
-    requeue, reviews, split, swaps,
+    requeue, reviews, runs, split, swaps,
     write::{Receipt, Write},
 };
 use crate::report::Failure;
@@ -221,6 +221,7 @@ fn apply_in(
         Write::Pipeline(change) => pipelines::change(savepoint, change)?,
         Write::SwapEnd(end) => swaps::end(savepoint, end)?,
         Write::Refused(refusal) => swaps::refused(savepoint, refusal)?,
+        Write::Run(change) => runs::change(savepoint, change)?,
         Write::Admit(admissions) => admit::admit_all(savepoint, admissions)?,
         Write::Running(captures) => requeue::running(savepoint, captures)?,
         Write::Correlations(write) => correlations::write(savepoint, write)?,

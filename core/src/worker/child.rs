@@ -37,6 +37,7 @@ use crate::{
         tools::{Libraries, Tools},
     },
     report::Failure,
+    training,
     trial::{self, Trial},
 };
 
@@ -81,6 +82,9 @@ fn live(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Box<dyn std
             Ok(ToWorker::Memory { of }) => worker.take_memory(of)?,
             Ok(ToWorker::Forget { of }) => worker.desk.forget(of),
             Ok(ToWorker::Serve(asks)) => worker.serve(&asks)?,
+            Ok(ToWorker::Train(order)) => training::desk::train(&order, &worker.arguments.limits, &worker.line)?,
+            // The training that it was for has ended.
+            Ok(ToWorker::Steer(_)) => {}
             Ok(ToWorker::Reply(_)) => return Err("a reply to no question".into()),
             // The engine has no more work, or is gone.
             Err(FrameError::Closed) => return Ok(()),

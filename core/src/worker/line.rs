@@ -13,6 +13,7 @@ use std::{
     },
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
     recvmsg, sendmsg,
@@ -29,6 +30,14 @@ impl Line {
     #[must_use]
     pub fn over(stream: UnixStream) -> Self {
         Self { stream, arrived: VecDeque::new() }
+    }
+
+    /// Whether something can be read without waiting: bytes, or the line's end.
+    #[must_use]
+    pub fn has_arrived(&self) -> bool {
+        let mut line = [PollFd::new(&self.stream, PollFlags::IN)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        matches!(poll(&mut line, Some(&now)), Ok(1))
     }
 
     /// The descriptor that came with the message just read.

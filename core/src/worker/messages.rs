@@ -15,6 +15,7 @@ use crate::{
     ids::{BuildHash, ImageId, PipelineId, PluginId},
     report::{Failure, Inspection, Outline},
     settings::{Consensus, ImageLinks, MaskFormat, Severities},
+    training::{FromTraining, Order, Steer},
     trial::{Trial, Tried},
     worker::sandbox::SandboxReport,
 };
@@ -135,6 +136,10 @@ pub enum ToWorker {
     Serve(Vec<Ask>),
     /// To a narrow worker: what a wide plug-in said to its question.
     Reply(Box<Reply>),
+    /// Only ever sent to a child that does nothing else: train, and answer with `Training`s.
+    Train(Box<Order>),
+    /// To that child, at any time: go on, wait, stop.
+    Steer(Steer),
 }
 
 /// A narrow worker's question to a wide plug-in. The picture, and the label map where there is one, lie in the memory
@@ -253,6 +258,8 @@ pub enum FromWorker {
     Tried(Box<Tried>),
     /// Gray levels, row by row.
     Gridded(Result<Vec<u8>, Failure>),
+    /// What a training comes to, step by step; the last one is its end.
+    Training(Box<FromTraining>),
 }
 
 /// The end of a job.

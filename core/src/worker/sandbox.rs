@@ -44,6 +44,8 @@ pub struct Orphan;
 
 /// The largest file that a worker may write: a mask of a hundred megapixels as NPY is a tenth of it.
 const MAX_WRITTEN_BYTES: u64 = 1 << 30;
+/// Of a wide one: the feed of a training holds every picture of a dataset.
+const MAX_WIDE_BYTES: u64 = 256 << 30;
 
 /// The newest Landlock whose rights are asked for; older kernels enforce what they know.
 const NEWEST: ABI = ABI::V6;
@@ -69,7 +71,7 @@ pub fn enter(arguments: &Arguments) -> Result<SandboxReport, Orphan> {
         return Err(Orphan);
     }
     report.no_new_privileges = report.had("no new privileges", rustix::thread::set_no_new_privs(true)).is_some();
-    limit(&arguments.limits, &mut report);
+    limit(arguments, &mut report);
     report.killed_first = report.had("be killed first", std::fs::write("/proc/self/oom_score_adj", "1000")).is_some();
     let confined = confine_writing(arguments.staging.as_deref(), arguments.profile);
     match report.had("Landlock", confined) {
@@ -81,17 +83,19 @@ pub fn enter(arguments: &Arguments) -> Result<SandboxReport, Orphan> {
     Ok(report)
 }
 
-fn limit(limits: &Limits, report: &mut SandboxReport) {
+fn limit(arguments: &Arguments, report: &mut SandboxReport) {
+    let limits: &Limits = &arguments.limits;
     let lower = |resource, maximum: u64| {
         // Lowering the hard limit too means that no plug-in can raise it again.
         let limit = Rlimit { current: Some(maximum), maximum: Some(maximum) };
         rustix::process::setrlimit(resource, limit)
     };
     // Not the address space: sixteen idle threads of a plug-in show a gigabyte of it.
+    let written = if arguments.profile == Profile::Wide { MAX_WIDE_BYTES } else { MAX_WRITTEN_BYTES };
     let memory = lower(Resource::Data, limits.memory_mb.saturating_mul(1 << 20));
     report.memory_mb = report.had("memory limit", memory).map(|()| limits.memory_mb);
     report.had("no core files", lower(Resource::Core, 0));
-    report.had("file size limit", lower(Resource::Fsize, MAX_WRITTEN_BYTES));
+    report.had("file size limit", lower(Resource::Fsize, written));
 }
 
 /// Confines writing to `staging`, connections to nothing, and signals to what this process starts. A wide worker may also

@@ -2,7 +2,7 @@
 //! learned from them. Written by the trainer, read by the detector and the classifier.
 
 use ferrule_abi::PluginError;
-use ferrule_vision::{ellipse::Ellipse, frame::Frame};
+use ferrule_vision::frame::Part;
 use serde::{Deserialize, Serialize};
 
 /// The word in a safetensors file that holds a card.
@@ -123,12 +123,13 @@ impl Network {
 }
 
 impl Input {
-    /// The square over a picture; `None` where it takes a fibre and there is none.
+    /// The part of a picture that it sees; `None` for a patch, which is at no scale of the whole.
     #[must_use]
-    pub fn frame(&self, width: usize, height: usize, aspect: f64, cladding: Option<&Ellipse>) -> Option<Frame> {
+    pub const fn part(&self) -> Option<Part> {
         match self.crop {
-            Crop::Fibre => cladding.map(|cladding| Frame::fibre(cladding, self.margin, self.side)),
-            Crop::Frame | Crop::Patch => Some(Frame::whole(width, height, aspect, self.side)),
+            Crop::Frame => Some(Part::Whole),
+            Crop::Fibre => Some(Part::Fibre { margin: self.margin }),
+            Crop::Patch => None,
         }
     }
 }

@@ -36,7 +36,8 @@ mod networks;
 mod optimizer;
 #[cfg(feature = "libtorch")]
 mod samples;
-#[cfg(all(test, feature = "libtorch"))]
+#[cfg(test)]
+#[cfg(feature = "libtorch")]
 mod tests;
 #[cfg(feature = "libtorch")]
 mod train;

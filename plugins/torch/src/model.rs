@@ -7,7 +7,7 @@ use ferrule_vision::{ellipse::Ellipse, frame::Frame};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::{
-    card::{Card, Crop, Task, WORD},
+    card::{Card, Task, WORD},
     device,
     fault::Fault,
     networks::{self, Net},
@@ -87,12 +87,8 @@ impl Model {
             ROption::RSome(aspect) => Some(aspect),
             ROption::RNone => None,
         };
-        // Trained on patches, a network sees whole pictures at no scale of its own.
-        if self.card.input.crop == Crop::Patch {
-            return None;
-        }
-        let aspect = aspect(known, cladding.as_ref());
-        let frame = self.card.input.frame(width, height, aspect, cladding.as_ref())?;
+        let (side, part) = (self.card.input.side, self.card.input.part()?);
+        let frame = Frame::of(part, side, (width, height), known, cladding.as_ref())?;
         let mut gray = Vec::with_capacity(width * height);
         (0..image.height).for_each(|y| gray.extend_from_slice(image.row(y)));
         let cut = frame.cut(&gray, width);
@@ -109,10 +105,4 @@ impl Model {
             Ok(self.net.forward(&x, false)?.f_softmax(1, Kind::Float)?.f_to_device(Device::Cpu)?)
         })
     }
-}
-
-/// Width of a pixel over its height: as the source says, else as a round fibre shows it, else square. The feed of a
-/// training goes by the same rule.
-fn aspect(known: Option<f64>, cladding: Option<&Ellipse>) -> f64 {
-    known.or_else(|| cladding.map(|cladding| cladding.by / cladding.ax)).unwrap_or(1.0)
 }

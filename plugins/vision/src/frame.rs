@@ -18,10 +18,39 @@ pub struct Frame {
     pub step_y: f64,
 }
 
+/// What of a picture is wanted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Part {
+    Whole,
+    /// The fibre, with so many cladding radii from its middle to the square's edge.
+    Fibre {
+        margin: f64,
+    },
+}
+
 /// A share of the square's pixel that a defect must cover to count there: thin scratches would be lost to a half.
 const COVERED: f64 = 0.35;
 
 impl Frame {
+    /// The square over that part of a picture. Pixels are as wide for their height as `aspect` says, else as a round
+    /// fibre shows, else square. `None` where a fibre is wanted and there is none.
+    #[must_use]
+    pub fn of(
+        part: Part,
+        side: usize,
+        (width, height): (usize, usize),
+        aspect: Option<f64>,
+        cladding: Option<&Ellipse>,
+    ) -> Option<Self> {
+        match part {
+            Part::Fibre { margin } => cladding.map(|cladding| Self::fibre(cladding, margin, side)),
+            Part::Whole => {
+                let aspect = aspect.or_else(|| cladding.map(|cladding| cladding.by / cladding.ax)).unwrap_or(1.0);
+                Some(Self::whole(width, height, aspect, side))
+            }
+        }
+    }
+
     /// The whole picture, its longer side (as seen, not as stored) filling the square. `aspect` is the width of a pixel
     /// divided by its height.
     #[must_use]

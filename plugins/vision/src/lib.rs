@@ -1,7 +1,6 @@
 //! Image kernels: plain functions on slices.
 
 pub mod affine;
-mod cholesky;
 pub mod augment;
 pub mod cholesky;
 pub mod common_grid;

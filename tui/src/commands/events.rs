@@ -86,6 +86,12 @@ fn line(event: &Event) -> Option<String> {
         Event::Reviewed(reviewed) => format!("{} reviews stored", reviewed.added),
         Event::Swap(swap) => format!("swap {}", swap_line(swap)),
         Event::Log { at, level, message } => format!("{level} {at} {message}"),
+        // Its steps are many: `ferrule train` shows them.
+        Event::Training(event) => match (event.name.as_str(), &event.ended) {
+            (_, Some(ended)) => format!("run {} {}", event.run, ended.state),
+            ("epoch", _) => format!("run {} epoch {}", event.run, event.epoch),
+            _ => return None,
+        },
         Event::Stopping => "the engine is stopping".into(),
     })
 }

@@ -20,6 +20,7 @@ mod simulate;
 mod split;
 mod status;
 mod stop;
+mod train;
 mod watch;
 mod workbench;
 
@@ -57,6 +58,7 @@ enum Command {
     Config(config::Config),
     Correlate(correlate::Correlate),
     Simulate(simulate::Simulate),
+    Train(train::Train),
     Plugin(plugin::Plugin),
     Reference(reference::Reference),
     Doctor(doctor::Doctor),
@@ -85,6 +87,7 @@ impl CommandLine {
             Some(Command::Config(command)) => command.run(),
             Some(Command::Correlate(command)) => command.run(),
             Some(Command::Simulate(command)) => command.run(),
+            Some(Command::Train(command)) => command.run(environment),
             Some(Command::Plugin(command)) => command.run(environment),
             Some(Command::Reference(command)) => command.run(environment),
             Some(Command::Doctor(command)) => command.run(environment),

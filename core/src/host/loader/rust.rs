@@ -71,6 +71,10 @@ impl Instance for RustInstance {
     fn grade(&mut self, input: &abi::GradeInput<'_>) -> Result<abi::Verdict, String> {
         self.root.grade()(self.instance, input).into_result().map_err(one_line)
     }
+
+    fn train(&mut self, request: &abi::TrainRequest<'_>, progress: abi::Progress) -> Result<abi::TrainReport, String> {
+        self.root.train()(self.instance, request, progress).into_result().map_err(one_line)
+    }
 }
 
 impl Drop for RustInstance {

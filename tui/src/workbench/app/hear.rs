@@ -1,7 +1,7 @@
 //! What the engine, the database and the picture thread say, taken into the state.
 
 use ferrule_core::{
-    protocol::{Answer, CaptureEvent, Event as EngineEvent, Request, Status},
+    protocol::{Answer, CaptureEvent, Event as EngineEvent, Request, Status, TrainingEvent},
     report::CaptureState,
 };
 use jiff::Timestamp;
@@ -47,12 +47,28 @@ impl App {
             FromEngine::Event(EngineEvent::Swap(_) | EngineEvent::Looked(_) | EngineEvent::Reviewed(_)) => {
                 Effects::none()
             }
+            FromEngine::Event(EngineEvent::Training(event)) => self.training(&event),
             FromEngine::Event(EngineEvent::Stopping) => {
                 self.engine = Engine::Stopping;
                 self.note("info", "the engine is stopping".to_owned());
                 Effects::redraw()
             }
         }
+    }
+
+    /// Begin, end and warnings of a training, as lines of the log.
+    fn training(&mut self, event: &TrainingEvent) -> Effects {
+        let (level, text) = match (event.name.as_str(), &event.ended) {
+            ("started", _) => ("info", format!("run {} is being trained", event.run)),
+            ("warning", _) => ("warn", event.message.clone()),
+            (_, Some(ended)) => {
+                let level = if ended.state == "failed" { "error" } else { "info" };
+                (level, format!("run {}: {} {}", event.run, ended.state, ended.message.as_deref().unwrap_or_default()))
+            }
+            _ => return Effects::none(),
+        };
+        self.note(level, plain::clean(&text));
+        Effects { redraw: self.screen == ScreenName::Log, ..Effects::default() }
     }
 
     fn lost(&mut self, reason: &str) -> Effects {
@@ -84,7 +100,7 @@ impl App {
                 self.say(false, if *paused { text::ENGINE_PAUSED } else { text::ENGINE_RUNNING }.to_owned());
             }
             (Request::Rescan, Answer::Ok { .. }) => self.say(false, "Looking into every watched folder.".to_owned()),
-            (_, Answer::Ok { .. }) => return Effects::none(),
+            (_, Answer::Ok { .. } | Answer::Training { .. }) => return Effects::none(),
         }
         Effects::redraw()
     }

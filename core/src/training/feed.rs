@@ -1,0 +1,334 @@
+//! The feed: every picture decoded and cut once, in one file that the loader's threads map. In the worker.
+//!
+//! Its name is a hash of everything that decides its content, so that a second run finds it; a picture that cannot be
+//! decoded is told and left out. Written beside and renamed: a feed that is there is whole.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use ferrule_abi as abi;
+use ferrule_vision::{
+    augment::chance::{Chance, seed_of},
+    ellipse::Ellipse,
+    feed::{HASH, HEAD, Shape},
+    frame::{Frame, Part},
+    raster::fill_zones,
+};
+
+use super::order::{Crop, Input, Mask, Order, Picture, Task};
+use crate::{
+    decode::{self, Wanted},
+    pipeline::zones::ellipse,
+    report::Failure,
+    worker::arguments::Limits,
+};
+
+/// Patches of each zone of a picture.
+pub const PATCHES: usize = 4;
+/// Zones that patches are taken of, in the order of their classes.
+const ZONES: [abi::ZoneName; 3] = [abi::ZoneName::Core, abi::ZoneName::Cladding, abi::ZoneName::Ferrule];
+
+/// Items that a picture fills.
+#[must_use]
+pub const fn items_each(task: Task) -> usize {
+    match task {
+        Task::Regions => PATCHES * ZONES.len(),
+        Task::Classify | Task::Defects => 1,
+    }
+}
+
+/// What the feed holds of a picture: class by item, `None` where there is nothing to learn from.
+pub type Filled = Vec<Option<usize>>;
+
+/// Makes the feed, or finds it; says how far it is, and what had to be left out. One entry a picture.
+///
+/// # Errors
+/// The disk.
+pub fn make(
+    order: &Order,
+    limits: &Limits,
+    said: &(dyn Fn(usize, Option<String>) + Sync),
+) -> std::io::Result<Vec<Filled>> {
+    let shape = shape(order);
+    let list = order.feed.with_extension("list");
+    if whole(&order.feed, shape)
+        && let Ok(filled) = fs::read(&list)
+        && let Ok(filled) = serde_json::from_slice::<Vec<Filled>>(&filled)
+    {
+        return Ok(filled);
+    }
+    let beside = order.feed.with_extension("part");
+    let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&beside)?;
+    file.write_all(&shape.head())?;
+    file.set_len((HEAD + shape.item_bytes() * shape.items) as u64)?;
+    let filled = fill(order, shape, &file, limits, said)?;
+    let hash = blake3::Hasher::new().update_reader(File::open(&beside)?)?.finalize();
+    file.write_all_at(hash.as_bytes(), (HEAD + shape.item_bytes() * shape.items) as u64)?;
+    file.sync_all()?;
+    fs::write(&list, serde_json::to_vec(&filled).unwrap_or_default())?;
+    fs::rename(&beside, &order.feed)?;
+    Ok(filled)
+}
+
+fn shape(order: &Order) -> Shape {
+    let planes = if order.task == Task::Defects { 2 } else { 1 };
+    Shape { side: order.input.side, planes, items: order.pictures.len() * items_each(order.task) }
+}
+
+/// A look at its head and length; the trainer compares the hash.
+fn whole(path: &Path, shape: Shape) -> bool {
+    let length = (HEAD + shape.item_bytes() * shape.items + HASH) as u64;
+    let head = || -> std::io::Result<Vec<u8>> {
+        let file = File::open(path)?;
+        let mut head = vec![0; HEAD];
+        file.read_exact_at(&mut head, 0)?;
+        Ok(if file.metadata()?.len() == length { head } else { Vec::new() })
+    };
+    head().is_ok_and(|head| head == shape.head())
+}
+
+fn fill(
+    order: &Order,
+    shape: Shape,
+    file: &File,
+    limits: &Limits,
+    said: &(dyn Fn(usize, Option<String>) + Sync),
+) -> std::io::Result<Vec<Filled>> {
+    let each = items_each(order.task);
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let filled = Mutex::new(vec![vec![None; each]; order.pictures.len()]);
+    let work = || -> std::io::Result<()> {
+        let (mut bytes, mut decoded) = (Vec::new(), decode::Picture::default());
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(picture) = order.pictures.get(place) else { return Ok(()) };
+            let remark = match items(order, picture, limits, &mut bytes, &mut decoded) {
+                Ok(items) => {
+                    for (number, (_, planes)) in items.iter().enumerate() {
+                        let at = HEAD + (place * each + number) * shape.item_bytes();
+                        file.write_all_at(planes, at as u64)?;
+                    }
+                    if let Ok(mut filled) = filled.lock() {
+                        items.iter().zip(&mut filled[place]).for_each(|((class, _), to)| *to = Some(*class));
+                    }
+                    None
+                }
+                Err(reason) => Some(format!("{}: {reason}; it is left out", crate::names::display(&picture.path))),
+            };
+            said(done.fetch_add(1, Ordering::Relaxed) + 1, remark);
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..order.threads.max(1)).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| {
+            thread.join().unwrap_or_else(|_| Err(std::io::Error::other("a thread that decodes panicked")))
+        })
+    })?;
+    Ok(filled.into_inner().unwrap_or_default())
+}
+
+/// Class and planes of each item of a picture.
+fn items(
+    order: &Order,
+    picture: &Picture,
+    limits: &Limits,
+    bytes: &mut Vec<u8>,
+    decoded: &mut decode::Picture,
+) -> Result<Vec<(usize, Vec<u8>)>, Failure> {
+    decode::read(&picture.path, None, limits, bytes)?;
+    decode::decode(bytes, Wanted::default(), limits, decoded)?;
+    let (width, height) = (decoded.width as usize, decoded.height as usize);
+    if order.task == Task::Regions {
+        return Ok(patches(order.input, picture, &decoded.gray8, width, height));
+    }
+    let cladding = picture.zones.iter().find(|zone| zone.name == abi::ZoneName::Cladding).map(ellipse);
+    let part = match order.input.crop {
+        Crop::Fibre => Part::Fibre { margin: order.input.margin },
+        Crop::Frame | Crop::Patch => Part::Whole,
+    };
+    let frame = Frame::of(part, order.input.side, (width, height), picture.aspect, cladding.as_ref());
+    let frame = frame.ok_or_else(|| wrong("no fibre was found in it, and it is to be cropped to the fibre"))?;
+    let mut planes = frame.cut(&decoded.gray8, width);
+    let mut class = picture.class;
+    if order.task == Task::Defects {
+        let mut classes = vec![0; width * height];
+        for (class, mask) in &picture.masks {
+            lay(&mut classes, width, height, *class, mask, limits)?;
+        }
+        let cut = frame.cut_classes(&classes, width);
+        class = usize::from(cut.iter().any(|class| *class != 0));
+        planes.extend(cut);
+    }
+    Ok(vec![(class, planes)])
+}
+
+fn lay(
+    classes: &mut [u8],
+    width: usize,
+    height: usize,
+    class: u8,
+    mask: &Mask,
+    limits: &Limits,
+) -> Result<(), Failure> {
+    match mask {
+        Mask::Runs(runs) => {
+            for run in runs {
+                let (y, x) = (run.y as usize, run.x as usize);
+                let end = (x + run.length as usize).min(width);
+                if y < height && x < end {
+                    classes[y * width + x..y * width + end].fill(class);
+                }
+            }
+        }
+        Mask::File(path) => {
+            let (mut bytes, mut decoded) = (Vec::new(), decode::Picture::default());
+            decode::read(path, None, limits, &mut bytes)?;
+            decode::decode(&bytes, Wanted::default(), limits, &mut decoded)?;
+            if (decoded.width as usize, decoded.height as usize) != (width, height) {
+                let name = crate::names::display(path);
+                return Err(wrong(&format!("its mask {name} has another size")));
+            }
+            classes.iter_mut().zip(&decoded.gray8).filter(|(_, set)| **set != 0).for_each(|(to, _)| *to = class);
+        }
+    }
+    Ok(())
+}
+
+/// Patches around places of each zone, the same for the same picture. Fewer where a zone is not there.
+fn patches(input: Input, picture: &Picture, gray: &[u8], width: usize, height: usize) -> Vec<(usize, Vec<u8>)> {
+    let mut labels = vec![0; width * height];
+    let zones: Vec<(Ellipse, u8)> = picture.zones.iter().map(|zone| (ellipse(zone), zone.name as u8)).collect();
+    fill_zones(&mut labels, width, height, abi::LABEL_NONE, &zones);
+    let seed = picture.image.bytes().fold(0, |seed, byte| seed_of(&[seed, byte.into()]));
+    let mut chance = Chance::new(seed);
+    let mut found = Vec::new();
+    for (class, zone) in ZONES.iter().enumerate() {
+        let places: Vec<usize> =
+            labels.iter().enumerate().filter(|(_, label)| **label == *zone as u8).map(|(at, _)| at).collect();
+        if places.is_empty() {
+            continue;
+        }
+        for _ in 0..PATCHES {
+            let at = places[chance.below(places.len())];
+            let frame = Frame::patch((at % width) as f64, (at / width) as f64, input.side);
+            found.push((class, frame.cut(gray, width)));
+        }
+    }
+    found
+}
+
+fn wrong(message: &str) -> Failure {
+    Failure { stage: "train".into(), plugin: None, message: message.into(), transient: false }
+}
+
+/// One plane of a feed's file: (pixels, side). For pictures in event files.
+pub fn plane(path: &Path, item: usize) -> Option<(Vec<u8>, usize)> {
+    let file = File::open(path).ok()?;
+    let mut head = [0; HEAD];
+    file.read_exact_at(&mut head, 0).ok()?;
+    let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
+    let shape = Shape { side: number(20), planes: number(24), items: number(28) };
+    if head != shape.head() || item >= shape.items {
+        return None;
+    }
+    let mut pixels = vec![0; shape.side * shape.side];
+    file.read_exact_at(&mut pixels, (HEAD + item * shape.item_bytes()) as u64).ok()?;
+    Some((pixels, shape.side))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits { memory_mb: 1024, max_megapixels: 10.0, max_file_mb: 10 };
+
+    fn picture(folder: &Path, name: &str, gray: u8) -> Picture {
+        let path = folder.join(format!("{name}.png"));
+        image::GrayImage::from_pixel(60, 40, image::Luma([gray])).save(&path).unwrap();
+        let outline = |radius| abi::Ellipse { cx: 30.0, cy: 20.0, ax: radius, by: radius, angle_deg: 0.0 };
+        let zone = |name, radius| abi::Zone { name, outline: outline(radius), confidence: 1.0 };
+        Picture {
+            image: name.into(),
+            path,
+            split: "train".into(),
+            class: 1,
+            masks: vec![(2, Mask::Runs((0..8).map(|y| abi::Run { y: 10 + y, x: 12, length: 9 }).collect()))],
+            zones: vec![
+                zone(abi::ZoneName::Core, 3.0),
+                zone(abi::ZoneName::Cladding, 12.0),
+                zone(abi::ZoneName::Ferrule, 19.0),
+            ],
+            aspect: None,
+        }
+    }
+
+    fn order(folder: &Path, task: Task, pictures: Vec<Picture>) -> Order {
+        let crop = if task == Task::Regions { Crop::Patch } else { Crop::Frame };
+        Order {
+            plugin: "train-torch".parse().unwrap(),
+            library: "x".into(),
+            parameters: Vec::new(),
+            task,
+            input: Input { side: 16, crop, margin: 1.5 },
+            classes: vec!["a".into(), "b".into(), "c".into()],
+            pictures,
+            folder: folder.into(),
+            feed: folder.join("x.feed"),
+            resume: None,
+            weights: None,
+            threads: 2,
+        }
+    }
+
+    #[test]
+    fn pictures_and_their_masks_lie_in_the_feed_and_a_second_run_finds_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let order =
+            order(folder.path(), Task::Defects, vec![picture(folder.path(), "a", 80), picture(folder.path(), "b", 90)]);
+        let filled = make(&order, &LIMITS, &|_, _| {}).unwrap();
+        assert_eq!(filled, [[Some(1)], [Some(1)]]);
+        let bytes = fs::read(&order.feed).unwrap();
+        let feed = ferrule_vision::feed::Feed::checked(&bytes).unwrap();
+        let (pixels, classes) = feed.item(1);
+        assert!(pixels.iter().all(|gray| *gray == 90));
+        assert!(classes.unwrap().contains(&2));
+        assert_eq!(plane(&order.feed, 1), Some((pixels.to_vec(), 16)));
+
+        order.pictures.iter().for_each(|picture| fs::remove_file(&picture.path).unwrap());
+        assert_eq!(make(&order, &LIMITS, &|_, _| panic!("decoded again")).unwrap(), filled);
+    }
+
+    #[test]
+    fn a_picture_that_is_none_is_told_and_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = picture(folder.path(), "good", 80);
+        let mut bad = picture(folder.path(), "bad", 80);
+        fs::write(&bad.path, "no picture").unwrap();
+        bad.class = 0;
+        let order = order(folder.path(), Task::Classify, vec![bad, good]);
+        let remarks = Mutex::new(RefCell::new(Vec::new()));
+        let filled = make(&order, &LIMITS, &|_, remark| remarks.lock().unwrap().borrow_mut().extend(remark)).unwrap();
+        assert_eq!(filled, [[None], [Some(1)]]);
+        let remarks = remarks.into_inner().unwrap().into_inner();
+        assert!(remarks.len() == 1 && remarks[0].contains("bad.png") && remarks[0].contains("left out"), "{remarks:?}");
+    }
+
+    #[test]
+    fn patches_are_of_the_zone_that_their_class_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let order = order(folder.path(), Task::Regions, vec![picture(folder.path(), "a", 80)]);
+        let filled = make(&order, &LIMITS, &|_, _| {}).unwrap();
+        let classes: Vec<usize> = filled[0].iter().flatten().copied().collect();
+        assert_eq!(classes, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
+    }
+}

@@ -1,0 +1,64 @@
+//! Training: from a dataset to a run of epochs, and from a run to a model that judges captures.
+//!
+//! ```text
+//! Plan -> samples (what the dataset says) -> Order -> a worker of its own: feed, then the plug-in's loop
+//!                                                 -> Told -> record: rows, JSON lines, event files, model files
+//! ```
+//!
+//! The engine and `ferrule train` use the same [`Session`]. This process decodes no picture and names no libtorch: the
+//! worker does both, and may die at any instruction; what a run is worth lies in its folder.
+
+mod board;
+pub mod card;
+pub(crate) mod desk;
+mod feed;
+mod folder;
+mod order;
+mod plan;
+mod record;
+mod samples;
+mod session;
+
+pub use folder::{Places, RunFolder};
+pub use order::{Crop, FromTraining, Input, Order, Outcome, Picture, Said, Steer, Task};
+pub use plan::{Labels, Plan};
+pub use record::{Ended, Told};
+pub use samples::{Chosen, Samples, choose};
+pub use session::{Session, Start};
+
+use std::path::PathBuf;
+
+use crate::{evaluate::TruthError, names, store::StoreError};
+
+/// The plug-in that trains.
+pub const TRAINER: &str = "train-torch";
+
+/// Why a training does not begin, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainingError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Truth(#[from] TruthError),
+    #[error("{}: {source}; the run needs room and a folder that can be written", names::display(path))]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("no plug-in `{TRAINER}`: {0}; `cargo xtask libtorch` or `ferrule libtorch` gets what it needs")]
+    NoTrainer(String),
+    #[error("{TRAINER}: {0}")]
+    Setting(String),
+    #[error("{split}: no labelled picture has this split; `ferrule build` assigns splits, or review some captures")]
+    EmptySplit { split: &'static str },
+    #[error("every picture is {0}: there is nothing to tell apart; label or simulate pictures of the other class too")]
+    OneClass(String),
+    #[error(
+        "{wanted} pictures are called defective and none has a mask under {}; inspect them again, or give --truth FILE",
+        names::display(folder)
+    )]
+    NoMasks { wanted: usize, folder: PathBuf },
+    #[error("no run `{run}` under {}; there are {known}", names::display(folder))]
+    NoRun { run: String, folder: PathBuf, known: String },
+    #[error("run `{0}` has no checkpoint: it ended before its first epoch did; begin a new one")]
+    NoCheckpoint(String),
+    #[error("{}: cannot be understood: {reason}", names::display(path))]
+    Malformed { path: PathBuf, reason: String },
+}
