@@ -11,7 +11,8 @@ use std::{
     path::Path,
 };
 
-use toml_edit::{Array, DocumentMut, Item, Table, TableLike, Value, value};
+pub use toml_edit::Value;
+use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
 
 /// Why a text was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,25 @@ pub fn set_list(text: &str, section: &str, key: &str, wanted: &[&str]) -> Result
         }
         Some(item) => change(item.as_array_mut().ok_or_else(no_list)?, wanted),
     }
+    Ok(document.to_string())
+}
+
+/// The text with `key` of `[plugin.ID]` being this value, written as TOML.
+///
+/// # Errors
+/// A text that is no TOML, or that has something else under those names.
+pub fn set_parameter(text: &str, plugin: &str, key: &str, wanted: Value) -> Result<String, EditError> {
+    let mut document: DocumentMut = parse(text)?;
+    let section = format!("plugin.{plugin}");
+    let no_table = || EditError::NoList { section: section.clone(), key: key.into(), wanted: wanted.to_string() };
+    let there = document.get("plugin").and_then(Item::as_table_like).and_then(|table| table.get(plugin));
+    if there.is_none() {
+        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        return Ok(format!("{text}{end}\n[{section}]\n{key} = {}\n", wanted.to_string().trim()));
+    }
+    let table = document.get_mut("plugin").and_then(Item::as_table_like_mut).and_then(|table| table.get_mut(plugin));
+    let table = table.and_then(Item::as_table_like_mut).ok_or_else(no_table)?;
+    table.insert(key, Item::Value(wanted.clone()));
     Ok(document.to_string())
 }
 

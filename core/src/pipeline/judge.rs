@@ -10,12 +10,26 @@ use crate::{
 };
 
 /// Whether something worth a label was found. Without a fibre or with somebody's results missing there is no answer, not
-/// even "yes": a label must not depend on which plug-in happened to fail.
-pub fn has_defect(defects: &[Merged], label: &Severities, fibre: bool, incomplete: &[Missing]) -> Option<bool> {
+/// even "yes": a label must not depend on which plug-in happened to fail. A classifier's word comes before the defects'.
+pub fn has_defect(
+    defects: &[Merged],
+    label: &Severities,
+    fibre: bool,
+    incomplete: &[Missing],
+    classified: Option<bool>,
+) -> Option<bool> {
     let counts = |merged: &Merged| {
         merged.defect.confidence >= label.min_confidence && severity(merged.defect.severity) >= label.min_severity
     };
-    (fibre && incomplete.is_empty()).then(|| defects.iter().any(counts))
+    (fibre && incomplete.is_empty()).then(|| classified.unwrap_or_else(|| defects.iter().any(counts)))
+}
+
+/// What a measuring plug-in says of the whole picture, in the attribute `has_defect`.
+pub fn classified(attributes: &[abi::Attribute]) -> Option<bool> {
+    attributes.iter().find(|attribute| attribute.name == "has_defect").and_then(|attribute| match attribute.value {
+        abi::Value::Bool(value) => Some(value),
+        _ => None,
+    })
 }
 
 /// Score and focus from the features that the interface names, remarks from attributes and from the decoder.

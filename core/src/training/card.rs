@@ -102,10 +102,19 @@ impl Card {
         for (from, to) in [(folder.best_pt(), at("pt")), (folder.best(), at("safetensors"))] {
             copy(&from, &to).map_err(trouble(&to))?;
         }
-        let text = toml::to_string(self)
-            .map_err(|error| TrainingError::Malformed { path: at("toml"), reason: error.to_string() })?;
-        write(&at("toml"), text.as_bytes()).map_err(trouble(&at("toml")))?;
+        self.save(places)?;
         Ok(at("safetensors"))
+    }
+
+    /// Writes the card alone.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn save(&self, places: &Places) -> Result<(), TrainingError> {
+        let path = places.models.join(format!("{}.toml", self.name));
+        let text = toml::to_string(self)
+            .map_err(|error| TrainingError::Malformed { path: path.clone(), reason: error.to_string() })?;
+        write(&path, text.as_bytes()).map_err(|source| TrainingError::Io { path, source })
     }
 }
 

@@ -13,6 +13,7 @@ pub mod card;
 pub(crate) mod desk;
 mod feed;
 mod folder;
+mod import;
 mod order;
 mod plan;
 mod record;
@@ -20,6 +21,7 @@ mod samples;
 mod session;
 
 pub use folder::{Places, RunFolder};
+pub use import::{Imported, import};
 pub use order::{Crop, FromTraining, Input, Order, Outcome, Picture, Said, Steer, Task};
 pub use plan::{Labels, Plan};
 pub use record::{Ended, Told};

@@ -72,6 +72,8 @@ struct Image {
     split: String,
     has_defect: Option<bool>,
     by: Option<String>,
+    /// A person said what it is.
+    reviewed: bool,
     aspect: Option<f64>,
     /// Of the capture that gave the picture.
     path: Vec<u8>,
@@ -95,11 +97,15 @@ pub fn choose(plan: &Plan, paths: &DatasetPaths, reader: &Reader) -> Result<Samp
         let known = match &truth {
             None if plan.task == Task::Regions => Some((false, Vec::new())),
             None => {
-                if image.by.as_deref().is_some_and(made_by_a_model) && !plan.model_labels {
+                if !image.reviewed && image.by.as_deref().is_some_and(made_by_a_model) && !plan.model_labels {
                     leave("labelled by a model (--model-labels takes them)");
                     continue;
                 }
-                let found = defects.remove(&image.image).unwrap_or_default();
+                let (found, by_network) = defects.remove(&image.image).unwrap_or_default();
+                if by_network && !image.reviewed && !plan.model_labels {
+                    leave("labelled by a model (--model-labels takes them)");
+                    continue;
+                }
                 image.has_defect.map(|defect| (defect, if defect { found } else { Vec::new() }))
             }
             Some(truth) => truth.get(&name_of(&image)).or_else(|| truth.get(&image.filename)).cloned(),
@@ -219,7 +225,8 @@ fn true_images(path: &Path) -> Result<HashMap<String, (bool, Found)>, TrainingEr
 }
 
 fn images(reader: &Reader) -> Result<Vec<Image>, TrainingError> {
-    let sql = "SELECT i.image_id, i.filename, i.split, i.has_defect, i.has_defect_by, s.pixel_aspect, c.path
+    let sql = "SELECT i.image_id, i.filename, i.split, i.has_defect, i.has_defect_by, s.pixel_aspect, c.path,
+                   EXISTS (SELECT 1 FROM reviews r WHERE r.image_id = i.image_id AND r.defect_id IS NULL)
                FROM images i LEFT JOIN captures c USING (capture_id) LEFT JOIN sources s USING (source_id)
                WHERE i.split IS NOT NULL ORDER BY i.image_id";
     let image = |row: &Row<'_>| {
@@ -230,6 +237,7 @@ fn images(reader: &Reader) -> Result<Vec<Image>, TrainingError> {
             has_defect: row.get(3)?,
             by: row.get(4)?,
             aspect: row.get(5)?,
+            reviewed: row.get(7)?,
             path: row.get::<_, Option<Vec<u8>>>(6)?.unwrap_or_default(),
         })
     };
@@ -253,19 +261,21 @@ fn zones(reader: &Reader) -> Result<HashMap<String, Vec<abi::Zone>>, TrainingErr
     Ok(zones)
 }
 
-/// Masks of the current inspections; those that only a network saw are no truth for a network.
-fn defects(plan: &Plan, reader: &Reader) -> Result<HashMap<String, Found>, TrainingError> {
+/// Masks of the current inspections, and whether a network saw some: those are no truth for a network.
+fn defects(plan: &Plan, reader: &Reader) -> Result<HashMap<String, (Found, bool)>, TrainingError> {
     let sql = "SELECT image_id, dtype, plugin, mask FROM defects ORDER BY image_id, place";
     let defect = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
     let rows: Vec<(String, String, String, Vec<u8>)> = reader.rows(sql, defect)?;
-    let mut defects: HashMap<String, Found> = HashMap::new();
+    let mut defects: HashMap<String, (Found, bool)> = HashMap::new();
     for (image, kind, plugin, mask) in rows {
+        let of_image = defects.entry(image).or_default();
         if plugin.starts_with("detect-torch") && !plan.model_labels {
+            of_image.1 = true;
             continue;
         }
         let kind = DefectKind::ALL.iter().copied().find(|it| it.as_str() == kind).unwrap_or(DefectKind::Anomaly);
         let runs = runs_from_bytes(&mask).into_iter().map(|[y, x, length]| abi::Run { y, x, length }).collect();
-        defects.entry(image).or_default().push((kind, runs));
+        of_image.0.push((kind, runs));
     }
     Ok(defects)
 }

@@ -12,6 +12,7 @@ mod events;
 mod history;
 mod init;
 mod inspect;
+mod model;
 mod plugin;
 mod portrait;
 mod reference;
@@ -59,6 +60,7 @@ enum Command {
     Correlate(correlate::Correlate),
     Simulate(simulate::Simulate),
     Train(train::Train),
+    Model(model::Model),
     Plugin(plugin::Plugin),
     Reference(reference::Reference),
     Doctor(doctor::Doctor),
@@ -88,6 +90,7 @@ impl CommandLine {
             Some(Command::Correlate(command)) => command.run(),
             Some(Command::Simulate(command)) => command.run(),
             Some(Command::Train(command)) => command.run(environment),
+            Some(Command::Model(command)) => command.run(environment),
             Some(Command::Plugin(command)) => command.run(environment),
             Some(Command::Reference(command)) => command.run(environment),
             Some(Command::Doctor(command)) => command.run(environment),

@@ -1,6 +1,6 @@
 //! `ferrule plugin …`: what there is, what is in force, and how a build comes into force and leaves it again.
 
-mod bench;
+pub(super) mod bench;
 mod check;
 mod history;
 mod install;
@@ -12,7 +12,7 @@ mod release;
 mod remove;
 mod rollback;
 mod switch;
-mod taken_up;
+pub(super) mod taken_up;
 
 use clap::{Args, Subcommand};
 
