@@ -5,7 +5,7 @@
 
 mod files;
 mod line;
-mod overlay;
+pub(crate) mod overlay;
 
 use std::{
     collections::VecDeque,

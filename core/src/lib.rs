@@ -12,6 +12,7 @@ pub mod doctor;
 mod draw;
 pub mod engine;
 pub mod evaluate;
+pub mod export;
 pub mod host;
 pub mod ids;
 pub mod ingest;

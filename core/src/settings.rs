@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::{BuildHash, PluginId},
     report::Severity,
-    worker::messages::ParameterValue,
+    worker::{arguments::Limits, messages::ParameterValue},
 };
 
 /// All settings of a workspace, checked.
@@ -134,6 +134,14 @@ pub struct Workers {
     /// Larger pictures are refused before they are decoded.
     pub max_megapixels: f64,
     pub max_file_mb: u64,
+}
+
+impl Workers {
+    /// What a capture may cost.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        Limits { memory_mb: self.memory_mb, max_megapixels: self.max_megapixels, max_file_mb: self.max_file_mb }
+    }
 }
 
 /// `[label]`: what makes a capture `has_defect`.

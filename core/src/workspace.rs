@@ -109,6 +109,24 @@ impl DatasetPaths {
         self.root.join("splits")
     }
 
+    /// Tables of features as CSV.
+    #[must_use]
+    pub fn features(&self) -> PathBuf {
+        self.root.join("features")
+    }
+
+    /// Annotations by split.
+    #[must_use]
+    pub fn coco(&self) -> PathBuf {
+        self.root.join("coco")
+    }
+
+    /// Shards of examples.
+    #[must_use]
+    pub fn tfrecords(&self) -> PathBuf {
+        self.root.join("tfrecords")
+    }
+
     /// Grids of gray levels that correlations are computed from; can be deleted, they are made again.
     #[must_use]
     pub fn grids(&self) -> PathBuf {

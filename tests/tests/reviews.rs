@@ -15,6 +15,10 @@ fn database(dataset: &Path) -> Connection {
     Connection::open_with_flags(dataset.join("index.sqlite"), flags).unwrap()
 }
 
+fn number(dataset: &Path, sql: &str) -> u64 {
+    database(dataset).query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap().unsigned_abs()
+}
+
 /// Label in force and label found, by file name.
 fn labels(dataset: &Path) -> BTreeMap<String, (Option<bool>, Option<bool>)> {
     let database = database(dataset);
@@ -119,7 +123,7 @@ fn coco_takes_labels_and_defects_into_another_dataset_and_found_ones_are_matched
     let answer = review(&lab, &["import", "labelled.json", "--reviewer", "cvat", "--root", "out", "--json"]);
     assert_eq!(answer["added"], 10 + found + 1, "{answer:#}");
     let matched = "SELECT count(*) FROM review_matches WHERE overlap > 0.99";
-    let count = |dataset: &Path, sql: &str| -> u64 { database(dataset).query_row(sql, [], |row| row.get(0)).unwrap() };
+    let count = |dataset: &Path, sql: &str| number(dataset, sql);
     assert_eq!(count(&dataset, matched), found);
     let missed = "SELECT count(*) FROM reviews WHERE decision = 'missed'";
     assert_eq!(count(&dataset, missed), 1, "what nobody had found stays, without a match");
@@ -148,7 +152,7 @@ fn reviews_of_defects_are_matched_again_to_each_new_inspection() {
     let matches = || -> u64 {
         let sql = "SELECT count(*) FROM review_matches m JOIN reviews r USING (review_id) JOIN defects d
                    ON d.image_id = r.image_id AND d.defect_id = m.defect_id";
-        database(&dataset).query_row(sql, [], |row| row.get(0)).unwrap()
+        number(&dataset, sql)
     };
     let before = matches();
     assert!(before > 0);
@@ -161,9 +165,7 @@ fn reviews_of_defects_are_matched_again_to_each_new_inspection() {
         assert!(output.status.success(), "{}", text(&output));
         assert_eq!(matches(), expected);
     }
-    let reviews: u64 = database(&dataset)
-        .query_row("SELECT count(*) FROM reviews WHERE defect_id IS NOT NULL", [], |row| row.get(0))
-        .unwrap();
+    let reviews = number(&dataset, "SELECT count(*) FROM reviews WHERE defect_id IS NOT NULL");
     assert_eq!(reviews, before, "those without a match stay");
 }
 

@@ -20,6 +20,8 @@ pub struct Environment {
     pub libtorch: Option<PathBuf>,
     /// `XDG_CACHE_HOME`, else `HOME/.cache`: what can be made again.
     pub cache_dir: Option<PathBuf>,
+    /// `PATH`, for programs of other people that a person has.
+    pub path: Vec<PathBuf>,
     /// `USER` or `LOGNAME`.
     pub user: Option<String>,
 }
@@ -40,6 +42,7 @@ impl Environment {
                 .map(PathBuf::from)
                 .or_else(|| raw("HOME").map(|home| PathBuf::from(home).join(".cache")))
                 .filter(|path| path.is_absolute()),
+            path: raw("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default(),
             user: text("USER").or_else(|| text("LOGNAME")),
         }
     }

@@ -147,26 +147,8 @@ mod tests {
     use super::*;
     use crate::{
         pipeline::runs::tests::{masks, pixels},
-        simulate::truth::Rle,
+        simulate::truth::{Rle, packed},
     };
-
-    /// pycocotools' `rleToString`, the way there.
-    fn packed(counts: &[u64]) -> String {
-        let mut text = String::new();
-        for (place, count) in counts.iter().enumerate() {
-            let mut value = count.cast_signed() - if place > 2 { counts[place - 2].cast_signed() } else { 0 };
-            loop {
-                let bits = value & 0x1f;
-                value >>= 5;
-                let more = if bits & 0x10 != 0 { value != -1 } else { value != 0 };
-                text.push(char::from((bits | if more { 0x20 } else { 0 }) as u8 + 48));
-                if !more {
-                    break;
-                }
-            }
-        }
-        text
-    }
 
     proptest! {
         #[test]

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// RGB, without padding; `None` where the file has changed or gone since it was inspected.
-pub(super) fn draw(path: &Path, inspection: &Inspection, limits: &Limits) -> Option<Vec<u8>> {
+pub(crate) fn draw(path: &Path, inspection: &Inspection, limits: &Limits) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     decode::read(path, Some(inspection.image_id), limits, &mut bytes).ok()?;
     let mut picture = Picture::default();

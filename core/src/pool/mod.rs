@@ -82,11 +82,7 @@ impl PoolSettings {
         Self {
             program,
             count: if workers.count == 0 { cores() } else { workers.count },
-            limits: Limits {
-                memory_mb: workers.memory_mb,
-                max_megapixels: workers.max_megapixels,
-                max_file_mb: workers.max_file_mb,
-            },
+            limits: workers.limits(),
             deadline: Duration::from_millis(workers.deadline_ms),
             deadline_per_mpx: Duration::from_millis(workers.deadline_ms_per_mpx),
             wide_memory_mb: workers.wide_memory_mb,

@@ -177,6 +177,25 @@ impl Rle {
     }
 }
 
+/// Run lengths as pycocotools' `rleToString` packs them: five bits a character, from the third on as differences to the
+/// one before the last.
+pub(crate) fn packed(counts: &[u64]) -> String {
+    let mut text = String::new();
+    for (place, count) in counts.iter().enumerate() {
+        let mut value = count.cast_signed() - if place > 2 { counts[place - 2].cast_signed() } else { 0 };
+        loop {
+            let bits = value & 0x1f;
+            value >>= 5;
+            let more = if bits & 0x10 != 0 { value != -1 } else { value != 0 };
+            text.push(char::from((bits | if more { 0x20 } else { 0 }) as u8 + 48));
+            if !more {
+                break;
+            }
+        }
+    }
+    text
+}
+
 /// Everything that is true of one picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Truth {

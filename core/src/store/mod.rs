@@ -22,6 +22,7 @@ mod reader;
 mod recover;
 mod requeue;
 mod reviews;
+mod rows;
 mod runs;
 mod save;
 mod schema;
@@ -40,6 +41,7 @@ pub(crate) use load::runs_from_bytes;
 pub(crate) use publish::open_regular;
 pub use reader::{CaptureDetail, CaptureQuery, CaptureRow, Reader, SourceRow};
 pub use reviews::{Conflict, LabelledImage};
+pub use rows::{Cell, Exhibit, Portion, Selection};
 pub use runs::{EpochRow, RunRow};
 pub use split::{Divided, SplitTable};
 pub use write::{

@@ -43,7 +43,7 @@ pub fn lay(gray: &[u8], width: usize, height: usize, affine: &Affine, side: usiz
 
 /// The gray level at a place, times 65 536.
 #[inline]
-fn sample(gray: &[u8], width: usize, height: usize, x: f64, y: f64) -> u32 {
+pub(crate) fn sample(gray: &[u8], width: usize, height: usize, x: f64, y: f64) -> u32 {
     let split = |at: f64, edge: usize| {
         let fixed = (at * 256.0 + 0.5).floor().clamp(0.0, (edge - 1) as f64 * 256.0) as usize;
         let low = fixed / 256;

@@ -10,7 +10,6 @@ use ferrule_core::{
     names,
     settings::Settings,
     store::{Reader, Store, StoreSettings},
-    worker::arguments::Limits,
     workspace::DatasetPaths,
 };
 use serde_json::json;
@@ -95,18 +94,13 @@ pub fn work(
     memory: u64,
     jobs: Option<NonZeroUsize>,
 ) -> Result<correlate::Correlate, Failure> {
-    let workers = &settings.workers;
     Ok(correlate::Correlate {
         grid,
         mode,
         memory: memory.saturating_mul(1 << 20),
         threads: jobs.or(thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get),
         program: worker_program()?,
-        limits: Limits {
-            memory_mb: workers.memory_mb,
-            max_megapixels: workers.max_megapixels,
-            max_file_mb: workers.max_file_mb,
-        },
+        limits: settings.workers.limits(),
     })
 }
 

@@ -9,6 +9,7 @@ mod doctor;
 mod engine;
 mod evaluate;
 mod events;
+mod export;
 mod history;
 mod init;
 mod inspect;
@@ -55,6 +56,7 @@ enum Command {
     Status(status::Status),
     Stop(stop::Stop),
     Events(events::Events),
+    Export(export::Export),
     Watch(watch::Watch),
     Config(config::Config),
     Correlate(correlate::Correlate),
@@ -85,6 +87,7 @@ impl CommandLine {
             Some(Command::Status(command)) => command.run(),
             Some(Command::Stop(command)) => command.run(),
             Some(Command::Events(command)) => command.run(),
+            Some(Command::Export(command)) => command.run(environment),
             Some(Command::Watch(command)) => command.run(),
             Some(Command::Config(command)) => command.run(),
             Some(Command::Correlate(command)) => command.run(),

@@ -1,11 +1,13 @@
 //! Variations of a picture that a network learns from: where things are ([`geometry`]) and how bright they are
 //! ([`light`]), drawn from a seed ([`chance`]) so that the same seed gives the same picture on any machine.
 //!
-//! Called by the trainer's loader threads, one picture at a time. A mask is moved with its picture and never lit.
+//! Called by the trainer's loader threads, one square picture at a time. A mask is moved with its picture and never lit.
+//! [`turn`] varies whole frames, in which the fibre may be anywhere and pixels need not be square, with their outlines.
 
 pub mod chance;
 pub mod geometry;
 pub mod light;
+pub mod turn;
 
 use self::{chance::Chance, geometry::Motion, light::Light};
 
