@@ -61,7 +61,7 @@ fn a_reader_written_against_the_four_tables_reads_a_built_dataset_unchanged() {
     lab.simulate(&lab.root().join("raw"), 20, "burst-v1", 31);
     let output = lab.ferrule(&["build", "raw", "--out", "out"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
-    let answer = peer(&python, "reader.py", &lab.root().join("out"));
+    let answer = peer(&python, "reader.py", &[&lab.root().join("out")]);
     assert_eq!(answer["wrong"], serde_json::json!([]), "{answer:#}");
     assert_eq!((&answer["integrity"], &answer["foreign_keys"]), (&"ok".into(), &0.into()));
     let parts: u64 = ["train", "val", "test"].iter().map(|part| answer["parts"][part].as_u64().unwrap()).sum();
