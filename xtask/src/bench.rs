@@ -3,6 +3,7 @@
 //!
 //! A bench tells figures; it never passes or fails. The peers are scripts with the interface of `ferrule inspect --json`.
 
+mod dataset;
 mod table;
 
 use std::{
@@ -29,6 +30,8 @@ pub enum Bench {
     Inspect(InspectBench),
     /// What processes and the plug-in interface cost: a capture, a probe, a start, a kill, a swap
     Host,
+    /// What a training set costs: building it, writing it
+    Dataset(dataset::DatasetBench),
 }
 
 #[derive(Debug, Args)]
@@ -55,6 +58,7 @@ impl Bench {
         match self {
             Self::Inspect(bench) => bench.run(),
             Self::Host => host(),
+            Self::Dataset(bench) => bench.run(),
         }
     }
 }

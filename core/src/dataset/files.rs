@@ -55,7 +55,7 @@ pub(super) fn list(given: &[PathBuf], extensions: &[String], dataset: &Path) -> 
             Ok(path) => walk.take(given, path)?,
             Err(_) if is_pattern(given) => {
                 for found in matches(given)? {
-                    walk.take(given, fs::canonicalize(&found).map_err(|error| unusable(given, &error))?)?;
+                    walk.take_match(given, &found)?;
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -77,7 +77,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Something that was given itself: a file is taken whatever its name.
+    /// Something that was given itself: a file is tried whatever its name.
     fn take(&mut self, given: &Path, path: PathBuf) -> Result<(), GivenError> {
         if path.starts_with(self.dataset) {
             return Err(GivenError::Own { given: names::display(given) });
@@ -93,6 +93,16 @@ impl Walk<'_> {
             return Err(unusable(given, &io::Error::other("neither a file nor a folder")));
         }
         Ok(())
+    }
+
+    /// Something that a pattern matched: a file is taken if it is a picture by its name.
+    fn take_match(&mut self, given: &Path, found: &Path) -> Result<(), GivenError> {
+        let is_picture = found.file_name().is_some_and(|name| kind::of_name(name, self.extensions) == Kind::Capture);
+        if !found.is_dir() && !is_picture {
+            self.listing.ignored += 1;
+            return Ok(());
+        }
+        self.take(given, fs::canonicalize(found).map_err(|error| unusable(given, &error))?)
     }
 
     fn enter(&mut self, top: PathBuf) {

@@ -1,0 +1,46 @@
+//! `cargo xtask bench dataset`: what a training set costs. One file a part; each part prints its own table.
+
+mod build;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// `ferrule build` against bare `ferrule inspect`, and against itself on four times as many pictures
+    Build,
+    /// The store's transactions against rows inserted one by one
+    Store,
+}
+
+#[derive(Debug, Args)]
+pub struct DatasetBench {
+    /// Only this part; can be repeated [default: all of them]
+    #[arg(long, value_name = "PART")]
+    part: Vec<Part>,
+    /// Pictures a turn
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(10..))]
+    count: u32,
+    /// How often everybody takes a turn
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Small pictures for the question whether time grows with their number and memory does not
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(10..))]
+    many: u32,
+}
+
+impl DatasetBench {
+    pub fn run(&self) -> Result<()> {
+        let wanted = |part| self.part.is_empty() || self.part.contains(&part);
+        let bench = build::BuildBench::prepare(self.count, self.rounds)?;
+        if wanted(Part::Build) {
+            bench.against_inspect()?;
+            bench.against_more(self.many)?;
+        }
+        if wanted(Part::Store) {
+            bench.store()?;
+        }
+        Ok(())
+    }
+}
