@@ -171,3 +171,44 @@ fn what_cannot_be_exported_is_said_in_a_line_and_nothing_half_is_left() {
     let halves = files_below(lab.root()).into_iter().filter(|file| file.extension().is_some_and(|it| it == "part"));
     assert_eq!(halves.count(), 0);
 }
+
+/// Builds a dataset of these pictures with everything, and gives its exported files by their names in it.
+fn built(lab: &Lab, raw: &std::path::Path, name: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    let out = lab.root().join(name);
+    let output = lab
+        .ferrule(&["build", "--json", "--coco", "--tfrecord", "--augment", "1", "--correlations", "top:3", "--out"])
+        .args([out.as_path(), raw])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let told: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output)));
+    assert!(told["correlations"]["pictures"].as_u64() > Some(5), "{told:#}");
+    let folders = ["features", "splits", "coco", "tfrecords", "augmented", "masks"].map(|folder| out.join(folder));
+    let files = folders.iter().flat_map(|folder| files_below(folder));
+    files.map(|file| (file.strip_prefix(&out).unwrap().to_owned(), fs::read(&file).unwrap())).collect()
+}
+
+#[test]
+fn a_second_build_and_a_fresh_one_export_the_same_bytes() {
+    let lab = Lab::new();
+    let raw = lab.root().join("raw");
+    lab.simulate(&raw, 9, "paper-v1", 12);
+    let first = built(&lab, &raw, "one");
+    for file in
+        ["features/correlations.csv", "coco/annotations_train.json", "augmented/manifest.csv", "splits/train.csv"]
+    {
+        assert!(first.contains_key(std::path::Path::new(file)), "{file} is missing: {:?}", first.keys());
+    }
+    for (again, what) in [(built(&lab, &raw, "one"), "a second build"), (built(&lab, &raw, "two"), "a fresh build")] {
+        assert_eq!(again.keys().collect::<Vec<_>>(), first.keys().collect::<Vec<_>>(), "{what}");
+        let differ: Vec<_> =
+            again.iter().filter(|(file, bytes)| first[*file] != **bytes).map(|(file, _)| file).collect();
+        assert!(differ.is_empty(), "{what} changes {differ:?}");
+    }
+    let rows = |folder: &str| {
+        let file = first.get(std::path::Path::new(&format!("{folder}.csv"))).unwrap();
+        String::from_utf8_lossy(file).lines().count() - 1
+    };
+    assert!(rows("features/correlations") >= 9 * 3 / 2 && rows("augmented/manifest") <= 9);
+}

@@ -31,19 +31,21 @@ pub(super) const BESIDE: u64 = 256 * 8 + size_of::<Sums>() as u64;
 impl Block {
     /// The grids in these slots.
     pub fn load(cache: &Cache, slots: &[u32], cells: usize) -> Result<Self, CorrelateError> {
-        let mut block = Self {
-            cells: Array2::zeros((slots.len(), cells)),
-            ranks: Array2::zeros((slots.len(), 256)),
-            sums: Vec::with_capacity(slots.len()),
-        };
-        let rows = block.cells.rows_mut().into_iter().zip(block.ranks.rows_mut());
-        for (slot, (mut row, mut ranks)) in slots.iter().zip(rows) {
+        let mut grids = Array2::zeros((slots.len(), cells));
+        for (slot, mut row) in slots.iter().zip(grids.rows_mut()) {
             if let Some(row) = row.as_slice_mut() {
                 cache.read(*slot, row)?;
             }
-            block.sums.push(stand(row.view(), |level, rank| ranks[level] = rank));
         }
-        Ok(block)
+        Ok(Self::of(grids))
+    }
+
+    /// Of grids in memory, a picture a row.
+    pub fn of(cells: Array2<u8>) -> Self {
+        let mut ranks = Array2::zeros((cells.nrows(), 256));
+        let rows = cells.rows().into_iter().zip(ranks.rows_mut());
+        let sums = rows.map(|(row, mut ranks)| stand(row, |level, rank| ranks[level] = rank)).collect();
+        Self { cells, ranks, sums }
     }
 
     pub fn len(&self) -> usize {

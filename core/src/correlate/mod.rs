@@ -8,8 +8,12 @@
 //! | `block` | many grids in memory, with their ranks |
 //! | `products` | sums of products of two blocks, as matrix products |
 //! | `sweep` | all pairs, block by block, within a given memory |
+//! | `matrices` | the same for grids in memory |
 //! | `neighbours` | the most alike of each picture |
-//! | `run` | what is missing, and how it comes into the database |
+//! | `lay` | the grids that are missing |
+//! | `plan` | who is new, changed or gone |
+//! | `desk` | the way to the store |
+//! | `run` | what is missing, computed and written |
 //!
 //! **What is computed.** A grid has `side` x `side` cells of 8 bits ([`ferrule_vision::common_grid`]): the bounding square
 //! of the fitted cladding, or (`raw`) the whole picture squeezed into a square. Both coefficients are of those bytes, ties
@@ -24,7 +28,11 @@ mod block;
 mod cache;
 mod choice;
 mod crew;
+mod desk;
+mod lay;
+mod matrices;
 mod neighbours;
+mod plan;
 mod products;
 mod run;
 mod sweep;
@@ -32,9 +40,11 @@ mod sweep;
 use std::{io, path::PathBuf};
 
 pub use choice::{Grid, InvalidChoice, Mode};
-pub use run::{estimate, run};
+pub use matrices::matrices;
+pub use run::{estimate, update};
 
 use crate::{
+    engine::lock::LockError,
     ids::ImageId,
     store::StoreError,
     worker::arguments::{Limits, WorkerProgram},
@@ -89,6 +99,8 @@ pub trait Listener {
 /// Why there are no correlations.
 #[derive(Debug, thiserror::Error)]
 pub enum CorrelateError {
+    #[error(transparent)]
+    Lock(#[from] LockError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{}: {source}; the grids of pictures are kept there, make room or make it writable", path.display())]

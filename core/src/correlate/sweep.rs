@@ -89,7 +89,7 @@ impl Sweep<'_> {
                 };
                 let right = second.as_ref().unwrap_or(&left);
                 let mut placed = |tile: &Tile| each(rows.start, columns.start, tile);
-                if !self.pair(&left, right, rows.start.abs_diff(columns.start), stop, &mut placed)? {
+                if !tiles_of(self.room, self.wanted, &left, right, columns.start - rows.start, stop, &mut placed)? {
                     return Ok(false);
                 }
             }
@@ -149,56 +149,56 @@ impl Sweep<'_> {
         }
         Ok(Some(values))
     }
+}
 
-    /// All tiles of two blocks; the second begins `ahead` places after the first.
-    fn pair(
-        &self,
-        left: &Block,
-        right: &Block,
-        ahead: usize,
-        stop: &dyn Fn() -> bool,
-        each: &mut dyn FnMut(&Tile) -> Result<(), CorrelateError>,
-    ) -> Result<bool, CorrelateError> {
-        let one = NonZeroUsize::new(TILE).unwrap_or(NonZeroUsize::MIN);
-        let mut tasks = Vec::new();
-        for rows in blocks(0..left.len(), one) {
-            let after = |columns: &Range<usize>| columns.end + ahead > rows.start + 1;
-            tasks.extend(blocks(0..right.len(), one).filter(after).map(|columns| (rows.clone(), columns)));
-        }
-        let (next, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let (done, tiles) = bounded::<Tile>(self.room.threads);
-        let wanted = self.wanted;
-        thread::scope(|scope| {
-            let mut result = Ok(true);
-            for _ in 0..self.room.threads {
-                let (done, tasks, next, ended) = (done.clone(), &tasks, &next, &ended);
-                let work = move || {
-                    let mut bench = Bench::default();
-                    while !ended.load(Ordering::Relaxed)
-                        && let Some((rows, columns)) = tasks.get(next.fetch_add(1, Ordering::Relaxed))
-                        && done.send(tile(&mut bench, (left, rows.clone()), (right, columns.clone()), wanted)).is_ok()
-                    {
-                    }
-                };
-                let spawned = thread::Builder::new().name("correlate".into()).spawn_scoped(scope, work);
-                if let Err(error) = spawned {
-                    ended.store(true, Ordering::Relaxed);
-                    result = Err(CorrelateError::Thread(error));
-                    break;
-                }
-            }
-            drop(done);
-            for tile in &tiles {
-                if matches!(result, Ok(true)) {
-                    result = each(&tile).map(|()| true);
-                    if stop() {
-                        result = result.and(Ok(false));
-                    }
-                }
-                // The others are let through, so that nobody waits to hand one over.
-                ended.fetch_or(!matches!(result, Ok(true)), Ordering::Relaxed);
-            }
-            result
-        })
+/// All tiles of two blocks; the second begins `ahead` places after the first. False if it was stopped.
+pub(super) fn tiles_of(
+    room: Room,
+    wanted: Wanted,
+    left: &Block,
+    right: &Block,
+    ahead: usize,
+    stop: &dyn Fn() -> bool,
+    each: &mut dyn FnMut(&Tile) -> Result<(), CorrelateError>,
+) -> Result<bool, CorrelateError> {
+    let one = NonZeroUsize::new(TILE).unwrap_or(NonZeroUsize::MIN);
+    let mut tasks = Vec::new();
+    for rows in blocks(0..left.len(), one) {
+        let after = |columns: &Range<usize>| columns.end + ahead > rows.start + 1;
+        tasks.extend(blocks(0..right.len(), one).filter(after).map(|columns| (rows.clone(), columns)));
     }
+    let (next, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (done, tiles) = bounded::<Tile>(room.threads);
+    thread::scope(|scope| {
+        let mut result = Ok(true);
+        for _ in 0..room.threads {
+            let (done, tasks, next, ended) = (done.clone(), &tasks, &next, &ended);
+            let work = move || {
+                let mut bench = Bench::default();
+                while !ended.load(Ordering::Relaxed)
+                    && let Some((rows, columns)) = tasks.get(next.fetch_add(1, Ordering::Relaxed))
+                    && done.send(tile(&mut bench, (left, rows.clone()), (right, columns.clone()), wanted)).is_ok()
+                {
+                }
+            };
+            let spawned = thread::Builder::new().name("correlate".into()).spawn_scoped(scope, work);
+            if let Err(error) = spawned {
+                ended.store(true, Ordering::Relaxed);
+                result = Err(CorrelateError::Thread(error));
+                break;
+            }
+        }
+        drop(done);
+        for tile in &tiles {
+            if matches!(result, Ok(true)) {
+                result = each(&tile).map(|()| true);
+                if stop() {
+                    result = result.and(Ok(false));
+                }
+            }
+            // The others are let through, so that nobody waits to hand one over.
+            ended.fetch_or(!matches!(result, Ok(true)), Ordering::Relaxed);
+        }
+        result
+    })
 }

@@ -6,12 +6,13 @@ use super::build::BuildError;
 use crate::{names, workspace::DatasetPaths};
 
 /// What an interrupted first build may have left before there was a database.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "engine.lock",
     "images",
     "masks",
     "defects",
     ".staging",
+    ".grids",
     "splits",
     "features",
     "index.sqlite-wal",

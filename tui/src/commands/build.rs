@@ -1,5 +1,7 @@
 //! `ferrule build`: pictures in, a training set out. The same workers, plug-ins, settings and store as the engine's.
 
+mod extras;
+
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
@@ -20,6 +22,7 @@ use ferrule_core::{
 };
 use serde_json::json;
 
+use self::extras::{Extras, Told};
 use crate::{
     batch::{self, Which, With},
     environment::Environment,
@@ -56,6 +59,8 @@ pub struct Build {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    extras: Extras,
+    #[command(flatten)]
     which: Which,
     #[command(flatten)]
     with: With,
@@ -79,8 +84,21 @@ impl Build {
         };
         let mut teller = Teller { output: Output::new(), json: self.json, progress: None, broken: None };
         let begun = Instant::now();
-        let outcome = build::run(&build, &batch::asked_to_stop()?, &mut teller).map_err(failure)?;
-        teller.end(&outcome.summary, outcome.error, begun)
+        let asked = batch::asked_to_stop()?;
+        let outcome = build::run(&build, &asked, &mut teller).map_err(failure)?;
+        if let Some(progress) = teller.progress.take() {
+            progress.end();
+        }
+        let mut told = Told::default();
+        let more = match &outcome.error {
+            None => self.extras.run(&build.dataset, &build.settings, &|| !asked.is_empty(), &mut told),
+            Some(_) => Ok(()),
+        };
+        let failed = told.failed;
+        teller.end(&outcome.summary, outcome.error, &told, begun)?;
+        more?;
+        // Each is in the list.
+        if failed { Err(Failure { kind: Kind::Failed, messages: Vec::new(), hint: None }) } else { Ok(()) }
     }
 
     /// What the command says, over what the settings say.
@@ -161,16 +179,17 @@ impl Listener for Teller {
 }
 
 impl Teller {
-    fn end(mut self, summary: &Summary, error: Option<BuildError>, begun: Instant) -> Result<(), Failure> {
-        if let Some(progress) = self.progress.take() {
-            progress.end();
-        }
+    fn end(mut self, summary: &Summary, error: Option<BuildError>, told: &Told, begun: Instant) -> Result<(), Failure> {
         let seconds = begun.elapsed().as_secs_f64();
         if self.json {
-            self.output.object(&object(summary, error.as_ref(), seconds))?;
+            let mut object = object(summary, error.as_ref(), seconds);
+            if let Some(object) = object.as_object_mut() {
+                object.extend(told.object.clone());
+            }
+            self.output.object(&object)?;
         } else {
-            for line in lines(summary, seconds) {
-                self.output.line(&line)?;
+            for line in lines(summary, seconds).iter().chain(&told.lines) {
+                self.output.line(line)?;
             }
         }
         self.output.flush()?;

@@ -6,10 +6,9 @@ use clap::Args;
 use ferrule_core::{
     config::Configuration,
     correlate::{self, CorrelateError, Grid, Listener, MANY, Mode, Summary},
-    engine::lock::{EngineLock, Holder},
     names,
     settings::Settings,
-    store::{Reader, Store, StoreSettings},
+    store::Reader,
     workspace::DatasetPaths,
 };
 use serde_json::json;
@@ -24,6 +23,9 @@ use crate::{
     progress::Progress,
 };
 
+/// MiB that a comparison may take where nobody says.
+pub const MEMORY: u64 = 1024;
+
 /// Compare the pictures of a dataset with each other: Pearson and Spearman, into its table correlations
 ///
 /// A second run compares only what is new or was inspected anew. Interrupted or killed, it goes on where it was.
@@ -36,7 +38,7 @@ pub struct Correlate {
     #[arg(long, value_name = "off|full|top:K", default_value_t = Mode::default())]
     mode: Mode,
     /// MiB of memory that the comparison may take
-    #[arg(long, value_name = "MiB", default_value_t = 1024)]
+    #[arg(long, value_name = "MiB", default_value_t = MEMORY)]
     memory: u64,
     /// Threads that compare, and workers that decode [default: one a core]
     #[arg(long, value_name = "N")]
@@ -58,19 +60,24 @@ impl Correlate {
         let pictures = Reader::open(&dataset).and_then(|reader| reader.image_count()).map_err(Failure::wrong)?;
         ask_for_room(self.mode, pictures, self.yes)?;
         let interrupt = Interrupt::listen()?;
-        let mut lock = EngineLock::take(&dataset).map_err(Failure::wrong)?;
-        lock.announce(&holder()).map_err(Failure::failed)?;
         let settings = settings(&dataset)?;
-        let store = Store::open(&dataset, StoreSettings { images: settings.dataset.images });
-        let (store, _) = store.map_err(Failure::wrong)?;
         let work = work(&settings, self.grid, self.mode, self.memory, self.jobs)?;
-        let mut teller = Teller::default();
-        let outcome = correlate::run(&work, &dataset, &store, &|| interrupt.asked(), &mut teller);
-        teller.end();
-        let summary = outcome.map_err(failure)?;
-        store.close().map_err(Failure::failed)?;
+        let summary = correlate(&work, &dataset, &settings, &|| interrupt.asked())?;
         tell(&summary, self.json)
     }
+}
+
+/// Brings a dataset's correlations up to date, as its only writer.
+pub fn correlate(
+    work: &correlate::Correlate,
+    dataset: &DatasetPaths,
+    settings: &Settings,
+    stop: &dyn Fn() -> bool,
+) -> Result<Summary, Failure> {
+    let mut teller = Teller::default();
+    let outcome = correlate::update(work, dataset, settings.dataset.images, stop, &mut teller);
+    teller.end();
+    outcome.map_err(failure)
 }
 
 /// `full` grows with the square of the pictures: above some thousands a person says so first.
@@ -113,18 +120,9 @@ fn settings(dataset: &DatasetPaths) -> Result<Settings, Failure> {
     }
 }
 
-/// Nobody answers at a socket.
-fn holder() -> Holder {
-    Holder {
-        pid: std::process::id(),
-        started: jiff::Timestamp::now().to_string(),
-        socket: std::path::PathBuf::new(),
-        software: format!("ferrule {} correlate", env!("CARGO_PKG_VERSION")),
-    }
-}
-
-pub fn failure(error: CorrelateError) -> Failure {
-    let kind = if matches!(error, CorrelateError::Memory { .. }) { Kind::Wrong } else { Kind::Failed };
+fn failure(error: CorrelateError) -> Failure {
+    let wrong = matches!(error, CorrelateError::Memory { .. } | CorrelateError::Lock(_));
+    let kind = if wrong { Kind::Wrong } else { Kind::Failed };
     Failure::new(kind, error)
 }
 
@@ -159,13 +157,13 @@ fn tell(summary: &Summary, json: bool) -> Result<(), Failure> {
 
 /// Shows how far it is.
 #[derive(Default)]
-pub struct Teller {
+struct Teller {
     pictures: Option<Progress>,
     pairs: Option<Progress>,
 }
 
 impl Teller {
-    pub fn end(&mut self) {
+    fn end(&mut self) {
         for progress in [self.pictures.take(), self.pairs.take()].into_iter().flatten() {
             progress.end();
         }
