@@ -30,7 +30,7 @@ pub enum Bench {
     Inspect(InspectBench),
     /// What processes and the plug-in interface cost: a capture, a probe, a start, a kill, a swap
     Host,
-    /// What a training set costs: building it, writing it
+    /// What a training set costs: building and writing it, its figures and its correlations, against NumPy and SciPy
     Dataset(dataset::DatasetBench),
 }
 

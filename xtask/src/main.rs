@@ -24,6 +24,8 @@ enum CommandLine {
     },
     /// Run every check and every test
     Test(checks::Checks),
+    /// Have PyTorch and TensorFlow read what we write; installs them, gigabytes, outside the checkout
+    Peers,
     /// Measure us against other people's tools, in one run
     Bench {
         #[command(subcommand)]
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
     let result = match CommandLine::parse() {
         CommandLine::Build { debug } => build::build(build::Profile::of(debug)).map(|built| built.tell()),
         CommandLine::Test(checks) => checks.run(),
+        CommandLine::Peers => peers::heavy(),
         CommandLine::Bench { bench } => bench.run(),
         CommandLine::Demo(demo) => demo.run(),
         CommandLine::Install { prefix } => install::install(&prefix),

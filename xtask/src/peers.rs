@@ -1,5 +1,6 @@
 //! A Python with the packages that peer tests compare with: a virtual environment outside the checkout, made once for
-//! each list of requirements. Called by `cargo xtask test`, which hands it to the tests as `FERRULE_PEERS_PYTHON`.
+//! each list of requirements. Called by `cargo xtask test`, which hands it to the tests as `FERRULE_PEERS_PYTHON`; and
+//! `cargo xtask peers`, which adds the heavy ones (PyTorch, TensorFlow: gigabytes) and runs only what needs them.
 
 use std::{
     env, fs,
@@ -10,10 +11,20 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::house::{House, run, say};
+use crate::{
+    build::{Profile, build},
+    house::{House, cargo, run, say},
+};
 
 /// The variable that tests read.
 pub const VARIABLE: &str = "FERRULE_PEERS_PYTHON";
+
+/// The variable that tests with heavy peers read.
+const HEAVY_VARIABLE: &str = "FERRULE_HEAVY_PEERS_PYTHON";
+
+/// What a working environment can do.
+const LIGHT: &str = "import numpy, cv2, pandas, pyarrow, pycocotools, scipy, sklearn, google.protobuf";
+const HEAVY: &str = "import numpy, torch, tensorflow";
 
 /// Lies in a finished environment, and holds the requirements that it was made for.
 const FINISHED: &str = "ferrule-requirements.txt";
@@ -23,14 +34,31 @@ const FINISHED: &str = "ferrule-requirements.txt";
 /// # Errors
 /// With `CI=true`, Python is there and its packages are not to be had: a check that vanishes silently is none.
 pub fn python(house: &House) -> Result<Option<PathBuf>> {
-    let requirements = house.root.join("tests/peers/requirements.txt");
+    python_of(house, "requirements.txt", LIGHT)
+}
+
+/// `cargo xtask peers`: the tests that need PyTorch and TensorFlow, with an environment that has them.
+///
+/// # Errors
+/// The environment cannot be made, or a test fails.
+pub fn heavy() -> Result<()> {
+    let built = build(Profile::Debug)?;
+    let Some(python) = python_of(&built.house, "requirements-heavy.txt", HEAVY)? else {
+        bail!("the heavy peers cannot be had; the lines above say why");
+    };
+    let mut command = cargo(["test", "--workspace", "--test", "heavy_peers"]);
+    run(command.env(HEAVY_VARIABLE, python).current_dir(&built.house.root))
+}
+
+fn python_of(house: &House, list: &str, imports: &str) -> Result<Option<PathBuf>> {
+    let requirements = house.root.join("tests/peers").join(list);
     let wanted = fs::read_to_string(&requirements).with_context(|| format!("{}", requirements.display()))?;
     // `ensurepip` is what some distributions leave out of their Python.
     let Some(python) = python_with("import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))") else {
         say("== peers: SKIPPED, there is no Python 3 with venv and pip");
         return Ok(None);
     };
-    match cache().and_then(|cache| environment(python, &cache, &requirements, &wanted)) {
+    match cache().and_then(|cache| environment(python, &cache, &requirements, &wanted, imports)) {
         Ok(python) => Ok(Some(python)),
         Err(error) if env::var("CI").is_ok_and(|ci| ci == "true") => Err(error.context("peers")),
         Err(error) => {
@@ -58,7 +86,7 @@ pub fn cache() -> Result<PathBuf> {
     Ok(cache.context("neither XDG_CACHE_HOME nor HOME names a folder")?.join("ferrule"))
 }
 
-fn environment(python: &str, cache: &Path, requirements: &Path, wanted: &str) -> Result<PathBuf> {
+fn environment(python: &str, cache: &Path, requirements: &Path, wanted: &str, imports: &str) -> Result<PathBuf> {
     let mut hasher = DefaultHasher::new();
     wanted.hash(&mut hasher);
     let name = format!("peers-{:016x}", hasher.finish());
@@ -70,7 +98,7 @@ fn environment(python: &str, cache: &Path, requirements: &Path, wanted: &str) ->
     let inside = folder.join("bin/python");
     // An environment outlives the Python that it was made with only in part.
     let works = Command::new(&inside)
-        .args(["-I", "-c", "import numpy, cv2"])
+        .args(["-I", "-c", imports])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .status()
@@ -115,7 +143,7 @@ esac
         let python = cache.join("python3");
         fs::write(&python, PYTHON.replace("CACHE", cache.to_str().unwrap())).unwrap();
         fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
-        let made = |wanted: &str| environment(python.to_str().unwrap(), cache, &cache.join("list"), wanted);
+        let made = |wanted: &str| environment(python.to_str().unwrap(), cache, &cache.join("list"), wanted, LIGHT);
         let installed = || fs::read_to_string(cache.join("log")).unwrap_or_default().lines().count();
 
         fs::write(cache.join("offline"), "").unwrap();

@@ -1,6 +1,11 @@
-//! `cargo xtask bench dataset`: what a training set costs. One file a part; each part prints its own table.
+//! `cargo xtask bench dataset`: what a training set costs: building and writing it, its figures, its correlations. One
+//! file a part; each part prints its own table.
 
 mod build;
+mod correlations;
+mod features;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -12,6 +17,10 @@ enum Part {
     Build,
     /// The store's transactions against rows inserted one by one
     Store,
+    /// Figures of zones against careful NumPy and OpenCV
+    Features,
+    /// Pearson and Spearman of every pair against NumPy and SciPy
+    Correlations,
 }
 
 #[derive(Debug, Args)]
@@ -19,7 +28,10 @@ pub struct DatasetBench {
     /// Only this part; can be repeated [default: all of them]
     #[arg(long, value_name = "PART")]
     part: Vec<Part>,
-    /// Pictures a turn
+    /// The Python that has numpy, scipy and cv2
+    #[arg(long, default_value = "python3", value_name = "PATH")]
+    python: PathBuf,
+    /// Pictures a turn of `build`
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(10..))]
     count: u32,
     /// How often everybody takes a turn
@@ -28,18 +40,32 @@ pub struct DatasetBench {
     /// Small pictures for the question whether time grows with their number and memory does not
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(10..))]
     many: u32,
+    /// Pictures of which the most alike are found, to see time and memory; 0 leaves that out
+    #[arg(long, default_value_t = 20_000, value_name = "N")]
+    large: u32,
 }
 
 impl DatasetBench {
     pub fn run(&self) -> Result<()> {
         let wanted = |part| self.part.is_empty() || self.part.contains(&part);
-        let bench = build::BuildBench::prepare(self.count, self.rounds)?;
-        if wanted(Part::Build) {
-            bench.against_inspect()?;
-            bench.against_more(self.many)?;
+        if wanted(Part::Build) || wanted(Part::Store) {
+            let bench = build::BuildBench::prepare(self.count, self.rounds)?;
+            if wanted(Part::Build) {
+                bench.against_inspect()?;
+                bench.against_more(self.many)?;
+            }
+            if wanted(Part::Store) {
+                bench.store()?;
+            }
         }
-        if wanted(Part::Store) {
-            bench.store()?;
+        if wanted(Part::Features) || wanted(Part::Correlations) {
+            let built = crate::build::build(crate::build::Profile::Release)?;
+            if wanted(Part::Features) {
+                features::run(&built, &self.python, self.rounds)?;
+            }
+            if wanted(Part::Correlations) {
+                correlations::run(&built, &self.python, self.rounds, self.large)?;
+            }
         }
         Ok(())
     }
