@@ -5,19 +5,13 @@ use std::{
     fs::File,
     io::{self, BufWriter, Write as _},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
 use clap::{Args, Subcommand, ValueEnum};
 use ferrule_core::{
-    client::{Client, Incoming},
-    dataset::review::{self, Review, Reviewed},
-    engine::lock::{self, EngineLock, Holder},
+    dataset::review::{self, TakeError},
     names,
-    protocol::{Answer, Event, Request},
-    settings::ImageLinks,
-    store::{Reader, Receipt, Store, StoreSettings, Write},
-    workspace::DatasetPaths,
+    store::Reader,
 };
 use serde_json::json;
 
@@ -26,11 +20,6 @@ use crate::{
     output::Output,
     place::DatasetPlace,
 };
-
-/// Reviews in one request: a line of the protocol is limited, and masks are long.
-const BYTES: usize = 256 << 10;
-/// How long the engine may take to store one request.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What people decided about images and defects: out of a dataset, into one, and where they do not agree
 #[derive(Debug, Args)]
@@ -149,11 +138,7 @@ impl Import {
         let reader = Reader::open(&paths).map_err(Failure::wrong)?;
         let imported = review::read(&self.file, &self.reviewer, &reader).map_err(Failure::wrong)?;
         drop(reader);
-        let batches = batches(imported.reviews);
-        let stored = match lock::holder(&paths) {
-            Ok(Some(holder)) if !holder.is_build() => through_engine(&paths, batches)?,
-            _ => directly(&paths, batches)?,
-        };
+        let stored = review::take(&paths, imported.reviews).map_err(untaken)?;
         let faults: Vec<&String> = imported.faults.iter().chain(&stored.refused).collect();
         let mut output = Output::new();
         if self.json {
@@ -169,84 +154,13 @@ impl Import {
     }
 }
 
-/// In order, as many as fit into a request.
-fn batches(reviews: Vec<Review>) -> Vec<Vec<Review>> {
-    let (mut batches, mut bytes) = (Vec::new(), BYTES);
-    for review in reviews {
-        let size = 512 + review.defect.as_ref().map_or(0, |defect| 24 * defect.mask.len());
-        if bytes + size > BYTES {
-            batches.push(Vec::new());
-            bytes = 0;
-        }
-        bytes += size;
-        if let Some(batch) = batches.last_mut() {
-            batch.push(review);
-        }
-    }
-    batches
-}
-
-fn through_engine(paths: &DatasetPaths, batches: Vec<Vec<Review>>) -> Result<Reviewed, Failure> {
-    let (mut requests, incoming) = Client::connect(paths)?.split();
-    let unread = |error: io::Error| Failure::new(Kind::Unreachable, format!("the engine does not read: {error}"));
-    requests.send(Request::Subscribe).map_err(unread)?;
-    let mut all = Reviewed::default();
-    for reviews in batches {
-        let asked = requests.send(Request::Review { reviews }).map_err(unread)?;
-        let deadline = Instant::now() + PATIENCE;
-        let mut taken = false;
-        loop {
-            match incoming.recv_deadline(deadline) {
-                Ok(Incoming::Answer { id, body: Answer::Ok { .. } }) if id == asked => taken = true,
-                Ok(Incoming::Answer { id, body: Answer::Refused(refusal) }) if id == asked => {
-                    return Err(Failure::failed(refusal.message).hint(refusal.hint));
-                }
-                Ok(Incoming::Event(Event::Reviewed(reviewed))) if taken => {
-                    add(&mut all, reviewed);
-                    break;
-                }
-                Ok(Incoming::Lost(reason)) => return Err(Failure::new(Kind::Unreachable, reason)),
-                Ok(_) => {}
-                Err(_) => {
-                    let message = format!("the engine has not stored it within {} s", PATIENCE.as_secs());
-                    return Err(Failure::new(Kind::Unreachable, message).hint("`ferrule status` says how it stands"));
-                }
-            }
-        }
-    }
-    Ok(all)
-}
-
-fn directly(paths: &DatasetPaths, batches: Vec<Vec<Review>>) -> Result<Reviewed, Failure> {
-    let mut lock = EngineLock::take(paths).map_err(Failure::wrong)?;
-    lock.announce(&Holder::of_command()).map_err(Failure::wrong)?;
-    // How pictures come in does not matter: none does.
-    let settings = StoreSettings { images: ImageLinks::Copy };
-    let (store, _) = Store::open(paths, settings).map_err(Failure::wrong)?;
-    let mut all = Reviewed::default();
-    for reviews in batches {
-        store.submit(Write::Reviews(reviews)).map_err(Failure::failed)?;
-        loop {
-            match store.receipts().recv() {
-                Ok(Receipt::Reviewed(reviewed)) => {
-                    add(&mut all, *reviewed);
-                    break;
-                }
-                Ok(Receipt::Trouble { message, hint }) => return Err(Failure::failed(message).hint(hint)),
-                Ok(Receipt::Rejected { message }) => return Err(Failure::failed(message)),
-                Ok(_) => {}
-                Err(_) => return Err(Failure::failed("the store's writer has ended")),
-            }
-        }
-    }
-    store.close().map_err(Failure::failed)?;
-    Ok(all)
-}
-
-fn add(all: &mut Reviewed, one: Reviewed) {
-    all.added += one.added;
-    all.known += one.known;
-    all.refused.extend(one.refused);
+fn untaken(error: TakeError) -> Failure {
+    let kind = match &error {
+        TakeError::Connect(_) | TakeError::Unread(_) | TakeError::Lost(_) | TakeError::Late => Kind::Unreachable,
+        TakeError::Lock(_) => Kind::Wrong,
+        _ => Kind::Failed,
+    };
+    Failure::new(kind, error)
 }
 
 impl Conflicts {

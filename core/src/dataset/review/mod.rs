@@ -2,10 +2,11 @@
 //! CVAT and the like.
 //!
 //! A review of a defect carries its own type, box and mask, so that it outlives the inspection it was made on. Reads and
-//! writes files and a [`Reader`]; storing is the store's, through [`crate::store::Write::Reviews`].
+//! writes files; storing is the store's, through [`crate::store::Write::Reviews`].
 
 mod coco;
 mod csv;
+mod take;
 
 use std::{
     io,
@@ -14,7 +15,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use self::{coco::write as write_coco, csv::write as write_csv};
+pub use self::{
+    coco::write as write_coco,
+    csv::write as write_csv,
+    take::{TakeError, take},
+};
 use crate::{
     evaluate::TruthError,
     ids::ImageId,
