@@ -87,8 +87,8 @@ impl Reader {
         Ok(builds)
     }
 
-    /// The swap log is younger than the rest of the schema, and only an engine migrates.
-    fn refuse_older(&self) -> Result<(), StoreError> {
+    /// Some tables are younger than others, and only what writes a dataset migrates it.
+    pub(super) fn refuse_older(&self) -> Result<(), StoreError> {
         let found: i64 = self.connection().pragma_query_value(None, "user_version", |row| row.get(0))?;
         if found < super::schema::VERSION {
             let path = self.connection().path().unwrap_or_default().into();

@@ -136,6 +136,7 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn split_settings(&self) -> Result<Option<Split>, StoreError> {
+        self.refuse_older()?;
         let mut select = self.connection().prepare_cached("SELECT train, val, seed, group_by FROM split_settings")?;
         let row = select.query_row([], |row| {
             let group_by: String = row.get(3)?;
@@ -161,6 +162,7 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn split_table(&self) -> Result<SplitTable, StoreError> {
+        self.refuse_older()?;
         let mut select = self.connection().prepare_cached(
             "SELECT split, has_defect, clad_r IS NULL, incomplete, count(*) FROM images GROUP BY 1, 2, 3, 4",
         )?;
