@@ -8,12 +8,14 @@
 use std::{collections::HashSet, io::Write, path::Path};
 
 use ferrule_vision::{
-    augment::turn::{self, Turn},
+    augment::{
+        Reach,
+        chance::{Chance, seed_of},
+        light::{Buffers, Light},
+        turn::Turn,
+    },
     ellipse::Ellipse,
 };
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Normal};
 
 use super::{
     Export, ExportError, Progress, Written, coco,
@@ -37,30 +39,41 @@ pub struct Augment {
     pub seed: u64,
 }
 
-/// What is done to a picture.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Turned so far either way at most, in degrees; further, corners would be made of edges.
+const TURN: f64 = 15.0;
+
+/// How far light may go.
+const REACH: Reach = Reach { brightness: 0.08, contrast: 0.2, gamma: 0.1, blur_px: 1.2, noise: 4.0, ..Reach::NONE };
+
+/// What is done to a picture, all of it from one number.
+#[derive(Debug, Clone)]
 struct Recipe {
+    seed: u64,
     degrees: f64,
     mirror_x: bool,
     mirror_y: bool,
-    contrast: f32,
-    brightness: f32,
-    /// Standard deviations in pixels and in gray levels.
-    blur: f32,
-    noise: f32,
+    light: Light,
+    /// The rest of what is drawn: noise.
+    chance: Chance,
 }
 
 impl Recipe {
-    fn draw(random: &mut ChaCha8Rng) -> Self {
-        Self {
-            degrees: random.random_range(-15.0..15.0),
-            mirror_x: random.random(),
-            mirror_y: random.random(),
-            contrast: random.random_range(0.8..1.25),
-            brightness: random.random_range(-20.0..20.0),
-            blur: random.random_range(0.0..1.2),
-            noise: random.random_range(0.0..4.0),
-        }
+    fn of(augment: Augment, image: ImageId, number: u32) -> Self {
+        let seed = seed_of(&[augment.seed, image.number(), u64::from(number)]);
+        let mut chance = Chance::new(seed);
+        let degrees = chance.within(TURN);
+        let (mirror_x, mirror_y) = (chance.unit() < 0.5, chance.unit() < 0.5);
+        let light = Light::draw(&REACH, &mut chance);
+        Self { seed, degrees, mirror_x, mirror_y, light, chance }
+    }
+
+    /// About the fibre, as round as it is; without one, about the picture's middle.
+    fn turn(&self, exhibit: &Exhibit) -> Turn {
+        let (width, height) = (f64::from(exhibit.inspection.width), f64::from(exhibit.inspection.height));
+        let middle = Ellipse::circle((width - 1.0) / 2.0, (height - 1.0) / 2.0, width.min(height) / 2.0);
+        let of = |frame: &Ellipse| Turn::new(frame, self.degrees, self.mirror_x, self.mirror_y);
+        let cladding = exhibit.inspection.zones.cladding.as_ref().map(Ellipse::from);
+        cladding.as_ref().and_then(of).or_else(|| of(&middle)).unwrap_or_else(Turn::none)
     }
 }
 
@@ -84,9 +97,9 @@ pub fn augmented(export: &Export<'_>, augment: Augment, progress: &mut Progress<
                     }
                 };
                 for number in 1..=augment.count {
-                    let (recipe, mut random) = drawn(augment.seed, exhibit.image, number);
-                    make(export, &exhibit, &picture, number, recipe, &mut random)?;
-                    manifest.write_all(line(&exhibit, number, recipe).as_bytes()).map_err(&broken)?;
+                    let recipe = Recipe::of(augment, exhibit.image, number);
+                    manifest.write_all(line(&exhibit, number, &recipe).as_bytes()).map_err(&broken)?;
+                    make(export, &exhibit, &picture, number, recipe)?;
                     written.items += 1;
                     progress(written.items)?;
                 }
@@ -102,8 +115,8 @@ pub fn augmented(export: &Export<'_>, augment: Augment, progress: &mut Progress<
             export.reader.each_exhibit(part, |exhibit| {
                 let left_out = skipped.contains(&exhibit.image);
                 for number in (1..=augment.count).filter(|_| !left_out) {
-                    let (recipe, _) = drawn(augment.seed, exhibit.image, number);
-                    each(&changed(&exhibit, number, &turn(&exhibit, recipe)))?;
+                    let turn = Recipe::of(augment, exhibit.image, number).turn(&exhibit);
+                    each(&changed(&exhibit, number, &turn))?;
                 }
                 Ok(())
             })
@@ -114,44 +127,25 @@ pub fn augmented(export: &Export<'_>, augment: Augment, progress: &mut Progress<
     Ok(written)
 }
 
-const HEAD: &str =
-    "filename,image_id,parent,split,has_defect,degrees,mirror_x,mirror_y,contrast,brightness,blur,noise\r\n";
+const HEAD: &str = "filename,image_id,parent,split,has_defect,degrees,mirror_x,mirror_y,seed\r\n";
 
 fn filename(image: ImageId, number: u32) -> String {
     format!("{image}-a{number}.png")
 }
 
-/// What is drawn for one picture, and the source of its noise.
-fn drawn(seed: u64, image: ImageId, number: u32) -> (Recipe, ChaCha8Rng) {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..16].copy_from_slice(&image.number().to_le_bytes());
-    key[16..20].copy_from_slice(&number.to_le_bytes());
-    let mut random = ChaCha8Rng::from_seed(key);
-    (Recipe::draw(&mut random), random)
-}
-
-fn line(exhibit: &Exhibit, number: u32, recipe: Recipe) -> String {
-    let Recipe { degrees, mirror_x, mirror_y, contrast, brightness, blur, noise } = recipe;
+fn line(exhibit: &Exhibit, number: u32, recipe: &Recipe) -> String {
     let label = exhibit.has_defect.map_or("", |defect| if defect { "1" } else { "0" });
     format!(
-        "{},{},\"{}\",{},{label},{degrees:?},{},{},{contrast:?},{brightness:?},{blur:?},{noise:?}\r\n",
+        "{},{},\"{}\",{},{label},{:?},{},{},{}\r\n",
         filename(exhibit.image, number),
         exhibit.image,
         harmless(&exhibit.filename).replace('"', "\"\""),
         exhibit.split.as_deref().unwrap_or(""),
-        u8::from(mirror_x),
-        u8::from(mirror_y),
+        recipe.degrees,
+        u8::from(recipe.mirror_x),
+        u8::from(recipe.mirror_y),
+        recipe.seed
     )
-}
-
-/// About the fibre, as round as it is; without one, about the picture's middle.
-fn turn(exhibit: &Exhibit, recipe: Recipe) -> Turn {
-    let (width, height) = (f64::from(exhibit.inspection.width), f64::from(exhibit.inspection.height));
-    let middle = Ellipse::circle((width - 1.0) / 2.0, (height - 1.0) / 2.0, width.min(height) / 2.0);
-    let of = |frame: &Ellipse| Turn::new(frame, recipe.degrees, recipe.mirror_x, recipe.mirror_y);
-    let cladding = exhibit.inspection.zones.cladding.as_ref().map(Ellipse::from);
-    cladding.as_ref().and_then(of).or_else(|| of(&middle)).unwrap_or_else(Turn::none)
 }
 
 /// Writes the picture and its masks.
@@ -160,17 +154,12 @@ fn make(
     exhibit: &Exhibit,
     picture: &Picture,
     number: u32,
-    recipe: Recipe,
-    random: &mut ChaCha8Rng,
+    mut recipe: Recipe,
 ) -> Result<(), ExportError> {
     let (width, height) = (picture.width as usize, picture.height as usize);
-    let turn = turn(exhibit, recipe);
+    let turn = recipe.turn(exhibit);
     let mut gray = turn.gray(&picture.gray8, width, height);
-    turn::blur(&mut gray, width, recipe.blur);
-    turn::tone(&mut gray, recipe.contrast, recipe.brightness);
-    if let Ok(normal) = Normal::new(0.0, recipe.noise) {
-        turn::noise(&mut gray, || normal.sample(random));
-    }
+    recipe.light.shine(&mut gray, width, &mut recipe.chance, &mut Buffers::default());
     put(&export.out.join("images").join(filename(exhibit.image, number)), &gray, picture.width, picture.height)?;
     for zone in [ZoneName::Core, ZoneName::Cladding, ZoneName::Ferrule] {
         if let Some(mask) = zone_mask(export, exhibit, zone) {

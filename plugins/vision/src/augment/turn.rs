@@ -1,15 +1,9 @@
-//! Changes to a picture that leave what it shows as it is: turned, mirrored, brighter, blurred, noisier. Masks and outlines
-//! follow by the same [`Turn`].
+//! A picture of any shape turned and mirrored about its fibre, with the masks and outlines that follow: for pictures that
+//! are written to files.
 //!
-//! Plain functions on slices; whoever calls draws the amounts. Whole numbers where a pixel is interpolated, so that equal
-//! amounts give equal pictures on every machine.
+//! Whole numbers where a pixel is interpolated, so that equal amounts give equal pictures on every machine.
 
-use crate::{
-    affine::Affine,
-    common_grid::sample,
-    ellipse::Ellipse,
-    smooth::{gaussian_taps, smooth_plane},
-};
+use crate::{affine::Affine, common_grid::sample, ellipse::Ellipse};
 
 /// A turn and mirror about a place, in a frame in which the fibre is round: pixels need not be square.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -120,25 +114,6 @@ impl Turn {
     }
 }
 
-/// Contrast about middle gray, then brightness in gray levels.
-pub fn tone(gray: &mut [u8], contrast: f32, brightness: f32) {
-    let level = |level: usize| (128.0 + (level as f32 - 128.0) * contrast + brightness).round().clamp(0.0, 255.0) as u8;
-    let table: Vec<u8> = (0..256).map(level).collect();
-    gray.iter_mut().for_each(|pixel| *pixel = table[usize::from(*pixel)]);
-}
-
-/// A Gaussian of that standard deviation in pixels.
-pub fn blur(gray: &mut [u8], width: usize, sigma: f32) {
-    let mut plane: Vec<f32> = gray.iter().map(|pixel| f32::from(*pixel)).collect();
-    smooth_plane(&mut plane, width, &gaussian_taps(sigma), &mut Vec::new());
-    gray.iter_mut().zip(plane).for_each(|(pixel, value)| *pixel = value.round().clamp(0.0, 255.0) as u8);
-}
-
-/// Adds what `deviate` draws for each pixel, in gray levels.
-pub fn noise(gray: &mut [u8], mut deviate: impl FnMut() -> f32) {
-    gray.iter_mut().for_each(|pixel| *pixel = (f32::from(*pixel) + deviate()).round().clamp(0.0, 255.0) as u8);
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -182,23 +157,5 @@ mod tests {
         assert!((0..60 * 40).all(|i| mirrored[i] == picture[i / 60 * 60 + 59 - i % 60]));
         assert_eq!(turned(180.0, true, true), picture);
         assert!(Turn::new(&Ellipse::circle(0.0, 0.0, 0.0), 0.0, false, false).is_none());
-    }
-
-    #[test]
-    fn tone_blur_and_noise_do_what_they_say() {
-        let mut levels: Vec<u8> = vec![0, 100, 128, 200, 255];
-        tone(&mut levels, 1.5, 10.0);
-        assert_eq!(levels, [0, 96, 138, 246, 255]);
-        let mut dot = vec![0; 31 * 31];
-        dot[15 * 31 + 15] = 250;
-        blur(&mut dot, 31, 1.0);
-        assert!(dot[15 * 31 + 15] < 60 && dot[15 * 31 + 16] > 15, "{}", dot[15 * 31 + 15]);
-        let mut flat = vec![250; 64];
-        let mut sign = 1.0;
-        noise(&mut flat, || {
-            sign = -sign;
-            9.0 * sign
-        });
-        assert_eq!(flat[..2], [241, 255]);
     }
 }
