@@ -83,8 +83,11 @@ impl Stage {
                 fs::set_permissions(name, fs::Permissions::from_mode(0o644)).unwrap();
             }
         }
-        let program =
-            WorkerProgram { executable: env!("CARGO_BIN_EXE_ferrule-test-worker").into(), arguments: Vec::new() };
+        let program = WorkerProgram {
+            executable: env!("CARGO_BIN_EXE_ferrule-test-worker").into(),
+            arguments: Vec::new(),
+            libraries: None,
+        };
         let store = LibraryStore::at(folder.join("store"));
         let settings = Configuration::shipped(folder).unwrap().settings;
         let pipeline = |plugins: &PathBuf| {

@@ -301,6 +301,16 @@ impl Drop for Engine {
     }
 }
 
+/// Whether the plug-ins on libtorch were built; says so where they were not, for a test that is left out.
+#[must_use]
+pub fn has_networks() -> bool {
+    let built = target_folder().join("plugins/ferrule-torch.so").exists();
+    if !built {
+        eprintln!("SKIPPED: built without libtorch (`cargo xtask libtorch` says why)");
+    }
+    built
+}
+
 /// What a command said, for a panic.
 #[must_use]
 pub fn text(output: &Output) -> String {

@@ -58,6 +58,16 @@ pub fn executable() -> io::Result<PathBuf> {
     env::current_exe()
 }
 
+/// The folder of libtorch's libraries: `LIBTORCH`, one beside an installed binary, one that `cargo xtask libtorch` fetched.
+/// `None` leaves plug-ins to what they were built against.
+pub fn libtorch(executable: &Path) -> Option<PathBuf> {
+    let environment = Environment::read();
+    let beside = executable.parent().and_then(Path::parent).map(|prefix| prefix.join("lib/ferrule/libtorch"));
+    let fetched = environment.cache_dir.map(|cache| cache.join("ferrule/libtorch-2.11.0-cpu"));
+    let places = [environment.libtorch, beside, fetched].into_iter().flatten();
+    places.map(|place| place.join("lib")).find(|lib| lib.join("libtorch_cpu.so").exists())
+}
+
 /// What follows the hidden subcommand, where this process is to become a worker.
 pub fn worker_arguments() -> Option<impl Iterator<Item = OsString>> {
     let mut arguments = env::args_os().skip(1);

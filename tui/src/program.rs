@@ -19,7 +19,8 @@ use crate::{
 pub fn worker_program() -> Result<WorkerProgram, Failure> {
     let executable =
         environment::executable().map_err(|error| Failure::failed(format!("this binary cannot be found: {error}")))?;
-    Ok(WorkerProgram { executable, arguments: vec![environment::WORKER.into()] })
+    let libraries = environment::libtorch(&executable);
+    Ok(WorkerProgram { executable, arguments: vec![environment::WORKER.into()], libraries })
 }
 
 /// Where plug-ins come from, beyond the workspace's own folder and those that ship.

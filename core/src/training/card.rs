@@ -145,7 +145,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::Crop;
+    use crate::training::{Crop, Levels};
 
     #[test]
     fn a_card_is_read_back_and_a_broken_one_is_told() {
@@ -165,7 +165,7 @@ mod tests {
             run: Some(folder.run.clone()),
             trainer: None,
             dataset: Some("0123".into()),
-            input: Input { side: 256, crop: Crop::Frame, margin: 1.5 },
+            input: Input { side: 256, crop: Crop::Frame, margin: 1.5, levels: Levels::Raw },
             metrics: BTreeMap::from([("val_dice".into(), 0.8)]),
         };
         let path = card.publish(&places, &folder).unwrap();

@@ -21,9 +21,10 @@ use ferrule_vision::{
     feed::{HASH, HEAD, Shape},
     frame::{Frame, Part},
     raster::fill_zones,
+    relief::relief,
 };
 
-use super::order::{Crop, Input, Mask, Order, Picture, Task};
+use super::order::{Crop, Input, Levels, Mask, Order, Picture, Task};
 use crate::{
     decode::{self, Wanted},
     pipeline::zones::ellipse,
@@ -156,7 +157,7 @@ fn items(
     };
     let frame = Frame::of(part, order.input.side, (width, height), picture.aspect, cladding.as_ref());
     let frame = frame.ok_or_else(|| wrong("no fibre was found in it, and it is to be cropped to the fibre"))?;
-    let mut planes = frame.cut(&decoded.gray8, width);
+    let mut planes = levels(order.input, frame.cut(&decoded.gray8, width));
     let mut class = picture.class;
     if order.task == Task::Defects {
         let mut classes = vec![0; width * height];
@@ -168,6 +169,13 @@ fn items(
         planes.extend(cut);
     }
     Ok(vec![(class, planes)])
+}
+
+fn levels(input: Input, mut square: Vec<u8>) -> Vec<u8> {
+    if input.levels == Levels::Relief {
+        relief(&mut square, input.side);
+    }
+    square
 }
 
 fn lay(
@@ -219,7 +227,7 @@ fn patches(input: Input, picture: &Picture, gray: &[u8], width: usize, height: u
         for _ in 0..PATCHES {
             let at = places[chance.below(places.len())];
             let frame = Frame::patch((at % width) as f64, (at / width) as f64, input.side);
-            found.push((class, frame.cut(gray, width)));
+            found.push((class, levels(input, frame.cut(gray, width))));
         }
     }
     found
@@ -279,7 +287,7 @@ mod tests {
             library: "x".into(),
             parameters: Vec::new(),
             task,
-            input: Input { side: 16, crop, margin: 1.5 },
+            input: Input { side: 16, crop, margin: 1.5, levels: Levels::Raw },
             classes: vec!["a".into(), "b".into(), "c".into()],
             pictures,
             folder: folder.into(),

@@ -22,7 +22,7 @@ mod session;
 
 pub use folder::{Places, RunFolder};
 pub use import::{Imported, import};
-pub use order::{Crop, FromTraining, Input, Order, Outcome, Picture, Said, Steer, Task};
+pub use order::{Crop, FromTraining, Input, Levels, Order, Outcome, Picture, Said, Steer, Task};
 pub use plan::{Labels, Plan};
 pub use record::{Ended, Told};
 pub use samples::{Chosen, Samples, choose};

@@ -41,6 +41,16 @@ pub enum Crop {
     Patch,
 }
 
+/// What a network sees of a picture's gray levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Levels {
+    /// As they are.
+    Raw,
+    /// What stands out of its surroundings, in units of the noise.
+    Relief,
+}
+
 /// How a picture becomes the network's square.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Input {
@@ -49,6 +59,7 @@ pub struct Input {
     pub crop: Crop,
     /// Cladding radii from the fibre's middle to the edge of the square.
     pub margin: f64,
+    pub levels: Levels,
 }
 
 /// One training, as the worker gets it.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Crop, Input, Task};
+use super::{Crop, Input, Levels, Task};
 use crate::worker::messages::ParameterValue;
 
 /// What the classes of `classify` are.
@@ -46,13 +46,13 @@ impl Plan {
     /// A plan with the trainer's defaults.
     #[must_use]
     pub fn new(task: Task) -> Self {
-        let (side, crop) = match task {
-            Task::Classify | Task::Defects => (256, Crop::Frame),
-            Task::Regions => (64, Crop::Patch),
+        let (side, crop, levels) = match task {
+            Task::Classify | Task::Defects => (256, Crop::Frame, Levels::Relief),
+            Task::Regions => (64, Crop::Patch, Levels::Raw),
         };
         let mut plan = Self {
             task,
-            input: Input { side, crop, margin: 1.5 },
+            input: Input { side, crop, margin: 1.5, levels },
             labels: Labels::default(),
             model_labels: false,
             truth: None,

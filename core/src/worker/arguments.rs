@@ -13,6 +13,8 @@ use crate::host::card::Profile;
 pub struct WorkerProgram {
     pub executable: PathBuf,
     pub arguments: Vec<OsString>,
+    /// A folder whose libraries come before those that a plug-in was built against: another libtorch.
+    pub libraries: Option<PathBuf>,
 }
 
 /// What a worker may do and take.

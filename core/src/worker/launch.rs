@@ -41,6 +41,9 @@ pub fn launch(program: &WorkerProgram, arguments: &Arguments, memory: Option<&Sh
     if arguments.profile == Profile::Wide {
         command.envs(surroundings(arguments));
     }
+    if let Some(libraries) = &program.libraries {
+        command.env("LD_LIBRARY_PATH", libraries);
+    }
     let child = command
         .args(&program.arguments)
         .args(arguments.command_line())

@@ -31,7 +31,7 @@ use ferrule_core::{
 /// How the pool starts it.
 pub fn program() -> WorkerProgram {
     let arguments = ["fake::worker", "--exact", "--include-ignored", "--nocapture", "--"].map(Into::into).to_vec();
-    WorkerProgram { executable: std::env::current_exe().unwrap(), arguments }
+    WorkerProgram { executable: std::env::current_exe().unwrap(), arguments, libraries: None }
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn every_task_ends_exactly_once_while_workers_are_killed_at_random() {
 
 #[test]
 fn a_program_that_cannot_start_is_reported_and_tasks_wait_until_they_are_given_back() {
-    let program = WorkerProgram { executable: PathBuf::from("/nowhere/ferrule"), arguments: vec![] };
+    let program = WorkerProgram { executable: PathBuf::from("/nowhere/ferrule"), arguments: vec![], libraries: None };
     let mut bench = Bench::new(PoolSettings { program, ..settings(2) });
     let task = bench.task("a");
     let id = bench.submit(task);

@@ -47,6 +47,8 @@ impl Interpreter {
     /// No such interpreter, no NumPy in it, a file that cannot be loaded or does not describe itself.
     pub fn start(program: &str, script: &str, sheet: &Sheet) -> Result<Self, PluginError> {
         let mut command = Command::new(program);
+        // Libraries that come before a plug-in's own are not for the interpreter's packages.
+        command.env_remove("LD_LIBRARY_PATH");
         // -s: without what the user installed for themselves, which a service would not see.
         command.args(["-s", "-c", RUNNER, &sheet.number().to_string(), script]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());

@@ -43,6 +43,15 @@ pub enum Crop {
     Patch,
 }
 
+/// What a network sees of a picture's gray levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Levels {
+    Raw,
+    /// What stands out of its surroundings, in units of the noise.
+    Relief,
+}
+
 /// How a picture becomes the network's square.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Input {
@@ -51,6 +60,7 @@ pub struct Input {
     pub crop: Crop,
     /// Cladding radii from the fibre's middle to the edge, where it is cropped to the fibre.
     pub margin: f64,
+    pub levels: Levels,
 }
 
 /// The card.

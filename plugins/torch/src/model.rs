@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use ferrule_abi::{ImageView, ParameterSpec, Parameters, PluginError, ROption, SegmentationView, ZoneName};
-use ferrule_vision::{ellipse::Ellipse, frame::Frame};
+use ferrule_vision::{ellipse::Ellipse, frame::Frame, relief::relief};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::{
-    card::{Card, Task, WORD},
+    card::{Card, Levels, Task, WORD},
     device,
     fault::Fault,
     networks::{self, Net},
@@ -91,7 +91,10 @@ impl Model {
         let frame = Frame::of(part, side, (width, height), known, cladding.as_ref())?;
         let mut gray = Vec::with_capacity(width * height);
         (0..image.height).for_each(|y| gray.extend_from_slice(image.row(y)));
-        let cut = frame.cut(&gray, width);
+        let mut cut = frame.cut(&gray, width);
+        if self.card.input.levels == Levels::Relief {
+            relief(&mut cut, side);
+        }
         Some((frame, cut))
     }
 

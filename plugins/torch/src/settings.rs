@@ -110,7 +110,7 @@ pub fn specs() -> Vec<ParameterSpec> {
         real("contrast", 0.15, 0.0, 1.0, "ratio", "largest change of contrast"),
         real("gamma", 0.15, 0.0, 2.0, "", "largest change of gamma, as a power of e"),
         real("blur", 0.0, 0.0, 10.0, "px", "largest standard deviation of blur"),
-        real("noise", 1.5, 0.0, 60.0, "gray", "largest standard deviation of noise"),
+        real("noise", 0.0, 0.0, 60.0, "gray", "largest standard deviation of noise"),
     ]
 }
 

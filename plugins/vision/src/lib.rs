@@ -24,6 +24,7 @@ pub mod polar;
 pub mod raster;
 pub mod reduce;
 pub mod reference;
+pub mod relief;
 pub mod round;
 pub mod runs;
 pub mod severity;

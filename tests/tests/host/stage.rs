@@ -40,7 +40,11 @@ pub fn built(library: &str) -> PathBuf {
 }
 
 pub fn program() -> WorkerProgram {
-    WorkerProgram { executable: env!("CARGO_BIN_EXE_ferrule-test-worker").into(), arguments: Vec::new() }
+    WorkerProgram {
+        executable: env!("CARGO_BIN_EXE_ferrule-test-worker").into(),
+        arguments: Vec::new(),
+        libraries: None,
+    }
 }
 
 /// A folder with a store, staging and captures.

@@ -8,7 +8,7 @@ use ferrule_core::{
     host::assemble,
     ids::PluginId,
     names,
-    training::{Crop, Imported, Input, Places, Task, card::Card, import},
+    training::{Crop, Imported, Input, Levels, Places, Task, card::Card, import},
 };
 use serde_json::json;
 
@@ -259,7 +259,7 @@ impl Import {
             network: self.arch,
             width: self.width,
             classes: self.classes,
-            input: Input { side: self.size, crop: Crop::Frame, margin: 1.5 },
+            input: Input { side: self.size, crop: Crop::Frame, margin: 1.5, levels: Levels::Raw },
             threshold: self.threshold,
         };
         let card = import(&absolute(&self.file)?, &what, &places).map_err(Failure::wrong)?;

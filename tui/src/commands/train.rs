@@ -17,7 +17,7 @@ use ferrule_core::{
     protocol::{Answer, Event, Request, TrainingEvent},
     settings::Settings,
     store::{Store, StoreSettings},
-    training::{Crop, Labels, Places, Plan, Session, Start, Steer, Task, Told},
+    training::{Crop, Labels, Levels, Places, Plan, Session, Start, Steer, Task, Told},
     worker::{arguments::Limits, messages::ParameterValue},
     workspace::{CONFIGURATION, DatasetPaths, Workspace},
 };
@@ -67,6 +67,9 @@ pub struct Train {
     /// Cladding radii from the fibre's middle to the edge, with --crop fibre
     #[arg(long, value_name = "RADII", default_value_t = 1.5)]
     margin: f64,
+    /// Gray levels as they are, or what stands out of its surroundings [default: relief; raw for patches]
+    #[arg(long, value_enum)]
+    levels: Option<LevelName>,
     /// Classes of `classify`: clean and defective, or the kinds of defects
     #[arg(long, value_enum, default_value_t = LabelName::Defect)]
     labels: LabelName,
@@ -109,6 +112,12 @@ enum TaskName {
 enum CropName {
     Frame,
     Fibre,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LevelName {
+    Raw,
+    Relief,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -224,6 +233,11 @@ impl Train {
             };
         }
         plan.input.margin = self.margin;
+        plan.input.levels = match self.levels {
+            None => plan.input.levels,
+            Some(LevelName::Raw) => Levels::Raw,
+            Some(LevelName::Relief) => Levels::Relief,
+        };
         plan.labels = match self.labels {
             LabelName::Defect => Labels::Defect,
             LabelName::Kind => Labels::Kind,

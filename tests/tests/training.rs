@@ -1,0 +1,152 @@
+//! From captures to a network that judges captures: trained, killed and gone on with, deployed, asked.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
+use ferrule_tests::{Lab, has_networks, text};
+use rusqlite::Connection;
+use serde_json::Value;
+
+/// Pictures of a dataset, divided by hand so that each side has both classes.
+const PICTURES: u64 = 24;
+
+/// A workspace with inspected captures and their sides, and no engine.
+fn divided() -> Lab {
+    let lab = Lab::new();
+    lab.simulate(&lab.captures(), PICTURES, "train-v1", 5);
+    let engine = lab.start_engine();
+    lab.wait_done(PICTURES);
+    assert!(lab.run(&["stop"]).status.success());
+    engine.wait();
+    let database = Connection::open(lab.dataset().join("index.sqlite")).unwrap();
+    let sides = "UPDATE images SET side = s.side, split = s.side FROM (SELECT image_id, CASE WHEN
+                   row_number() OVER (PARTITION BY has_defect ORDER BY image_id) % 4 = 0 THEN 'val' ELSE 'train' END AS side
+                 FROM images) s WHERE images.image_id = s.image_id";
+    assert_eq!(database.execute(sides, []).unwrap(), PICTURES as usize);
+    lab
+}
+
+/// `ferrule train` on the truth of the simulator, small enough for a test.
+fn train(lab: &Lab, more: &[&str]) -> std::process::Command {
+    let mut command = lab.ferrule(&["train", "--size", "48", "--batch", "6", "--set", "width=4", "--set", "threads=1"]);
+    command.arg("--root").arg(&lab.workspace).arg("--truth").arg(lab.root().join("truth-5.json")).args(more);
+    command
+}
+
+fn runs(lab: &Lab) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(lab.workspace.join("runs"))
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_training_killed_within_an_epoch_goes_on_to_the_same_weights_and_its_model_is_put_to_work() {
+    if !has_networks() {
+        return;
+    }
+    let lab = divided();
+    let defects = ["--task", "defects", "--epochs", "3", "--json"];
+    let whole = train(&lab, &defects).args(["--model", "whole"]).output().unwrap();
+    assert!(whole.status.success(), "{}", text(&whole));
+    let last = String::from_utf8_lossy(&whole.stdout).lines().last().map(str::to_owned).unwrap();
+    let last: Value = serde_json::from_str(&last).unwrap();
+    assert_eq!((&last["name"], &last["ended"]["state"]), (&"ended".into(), &"finished".into()), "{last}");
+
+    let mut killed =
+        train(&lab, &defects).args(["--model", "again"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let lines = BufReader::new(killed.stdout.take().unwrap()).lines();
+    let second = lines.map_while(Result::ok).find(|line| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["name"] == "batch" && event["epoch"] == 2
+    });
+    assert!(second.is_some(), "it ended before its second epoch");
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let resumed = lab.ferrule(&["train", "--resume", "last", "--root"]).arg(&lab.workspace).output().unwrap();
+    assert!(resumed.status.success() && text(&resumed).contains("resumed after epoch 1"), "{}", text(&resumed));
+
+    let names = runs(&lab);
+    assert_eq!(names.len(), 2, "{names:?}");
+    let file = |run: usize, name: &str| fs::read(lab.workspace.join("runs").join(&names[run]).join(name)).unwrap();
+    for name in ["last.safetensors", "best.safetensors", "best.pt"] {
+        assert!(file(0, name) == file(1, name), "{name} differs from an uninterrupted run's");
+    }
+    assert_eq!(lab.query_count("SELECT count(*) FROM epochs"), 6);
+    assert_eq!(lab.query_count("SELECT count(*) FROM runs WHERE state = 'finished'"), 2);
+    assert_eq!(lab.query_count("SELECT count(*) FROM models"), 2);
+    let card = fs::read_to_string(lab.workspace.join("models/again.toml")).unwrap();
+    assert!(card.contains("network = \"unet\"") && card.contains("val_dice"), "{card}");
+
+    let deployed =
+        lab.ferrule(&["model", "deploy", "again", "--threshold", "0.001"]).arg(&lab.workspace).output().unwrap();
+    assert!(deployed.status.success(), "{}", text(&deployed));
+    let picture = ferrule_tests::files_below(&lab.captures()).into_iter().next().unwrap();
+    let mut inspect = lab.ferrule(&["inspect", "--json", "--workspace"]);
+    let inspected = inspect.arg(&lab.workspace).arg(picture).output().unwrap();
+    let answer: Value = serde_json::from_slice(&inspected.stdout).unwrap();
+    assert_eq!(answer["incomplete"], Value::Array(Vec::new()), "{answer}");
+    let plugins = answer["defects"].to_string();
+    assert!(plugins.contains("detect-torch"), "a network that calls everything a defect found none: {answer}");
+}
+
+#[test]
+fn an_engine_trains_for_a_client_that_leaves_and_stores_every_epoch() {
+    if !has_networks() {
+        return;
+    }
+    let lab = divided();
+    let engine = lab.start_engine();
+    // Plug-ins are looked at after the socket is there.
+    let mut client = lab.wait_for("a training begins", || {
+        let mut client = train(&lab, &["--epochs", "2"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut first = String::new();
+        BufReader::new(client.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        if first.starts_with("run ") {
+            return Some(client);
+        }
+        client.wait().unwrap();
+        None
+    });
+    client.kill().unwrap();
+    client.wait().unwrap();
+    lab.wait_for("the run is finished without its client", || {
+        (lab.query_count("SELECT count(*) FROM runs WHERE state = 'finished'") == 1).then_some(())
+    });
+    assert_eq!(lab.query_count("SELECT count(*) FROM epochs"), 2);
+    assert!(lab.workspace.join("models/baseline_cnn.pt").exists());
+    assert!(lab.run(&["stop"]).status.success());
+    engine.wait();
+}
+
+#[test]
+fn what_nothing_can_be_learned_from_is_refused_in_one_line() {
+    if !has_networks() {
+        return;
+    }
+    let lab = divided();
+    let refused = |sql: &str, more: &[&str]| {
+        let database = Connection::open(lab.dataset().join("index.sqlite")).unwrap();
+        database.execute(sql, []).unwrap();
+        drop(database);
+        let output = train(&lab, more).args(["--epochs", "1"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        assert_eq!(said.lines().count(), 1, "{said}");
+        said
+    };
+    let nothing = "UPDATE images SET split = split";
+    let unknown = train(&lab, &["--set", "optimizer=best"]).output().unwrap();
+    assert!(text(&unknown).contains("expected one of adam, adamw, sgd"), "{}", text(&unknown));
+    assert!(refused(nothing, &["--task", "defects", "--arch", "simple"]).contains("take `resnet` or `unet`"));
+    assert!(refused("UPDATE images SET split = 'train'", &[]).contains("val: no labelled picture has this split"));
+    assert!(runs(&lab).iter().all(|run| lab.workspace.join("runs").join(run).join("journal.jsonl").exists()));
+}
