@@ -5,6 +5,7 @@
 
 mod dataset;
 mod table;
+mod train;
 
 use std::{
     fs,
@@ -28,6 +29,8 @@ use crate::{
 pub enum Bench {
     /// Milliseconds from a file to its answer and mask, one worker, against OpenCV on one thread
     Inspect(InspectBench),
+    /// Images a second of a training, against the source design's script in PyTorch
+    Train(train::TrainBench),
     /// What processes and the plug-in interface cost: a capture, a probe, a start, a kill, a swap
     Host,
     /// What a training set costs: building and writing it, its figures and its correlations, against NumPy and SciPy
@@ -57,6 +60,7 @@ impl Bench {
     pub fn run(&self) -> Result<()> {
         match self {
             Self::Inspect(bench) => bench.run(),
+            Self::Train(bench) => bench.run(),
             Self::Host => host(),
             Self::Dataset(bench) => bench.run(),
         }

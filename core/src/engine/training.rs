@@ -3,7 +3,7 @@
 use super::state::Engine;
 use crate::{
     protocol::{Answer, Event, Refusal},
-    training::{Places, Plan, Session, Start, Steer, Told, TrainingError},
+    training::{Places, Plan, Session, Start, Steer, Told, TrainingError, check},
     worker::arguments::Limits,
 };
 
@@ -40,7 +40,10 @@ impl Engine {
                 let (folder, plan) = places.resume(&run)?;
                 (folder, plan, true)
             }
-            (None, Some(plan)) => (places.begin(&plan)?, plan, false),
+            (None, Some(plan)) => {
+                check(&plan, &trainer)?;
+                (places.begin(&plan)?, plan, false)
+            }
             (None, None) => return Err(TrainingError::Setting("neither a plan nor a run to go on with".into())),
         };
         let workers = &self.configuration.settings.workers;

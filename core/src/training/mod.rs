@@ -26,7 +26,7 @@ pub use order::{Crop, FromTraining, Input, Levels, Order, Outcome, Picture, Said
 pub use plan::{Labels, Plan};
 pub use record::{Ended, Told};
 pub use samples::{Chosen, Samples, choose};
-pub use session::{Session, Start};
+pub use session::{Session, Start, check};
 
 use std::path::PathBuf;
 

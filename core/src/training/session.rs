@@ -73,12 +73,11 @@ impl Session {
         })
     }
 
-    /// Starts it.
+    /// Starts it, with a plan that was checked.
     ///
     /// # Errors
-    /// Parameters that the trainer does not take; no thread.
+    /// No thread.
     pub fn start(start: Start) -> Result<Self, TrainingError> {
-        check(&start.plan, &start.trainer)?;
         let (sender, told) = unbounded();
         let line = Arc::new(Mutex::new((None, Steer::GoOn)));
         let (run, ours) = (start.folder.run.clone(), Arc::clone(&line));
@@ -122,7 +121,10 @@ impl Drop for Session {
 }
 
 /// Every parameter against the trainer's description, before anything is begun.
-fn check(plan: &Plan, trainer: &Available) -> Result<(), TrainingError> {
+///
+/// # Errors
+/// A setting that the trainer does not take, and what it does.
+pub fn check(plan: &Plan, trainer: &Available) -> Result<(), TrainingError> {
     for (name, value) in &plan.parameters {
         let known = trainer.card.parameters.iter().find(|parameter| &parameter.name == name);
         let known = known.ok_or_else(|| TrainingError::Setting(format!("there is no setting `{name}`")))?;

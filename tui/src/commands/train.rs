@@ -17,7 +17,7 @@ use ferrule_core::{
     protocol::{Answer, Event, Request, TrainingEvent},
     settings::Settings,
     store::{Store, StoreSettings},
-    training::{Crop, Labels, Levels, Places, Plan, Session, Start, Steer, Task, Told},
+    training::{Crop, Labels, Levels, Places, Plan, Session, Start, Steer, Task, Told, check},
     worker::{arguments::Limits, messages::ParameterValue},
     workspace::{CONFIGURATION, DatasetPaths, Workspace},
 };
@@ -165,7 +165,10 @@ impl Train {
                 let (folder, plan) = site.places.resume(run).map_err(Failure::wrong)?;
                 (folder, plan, true)
             }
-            None => (site.places.begin(&plan).map_err(Failure::wrong)?, plan, false),
+            None => {
+                check(&plan, &trainer).map_err(Failure::wrong)?;
+                (site.places.begin(&plan).map_err(Failure::wrong)?, plan, false)
+            }
         };
         let workers = &site.settings.workers;
         let limits = Limits {
