@@ -37,6 +37,7 @@ ours() { # label task arch batch precision epochs
 }
 
 run() {
+    chmod -R go-w "$bundle" # what came over a line may be writable by others, and such plug-ins are refused
     ferrule=$PWD/$bundle/ferrule
     work=$(mktemp -d)
     LIBTORCH=$(python3 -c 'import os, torch; print(os.path.dirname(torch.__file__))')
