@@ -23,11 +23,12 @@ fn dataset(count: u64) -> Lab {
     lab
 }
 
-/// Gives images their sides, as `ferrule build` does.
+/// Gives images their sides, the same ones whatever the engine did when it was idle.
 fn divide(lab: &Lab) {
     let database = Connection::open(lab.dataset().join("index.sqlite")).unwrap();
-    let sides = "UPDATE images SET split = CASE (rowid % 4) WHEN 0 THEN 'val' WHEN 1 THEN 'test' ELSE 'train' END
-                 WHERE has_defect IS NOT NULL";
+    let sides = "UPDATE images SET split = CASE n % 4 WHEN 0 THEN 'val' WHEN 1 THEN 'test' ELSE 'train' END
+                 FROM (SELECT image_id AS id, row_number() OVER (ORDER BY filename) AS n FROM images) WHERE id = image_id
+                 AND has_defect IS NOT NULL";
     database.execute(sides, []).unwrap();
 }
 
@@ -155,6 +156,9 @@ fn a_forged_name_is_not_followed_out_of_the_dataset() {
 #[test]
 fn what_cannot_be_exported_is_said_in_a_line_and_nothing_half_is_left() {
     let lab = dataset(2);
+    // An engine that was idle for a moment has divided them.
+    let database = Connection::open(lab.dataset().join("index.sqlite")).unwrap();
+    database.execute("UPDATE images SET split = NULL", []).unwrap();
     let output = export(&lab, &["coco"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
