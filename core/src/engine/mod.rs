@@ -49,8 +49,6 @@ use crate::{
     workspace::{DatasetPaths, Workspace},
 };
 
-pub use training::MEMORY_MB as TRAINING_MEMORY_MB;
-
 use self::{
     lock::{EngineLock, LockError},
     socket::Socket,

@@ -3,12 +3,8 @@
 use super::state::Engine;
 use crate::{
     protocol::{Answer, Event, Refusal},
-    training::{Places, Plan, Session, Start, Steer, Told, TrainingError, check},
-    worker::arguments::Limits,
+    training::{Places, Plan, Session, Site, Steer, Told, TrainingError, Wish},
 };
-
-/// A training takes what the machine has, in megabytes; the kernel ends it first when there is no more.
-pub const MEMORY_MB: u64 = 1 << 20;
 
 impl Engine {
     /// Begins a training, or goes on with one.
@@ -19,7 +15,7 @@ impl Engine {
                 "one training runs at a time: wait for it, or stop it (`ferrule train --stop`)",
             );
         }
-        match self.begin(plan, resume) {
+        match self.begin(Wish { plan, resume }) {
             Ok(session) => {
                 let run = session.run.clone();
                 tracing::info!(run, "training begun");
@@ -31,26 +27,13 @@ impl Engine {
         }
     }
 
-    fn begin(&self, plan: Option<Plan>, resume: Option<String>) -> Result<Session, TrainingError> {
+    fn begin(&self, wish: Wish) -> Result<Session, TrainingError> {
         let missing = || TrainingError::NoTrainer("plug-ins are still being looked at; try again".into());
         let trainer = Session::trainer(self.reload.catalogue().ok_or_else(missing)?)?;
         let places = Places::below(self.settings.workspace.root());
-        let (folder, plan, resume) = match (resume, plan) {
-            (Some(run), _) => {
-                let (folder, plan) = places.resume(&run)?;
-                (folder, plan, true)
-            }
-            (None, Some(plan)) => {
-                check(&plan, &trainer)?;
-                (places.begin(&plan)?, plan, false)
-            }
-            (None, None) => return Err(TrainingError::Setting("neither a plan nor a run to go on with".into())),
-        };
-        let workers = &self.configuration.settings.workers;
-        let limits =
-            Limits { memory_mb: MEMORY_MB, max_megapixels: workers.max_megapixels, max_file_mb: workers.max_file_mb };
+        let limits = Site::limits(&self.configuration.settings.workers);
         let (dataset, program) = (self.dataset.clone(), self.settings.program.clone());
-        Session::start(Start { plan, folder, places, dataset, trainer, program, limits, resume })
+        Session::begin(wish, Site { places, dataset, trainer, program, limits })
     }
 
     /// Hands a wish over.

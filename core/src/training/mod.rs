@@ -8,6 +8,7 @@
 //! The engine and `ferrule train` use the same [`Session`]. This process decodes no picture and names no libtorch: the
 //! worker does both, and may die at any instruction; what a run is worth lies in its folder.
 
+mod alone;
 mod board;
 pub mod card;
 pub(crate) mod desk;
@@ -20,17 +21,18 @@ mod record;
 mod samples;
 mod session;
 
+pub use alone::{Alone, News};
 pub use folder::{Places, RunFolder};
 pub use import::{Imported, import};
 pub use order::{Crop, FromTraining, Input, Levels, Order, Outcome, Picture, Said, Steer, Task};
 pub use plan::{Labels, Plan};
 pub use record::{Ended, Told};
 pub use samples::{Chosen, Samples, choose};
-pub use session::{Session, Start, check};
+pub use session::{Session, Site, Wish};
 
 use std::path::PathBuf;
 
-use crate::{evaluate::TruthError, names, store::StoreError};
+use crate::{engine::lock::LockError, evaluate::TruthError, names, store::StoreError};
 
 /// The plug-in that trains.
 pub const TRAINER: &str = "train-torch";
@@ -40,6 +42,12 @@ pub const TRAINER: &str = "train-torch";
 pub enum TrainingError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error("the training's thread is gone; `ferrule train --resume` goes on after the last epoch")]
+    Gone,
+    #[error("neither a plan nor a run to go on with")]
+    NoWish,
     #[error(transparent)]
     Truth(#[from] TruthError),
     #[error("{}: {source}; the run needs room and a folder that can be written", names::display(path))]

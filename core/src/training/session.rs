@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     host::{Available, Catalogue},
+    settings::Workers,
     store::Reader,
     worker::{
         arguments::{Arguments, Limits, WorkerProgram},
@@ -36,17 +37,41 @@ const TAIL: usize = 4 << 10;
 /// Feeds that are kept: they can be made again and are large.
 const FEEDS: usize = 2;
 
-/// What a session is started with.
+/// A training takes what the machine has, in megabytes; the kernel ends it first when there is no more.
+const MEMORY_MB: u64 = 1 << 20;
+
+/// A new training, or one to go on with.
 #[derive(Debug, Clone)]
-pub struct Start {
-    pub plan: Plan,
-    pub folder: RunFolder,
+pub struct Wish {
+    pub plan: Option<Plan>,
+    /// A run's name, or `last`; then the plan is the run's own.
+    pub resume: Option<String>,
+}
+
+/// Where a training works, and with what.
+#[derive(Debug, Clone)]
+pub struct Site {
     pub places: Places,
     pub dataset: DatasetPaths,
     pub trainer: Available,
     pub program: WorkerProgram,
     pub limits: Limits,
-    pub resume: bool,
+}
+
+impl Site {
+    /// What a worker that trains may take.
+    #[must_use]
+    pub fn limits(workers: &Workers) -> Limits {
+        Limits { memory_mb: MEMORY_MB, max_megapixels: workers.max_megapixels, max_file_mb: workers.max_file_mb }
+    }
+}
+
+/// What a session is started with.
+struct Start {
+    plan: Plan,
+    folder: RunFolder,
+    site: Site,
+    resume: bool,
 }
 
 /// A running training.
@@ -73,11 +98,26 @@ impl Session {
         })
     }
 
-    /// Starts it, with a plan that was checked.
+    /// Begins a training, or goes on with one.
     ///
     /// # Errors
-    /// No thread.
-    pub fn start(start: Start) -> Result<Self, TrainingError> {
+    /// A setting that the trainer does not take, a run that is not there or cannot go on, a folder that cannot be made.
+    pub fn begin(wish: Wish, site: Site) -> Result<Self, TrainingError> {
+        let start = match wish {
+            Wish { resume: Some(run), .. } => {
+                let (folder, plan) = site.places.resume(&run)?;
+                Start { plan, folder, site, resume: true }
+            }
+            Wish { plan: Some(plan), .. } => {
+                check(&plan, &site.trainer)?;
+                Start { folder: site.places.begin(&plan)?, plan, site, resume: false }
+            }
+            Wish { .. } => return Err(TrainingError::NoWish),
+        };
+        Self::start(start)
+    }
+
+    fn start(start: Start) -> Result<Self, TrainingError> {
         let (sender, told) = unbounded();
         let line = Arc::new(Mutex::new((None, Steer::GoOn)));
         let (run, ours) = (start.folder.run.clone(), Arc::clone(&line));
@@ -124,7 +164,7 @@ impl Drop for Session {
 ///
 /// # Errors
 /// A setting that the trainer does not take, and what it does.
-pub fn check(plan: &Plan, trainer: &Available) -> Result<(), TrainingError> {
+fn check(plan: &Plan, trainer: &Available) -> Result<(), TrainingError> {
     for (name, value) in &plan.parameters {
         let known = trainer.card.parameters.iter().find(|parameter| &parameter.name == name);
         let known = known.ok_or_else(|| TrainingError::Setting(format!("there is no setting `{name}`")))?;
@@ -157,9 +197,9 @@ fn live(start: Start, shared: &Shared, told: &Sender<Told>) {
             model: None,
         })
     };
-    let samples = Reader::open(&start.dataset)
+    let samples = Reader::open(&start.site.dataset)
         .map_err(TrainingError::from)
-        .and_then(|reader| choose(&start.plan, &start.dataset, &reader));
+        .and_then(|reader| choose(&start.plan, &start.site.dataset, &reader));
     let samples = match samples {
         Ok(samples) => samples,
         Err(error) => {
@@ -171,14 +211,14 @@ fn live(start: Start, shared: &Shared, told: &Sender<Told>) {
         }
     };
     let order = order(&start, &samples);
-    let card = &start.trainer.card;
+    let card = &start.site.trainer.card;
     let about = About {
         plan: start.plan.clone(),
         folder: start.folder.clone(),
-        places: start.places.clone(),
+        places: start.site.places.clone(),
         samples,
         feed: order.feed.clone(),
-        trainer: format!("{}, build {}", card.name(), start.trainer.build),
+        trainer: format!("{}, build {}", card.name(), start.site.trainer.build),
         resumed: start.resume,
     };
     let left_out = about.samples.left_out.clone();
@@ -206,10 +246,10 @@ fn live(start: Start, shared: &Shared, told: &Sender<Told>) {
 fn order(start: &Start, samples: &Samples) -> Order {
     let key = (&start.plan.input, start.plan.task, &samples.hash);
     let bytes = postcard::to_stdvec(&key).unwrap_or_default();
-    let feed = start.places.feeds().join(format!("{}.feed", &blake3::hash(&bytes).to_hex()[..16]));
+    let feed = start.site.places.feeds().join(format!("{}.feed", &blake3::hash(&bytes).to_hex()[..16]));
     Order {
-        plugin: start.trainer.card.id.clone(),
-        library: start.trainer.library.clone(),
+        plugin: start.site.trainer.card.id.clone(),
+        library: start.site.trainer.library.clone(),
         parameters: start.plan.parameters.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         task: start.plan.task,
         input: start.plan.input,
@@ -243,17 +283,17 @@ fn tidy(feed: &std::path::Path) {
 
 /// Starts the worker and hears it to its end.
 fn work(start: &Start, order: &Order, shared: &Shared, said: &mut dyn FnMut(Said)) -> Result<Outcome, String> {
-    std::fs::create_dir_all(start.places.feeds()).map_err(|error| format!("{}: {error}", order.feed.display()))?;
+    std::fs::create_dir_all(start.site.places.feeds()).map_err(|error| format!("{}: {error}", order.feed.display()))?;
     tidy(&order.feed);
     let arguments = Arguments {
         parent: std::process::id(),
         profile: crate::host::card::Profile::Wide,
-        staging: Some(start.places.runs.clone()),
-        limits: start.limits,
+        staging: Some(start.site.places.runs.clone()),
+        limits: start.site.limits,
     };
-    let program = start.program.executable.display();
+    let program = start.site.program.executable.display();
     let Launched { mut child, mut line } =
-        launch(&start.program, &arguments, None).map_err(|error| format!("cannot start {program}: {error}"))?;
+        launch(&start.site.program, &arguments, None).map_err(|error| format!("cannot start {program}: {error}"))?;
     let stderr = child
         .stderr
         .take()

@@ -11,14 +11,12 @@ use crossbeam_channel::RecvTimeoutError;
 use ferrule_core::{
     client::{Client, Incoming},
     config::Configuration,
-    engine::{TRAINING_MEMORY_MB, lock::EngineLock},
     host::{Catalogue, LibraryStore, Policy, SearchPaths},
     names,
     protocol::{Answer, Event, Request, TrainingEvent},
     settings::Settings,
-    store::{Store, StoreSettings},
-    training::{Crop, Labels, Levels, Places, Plan, Session, Start, Steer, Task, Told, check},
-    worker::{arguments::Limits, messages::ParameterValue},
+    training::{self, Alone, Crop, Labels, Levels, News, Places, Plan, Session, Steer, Task, Wish},
+    worker::messages::ParameterValue,
     workspace::{CONFIGURATION, DatasetPaths, Workspace},
 };
 
@@ -157,29 +155,12 @@ impl Train {
         if self.settings {
             return list(&trainer.card.parameters);
         }
-        let _lock = EngineLock::take(&site.dataset).map_err(Failure::wrong)?;
-        let images = site.settings.dataset.images;
-        let (rows, _) = Store::open(&site.dataset, StoreSettings { images }).map_err(Failure::wrong)?;
-        let (folder, plan, resume) = match &self.resume {
-            Some(run) => {
-                let (folder, plan) = site.places.resume(run).map_err(Failure::wrong)?;
-                (folder, plan, true)
-            }
-            None => {
-                check(&plan, &trainer).map_err(Failure::wrong)?;
-                (site.places.begin(&plan).map_err(Failure::wrong)?, plan, false)
-            }
-        };
-        let workers = &site.settings.workers;
-        let limits = Limits {
-            memory_mb: TRAINING_MEMORY_MB,
-            max_megapixels: workers.max_megapixels,
-            max_file_mb: workers.max_file_mb,
-        };
+        let wish = Wish { plan: self.resume.is_none().then_some(plan), resume: self.resume.clone() };
+        let limits = training::Site::limits(&site.settings.workers);
         let (places, dataset) = (site.places.clone(), site.dataset.clone());
-        let started = Start { plan, folder, places, dataset, trainer, program, limits, resume };
-        let session = Session::start(started).map_err(Failure::wrong)?;
-        alone(&session, &rows, shown)
+        let with = training::Site { places, dataset, trainer, program, limits };
+        let training = Alone::begin(wish, with, site.settings.dataset.images).map_err(Failure::wrong)?;
+        alone(&training, shown)
     }
 
     fn site(&self) -> Result<Site, Failure> {
@@ -284,28 +265,24 @@ impl Train {
 }
 
 /// This process is the training's owner: Ctrl-C ends it after the epoch in hand, a second one at once.
-fn alone(session: &Session, rows: &Store, mut shown: Shown) -> Result<(), Failure> {
+fn alone(training: &Alone, mut shown: Shown) -> Result<(), Failure> {
     let interrupt = Interrupt::listen()?;
     let mut stopping = false;
     loop {
         if interrupt.asked() && !stopping {
             stopping = true;
-            session.steer(Steer::StopAfterEpoch);
+            training.steer(Steer::StopAfterEpoch);
             shown.say("stopping after this epoch; once more ends it now, and --resume goes on")?;
         }
-        // Nothing waits for the receipts, and the channel has no end.
-        rows.receipts().try_iter().for_each(drop);
-        match session.told().recv_timeout(TICK) {
-            Ok(Told::Write(write)) => rows.submit(*write).map_err(Failure::failed)?,
-            Ok(Told::Said(said)) => {
-                shown.event(&said.event(&session.run))?;
+        match training.news(TICK).map_err(Failure::failed)? {
+            News::Said(said) => {
+                shown.event(&said.event(training.run()))?;
             }
-            Ok(Told::Ended(ended)) => {
-                let end = shown.event(&ended.event(&session.run))?;
+            News::Ended(ended) => {
+                let end = shown.event(&ended.event(training.run()))?;
                 return end.unwrap_or(Ok(()));
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Err(Failure::failed("the training's thread is gone")),
+            News::Quiet => {}
         }
     }
 }
