@@ -123,6 +123,23 @@ fn an_engine_trains_for_a_client_that_leaves_and_stores_every_epoch() {
     });
     assert_eq!(lab.query_count("SELECT count(*) FROM epochs"), 2);
     assert!(lab.workspace.join("models/baseline_cnn.pt").exists());
+
+    // Another client steers it.
+    let mut long = train(&lab, &["--epochs", "9999"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(long.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.next().unwrap().starts_with("run "));
+    let steer = |how: &str| {
+        let output = train(&lab, &["--steer", how]).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+    };
+    steer("pause");
+    steer("go-on");
+    steer("stop-after-epoch");
+    assert!(lines.last().is_some());
+    assert!(long.wait().unwrap().success());
+    assert_eq!(lab.query_count("SELECT count(*) FROM runs WHERE state = 'stopped'"), 1);
+    let output = train(&lab, &["--steer", "stop-now"]).output().unwrap();
+    assert!(text(&output).contains("nothing is being trained"), "{}", text(&output));
     assert!(lab.run(&["stop"]).status.success());
     engine.wait();
 }

@@ -12,7 +12,7 @@ impl Engine {
         if let Some(training) = &self.training {
             return refused(
                 format!("run {} is being trained already", training.run),
-                "one training runs at a time: wait for it, or stop it (`ferrule train --stop`)",
+                "one training runs at a time: wait for it, or end it (`ferrule train --steer stop-after-epoch`)",
             );
         }
         match self.begin(Wish { plan, resume }) {

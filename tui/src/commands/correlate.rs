@@ -28,7 +28,7 @@ pub const MEMORY: u64 = 1024;
 
 /// Compare the pictures of a dataset with each other: Pearson and Spearman, into its table correlations
 ///
-/// A second run compares only what is new or was inspected anew. Interrupted or killed, it goes on where it was.
+/// A second run compares only what is new or was inspected anew. Interrupted or killed, it keeps the grids that it made.
 #[derive(Debug, Args)]
 pub struct Correlate {
     /// What each picture is laid onto: cells a side of a square around its cladding, or `raw` for the whole picture

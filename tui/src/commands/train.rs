@@ -89,6 +89,9 @@ pub struct Train {
     /// Go on with a run; `last` is the newest
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "last")]
     resume: Option<String>,
+    /// Steer the training of the workspace's engine, and train nothing
+    #[arg(long, value_enum, value_name = "HOW", conflicts_with = "resume")]
+    steer: Option<SteerName>,
     /// List every setting of the trainer, and train nothing
     #[arg(long)]
     settings: bool,
@@ -97,6 +100,14 @@ pub struct Train {
     json: bool,
     #[command(flatten)]
     plugin_path: PluginPath,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SteerName {
+    Pause,
+    GoOn,
+    StopAfterEpoch,
+    StopNow,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -140,6 +151,9 @@ struct Site {
 impl Train {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         let site = self.site()?;
+        if let Some(how) = self.steer {
+            return steer(&site.dataset, how);
+        }
         let plan = self.plan()?;
         let shown = Shown { json: self.json, output: Output::new(), progress: None, epochs: 0 };
         if !self.settings
@@ -246,7 +260,7 @@ impl Train {
         loop {
             if interrupt.asked() {
                 let message = format!("run {run} goes on in the engine");
-                return Err(Failure::failed(message).hint("`ferrule status` shows it, the workbench steers it"));
+                return Err(Failure::failed(message).hint("`ferrule train --steer stop-after-epoch` ends it"));
             }
             match incoming.recv_timeout(TICK) {
                 Ok(Incoming::Event(Event::Training(event))) if event.run == run => {
@@ -285,6 +299,18 @@ fn alone(training: &Alone, mut shown: Shown) -> Result<(), Failure> {
             News::Quiet => {}
         }
     }
+}
+
+/// Tells an engine what its training is to do.
+fn steer(dataset: &DatasetPaths, how: SteerName) -> Result<(), Failure> {
+    let steer = match how {
+        SteerName::Pause => Steer::Pause,
+        SteerName::GoOn => Steer::GoOn,
+        SteerName::StopAfterEpoch => Steer::StopAfterEpoch,
+        SteerName::StopNow => Steer::StopNow,
+    };
+    Client::connect(dataset)?.ask(Request::Steer { steer }, ANSWER)?;
+    Ok(())
 }
 
 fn catalogue(
