@@ -373,16 +373,18 @@ mod tests {
         (stream, answer)
     }
 
-    const HELLO: &str = "{\"hello\":{\"protocol\":2,\"software\":\"test\",\"pid\":1}}\n";
+    fn hello(protocol: u32) -> String {
+        format!("{{\"hello\":{{\"protocol\":{protocol},\"software\":\"test\",\"pid\":1}}}}\n")
+    }
 
     #[test]
     fn nonsense_is_refused_and_costs_the_others_nothing() {
         let (_folder, _socket, facts, path) = listening();
         let (_, answer) = say(&path, "GET / HTTP/1.1\n");
         assert!(answer.contains("refused") && answer.contains("not understood"), "{answer}");
-        let (_, answer) = say(&path, &HELLO.replace(":2,\"s", ":99,\"s"));
-        assert!(answer.contains("speaks protocol 2"), "{answer}");
-        let (_stream, answer) = say(&path, HELLO);
+        let (_, answer) = say(&path, &hello(99));
+        assert!(answer.contains(&format!("speaks protocol {PROTOCOL}")), "{answer}");
+        let (_stream, answer) = say(&path, &hello(PROTOCOL));
         assert!(answer.starts_with("{\"hello\""), "{answer}");
         assert!(matches!(facts.recv_timeout(LIMIT).unwrap(), FromClients::Joined(..)));
     }
@@ -391,7 +393,7 @@ mod tests {
     fn what_was_posted_goes_out_before_the_end() {
         let (_folder, _socket, facts, path) = listening();
         for _ in 0..200 {
-            let (stream, _) = say(&path, HELLO);
+            let (stream, _) = say(&path, &hello(PROTOCOL));
             let FromClients::Joined(_, outbox) = facts.recv_timeout(LIMIT).unwrap() else { panic!("not joined") };
             for line in ["first\n", "last\n"] {
                 assert!(outbox.post(line.as_bytes().into()));
@@ -408,7 +410,7 @@ mod tests {
     #[test]
     fn a_client_that_reads_too_slowly_is_cut_off() {
         let (_folder, _socket, facts, path) = listening();
-        let (_stream, _) = say(&path, HELLO);
+        let (_stream, _) = say(&path, &hello(PROTOCOL));
         let FromClients::Joined(_, outbox) = facts.recv_timeout(LIMIT).unwrap() else { panic!("not joined") };
         let line: Arc<[u8]> = vec![b'x'; 65_536].into();
         let posted = (0..OUTBOX * 4).take_while(|_| outbox.post(Arc::clone(&line))).count();
@@ -422,7 +424,7 @@ mod tests {
         fs::remove_dir_all(folder.path().join("run")).unwrap();
         let FromClients::Bound(again) = facts.recv_timeout(LIMIT).unwrap() else { panic!("not bound again") };
         assert_eq!(again, path);
-        assert!(say(&path, HELLO).1.starts_with("{\"hello\""));
+        assert!(say(&path, &hello(PROTOCOL)).1.starts_with("{\"hello\""));
     }
 
     #[test]
