@@ -62,7 +62,7 @@ impl Site {
     /// What a worker that trains may take.
     #[must_use]
     pub fn limits(workers: &Workers) -> Limits {
-        Limits { memory_mb: MEMORY_MB, max_megapixels: workers.max_megapixels, max_file_mb: workers.max_file_mb }
+        Limits { memory_mb: MEMORY_MB, ..workers.limits() }
     }
 }
 

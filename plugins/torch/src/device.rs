@@ -49,9 +49,9 @@ pub fn choose(place: Place) -> Result<Device, Fault> {
         return Ok(Device::Cuda(0));
     }
     match (place, opened) {
-        (Place::Cuda, Err(reason)) => Err(Fault::new(format!("no CUDA: {reason}; or take `--device cpu`"))),
+        (Place::Cuda, Err(reason)) => Err(Fault::new(format!("no CUDA: {reason}; or take `--set device=cpu`"))),
         (Place::Cuda, Ok(())) => Err(Fault::new(
-            "no CUDA: the driver or the GPU is missing or too old (`nvidia-smi` says which); or take `--device cpu`",
+            "no CUDA: the driver or the GPU is missing or too old (`nvidia-smi` says which); or take `--set device=cpu`",
         )),
         _ => Ok(Device::Cpu),
     }

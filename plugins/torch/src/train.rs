@@ -104,8 +104,8 @@ fn advice(fault: Fault, settings: &Settings) -> Fault {
     if fault.is_memory() {
         let smaller = (settings.batch / 2).max(1);
         return Fault::new(format!(
-            "out of memory at {} pictures a batch: try `--batch {smaller}`, a smaller `--size` or `--width`, or \
-             `--precision bf16` on a GPU",
+            "out of memory at {} pictures a batch: try `--batch {smaller}`, a smaller `--size` or `--set width=…`, or \
+             `--set precision=bf16` on a GPU",
             settings.batch
         ));
     }
@@ -312,7 +312,7 @@ impl Run {
         let more = members.len().saturating_sub(images.len());
         Fault::new(format!(
             "the loss is no number any more in epoch {epoch}, about batch {batch} (images {}{}): try a lower `--lr` or \
-             `--clip 1`; the checkpoint of epoch {} is kept",
+             `--set clip=1`; the checkpoint of epoch {} is kept",
             images.join(", "),
             if more > 0 { format!(" and {more} more") } else { String::new() },
             self.state.epoch

@@ -157,6 +157,8 @@ fn drawn(binary: &Path, folder: &Path, preset: &str, count: u32) -> Result<PathB
         let mut command = Command::new(binary);
         command.args(["simulate", "--format", "jpg", "--seed", "1", "--preset", preset]);
         command.args(["--count", &count.to_string(), "--out"]).arg(&part);
+        // Of its own name, for the folder's is another's next time.
+        command.arg("--truth").arg(folder.join(format!("{preset}-{count}.truth.json")));
         run(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
         fs::rename(&part, &out)?;
     }
