@@ -30,6 +30,15 @@ pub struct Inspection {
     pub ms: Timings,
 }
 
+/// Whose word a label is where no classifier gave one: that of the rules about defects.
+pub const PIPELINE: &str = "pipeline";
+
+/// A classifier's word on the whole picture, if the pipeline has one: the first feature `image/has_defect`, 1 or 0.
+#[must_use]
+pub fn classified(features: &[Feature]) -> Option<&Feature> {
+    features.iter().find(|feature| feature.region == "image" && feature.name == "has_defect")
+}
+
 /// The fitted outer outlines, by zone.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Zones {

@@ -124,6 +124,18 @@ fn an_engine_trains_for_a_client_that_leaves_and_stores_every_epoch() {
     assert_eq!(lab.query_count("SELECT count(*) FROM epochs"), 2);
     assert!(lab.workspace.join("models/baseline_cnn.pt").exists());
 
+    // Put to work, its word is the label of what comes next, and says that it is.
+    let deploy =
+        lab.ferrule(&["model", "deploy", "baseline_cnn", "--threshold", "0.000001"]).arg(&lab.workspace).output();
+    let deploy = deploy.unwrap();
+    assert!(deploy.status.success(), "{}", text(&deploy));
+    let other = lab.root().join("other");
+    lab.simulate(&other, 1, "train-v1", 77);
+    let picture = ferrule_tests::files_below(&other).into_iter().next().unwrap();
+    fs::copy(picture, lab.captures().join("next.png")).unwrap();
+    let by_network = "SELECT count(*) FROM images WHERE has_defect = 1 AND has_defect_by LIKE 'classify-torch %'";
+    lab.wait_for("the network's word", || (lab.query_count(by_network) == 1).then_some(()));
+
     // Another client steers it.
     let mut long = train(&lab, &["--epochs", "9999"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(long.stdout.take().unwrap()).lines().map_while(Result::ok);
@@ -165,5 +177,22 @@ fn what_nothing_can_be_learned_from_is_refused_in_one_line() {
     assert!(text(&unknown).contains("expected one of adam, adamw, sgd"), "{}", text(&unknown));
     assert!(refused(nothing, &["--task", "defects", "--arch", "simple"]).contains("take `resnet` or `unet`"));
     assert!(refused("UPDATE images SET split = 'train'", &[]).contains("val: no labelled picture has this split"));
+    // A network does not learn from a network's labels unless it is told to.
+    let by_model =
+        "UPDATE images SET split = CASE WHEN rowid % 3 = 0 THEN 'val' ELSE 'train' END, has_defect = rowid % 2,
+         has_defect_found = rowid % 2, has_defect_by = 'judge 1.0.0'";
+    let database = Connection::open(lab.dataset().join("index.sqlite")).unwrap();
+    database.execute(by_model, []).unwrap();
+    drop(database);
+    let plain = |more: &[&str]| {
+        let mut command =
+            lab.ferrule(&["train", "--size", "48", "--epochs", "1", "--set", "width=4", "--set", "threads=1"]);
+        command.arg("--root").arg(&lab.workspace).args(more).output().unwrap()
+    };
+    let output = plain(&[]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("no labelled picture has this split"), "{}", text(&output));
+    let output = plain(&["--model-labels"]);
+    assert!(output.status.success(), "{}", text(&output));
     assert!(runs(&lab).iter().all(|run| lab.workspace.join("runs").join(run).join("journal.jsonl").exists()));
 }

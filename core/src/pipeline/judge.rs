@@ -5,7 +5,7 @@ use ferrule_abi as abi;
 use super::{merge::Merged, zones::Scale};
 use crate::{
     host::card::printable,
-    report::{DefectKind, Feature, Missing, Outcome, Quality, Severity, Verdict, ZoneName, ZoneVerdict},
+    report::{DefectKind, Feature, Missing, Outcome, Quality, Severity, Verdict, ZoneName, ZoneVerdict, classified},
     settings::Severities,
 };
 
@@ -16,20 +16,13 @@ pub fn has_defect(
     label: &Severities,
     fibre: bool,
     incomplete: &[Missing],
-    classified: Option<bool>,
+    features: &[Feature],
 ) -> Option<bool> {
     let counts = |merged: &Merged| {
         merged.defect.confidence >= label.min_confidence && severity(merged.defect.severity) >= label.min_severity
     };
-    (fibre && incomplete.is_empty()).then(|| classified.unwrap_or_else(|| defects.iter().any(counts)))
-}
-
-/// What a measuring plug-in says of the whole picture, in the attribute `has_defect`.
-pub fn classified(attributes: &[abi::Attribute]) -> Option<bool> {
-    attributes.iter().find(|attribute| attribute.name == "has_defect").and_then(|attribute| match attribute.value {
-        abi::Value::Bool(value) => Some(value),
-        _ => None,
-    })
+    let found = || classified(features).map_or_else(|| defects.iter().any(counts), |said| said.value >= 0.5);
+    (fibre && incomplete.is_empty()).then(found)
 }
 
 /// Score and focus from the features that the interface names, remarks from attributes and from the decoder.

@@ -63,8 +63,6 @@ struct Pass<'a> {
     image: ImageId,
     optics: Optics,
     flags: Vec<String>,
-    /// What a classifier says of the whole picture.
-    classified: Option<bool>,
     /// How far the segmenters agree.
     agreement: Vec<Feature>,
     incomplete: Vec<Missing>,
@@ -98,7 +96,6 @@ impl<'a> Pass<'a> {
             image,
             optics: job.optics,
             flags,
-            classified: None,
             agreement: Vec::new(),
             incomplete: Vec::new(),
             ms: Timings { decode: milliseconds(start), ..Timings::default() },
@@ -124,7 +121,7 @@ impl<'a> Pass<'a> {
             },
         );
         let label = self.tools.pipeline.label;
-        let has_defect = judge::has_defect(&merged, &label, fibre, &self.incomplete, self.classified);
+        let has_defect = judge::has_defect(&merged, &label, fibre, &self.incomplete, &features);
         let staged = match staging {
             Some((folder, artefacts)) => self.timed(
                 |ms| &mut ms.artefacts,
@@ -233,7 +230,6 @@ impl<'a> Pass<'a> {
             });
             let Some(answer) = answer else { continue };
             self.flags.extend(judge::flags(&answer.attributes));
-            self.classified = self.classified.or_else(|| judge::classified(&answer.attributes));
             found.extend(answer.defects.into_iter().map(|defect| Found { detector, defect }));
         }
         *self.labels = labels;
@@ -259,7 +255,6 @@ impl<'a> Pass<'a> {
             });
             let Some(answer) = answer else { continue };
             self.flags.extend(judge::flags(&answer.attributes));
-            self.classified = self.classified.or_else(|| judge::classified(&answer.attributes));
             features.extend(answer.features.into_iter().map(|feature| Feature {
                 region: feature.region.into(),
                 name: feature.name.into(),

@@ -15,7 +15,7 @@ use crate::{
     ids::{CaptureId, ImageId},
     ingest::FileKey,
     names,
-    report::{CaptureState, Failure, Inspection},
+    report::{CaptureState, Failure, Inspection, PIPELINE, classified},
     worker::messages::{ArtefactFolder, StagedFile},
 };
 
@@ -227,12 +227,6 @@ fn failed(connection: &Connection, finish: &Finish, asked: Asked, failure: Failu
     })
 }
 
-/// Whose word the label is: a classifier's that gave a score of the whole picture, else everybody's.
-fn said_by(inspection: &Inspection) -> &str {
-    let score = inspection.features.iter().find(|feature| feature.region == "image" && feature.name == "defect_score");
-    score.map_or("pipeline", |score| score.plugin.as_str())
-}
-
 /// Makes this inspection the image's current one; returns its label, a person's before the pipeline's.
 fn make_current(
     connection: &Connection,
@@ -269,7 +263,7 @@ fn make_current(
         inspection.has_defect,
         row,
         finish.capture.0,
-        inspection.has_defect.map(|_| said_by(inspection)),
+        inspection.has_defect.map(|_| classified(&inspection.features).map_or(PIPELINE, |said| said.plugin.as_str())),
         inspection.width,
         inspection.height,
         inspection.um_per_px,

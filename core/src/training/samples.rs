@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     evaluate::{TrueImage, Truth},
-    report::DefectKind,
+    report::{DefectKind, PIPELINE},
     simulate::truth::Label,
     store::{Reader, runs_from_bytes},
     workspace::DatasetPaths,
@@ -97,7 +97,7 @@ pub fn choose(plan: &Plan, paths: &DatasetPaths, reader: &Reader) -> Result<Samp
         let known = match &truth {
             None if plan.task == Task::Regions => Some((false, Vec::new())),
             None => {
-                if !image.reviewed && image.by.as_deref().is_some_and(made_by_a_model) && !plan.model_labels {
+                if !image.reviewed && image.by.as_deref().is_some_and(|by| by != PIPELINE) && !plan.model_labels {
                     leave("labelled by a model (--model-labels takes them)");
                     continue;
                 }
@@ -193,11 +193,6 @@ fn largest(found: &Found) -> Option<DefectKind> {
         *areas.entry(*kind).or_default() += runs.iter().map(|run| u64::from(run.length)).sum::<u64>();
     }
     areas.into_iter().max_by_key(|(_, area)| *area).map(|(kind, _)| kind)
-}
-
-/// What a label's origin must be for a network not to learn from networks.
-fn made_by_a_model(by: &str) -> bool {
-    by.starts_with("classify-") || by.starts_with("model")
 }
 
 fn name_of(image: &Image) -> String {

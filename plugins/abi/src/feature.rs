@@ -43,9 +43,8 @@ pub struct Histogram {
 }
 
 /// What a measuring plug-in says. The host understands the attribute `flag` (text, may occur several times: `dark`,
-/// `saturated`, `blurred`, `cut`, …) as a remark on the capture's quality, `has_defect` (true or false) as a classifier's
-/// word on the whole picture (with the feature `image/defect_score`), and the features `image/quality_score`
-/// (0 to 100) and `image/focus` (0 to 1).
+/// `saturated`, `blurred`, `cut`, …) as a remark on the capture's quality, and the features `image/quality_score` (0 to 100),
+/// `image/focus` (0 to 1) and `image/has_defect` (1 or 0: a classifier's word on the whole picture, which is its label).
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -1,8 +1,8 @@
 //! `classify-torch`: the probability of each class of a whole picture, as features; and whether it is defective.
 
 use ferrule_abi::{
-    Attribute, Defect, Descriptor, Feature, ImageView, Measurements, Measurer, Parameters, Plugin, PluginError,
-    Profile, SegmentationView, Slot, Value,
+    Defect, Descriptor, Feature, ImageView, Measurements, Measurer, Parameters, Plugin, PluginError, Profile,
+    SegmentationView, Slot,
 };
 
 use crate::{
@@ -49,8 +49,8 @@ impl Measurer for ClassifyTorch {
         }
         let score = 1.0 - f64::from(scores.first().copied().unwrap_or(1.0));
         tell("defect_score".into(), score);
-        let defective = Value::Bool(score >= model.threshold);
-        said.attributes.push(Attribute { name: "has_defect".into(), value: defective });
+        // The word that counts as the picture's label.
+        tell("has_defect".into(), f64::from(u8::from(score >= model.threshold)));
         Ok(said)
     }
 }
