@@ -17,6 +17,10 @@ impl Engine {
     pub fn receipt(&mut self, receipt: Receipt) {
         match receipt {
             Receipt::Sources | Receipt::Pipeline { .. } | Receipt::Run(_) => {}
+            Receipt::Mark(_) => {
+                self.fence.receipt(receipt);
+                self.tell_of_training();
+            }
             Receipt::Divided(divided) => self.divided(&divided),
             Receipt::Reviewed(reviewed) => {
                 self.splits.news |= reviewed.added > 0;

@@ -28,7 +28,7 @@ use crate::{
     pool::{Pool, Report},
     protocol::{EngineLine, Event, Status},
     store::{Reader, Recovery, Store},
-    training::Session,
+    training::{Fence, Session},
     workspace::DatasetPaths,
 };
 
@@ -81,6 +81,8 @@ pub(super) struct Engine {
     /// When the file of a queued capture was complete, for the latency.
     pub complete: HashMap<CaptureId, Instant>,
     pub training: Option<Session>,
+    /// What the training said before its rows were committed.
+    pub fence: Fence,
     /// Something that a status shows has changed.
     pub dirty: bool,
     pub last_status: Instant,
@@ -130,6 +132,7 @@ impl Engine {
             reading: 0,
             complete: HashMap::new(),
             training: None,
+            fence: Fence::default(),
             dirty: true,
             last_status: Instant::now(),
             ending: false,
@@ -181,7 +184,7 @@ impl Engine {
         let catalogues = self.reload.catalogues().clone();
         let stop = self.settings.stop.clone();
         let stirred = self.reload.stirred().clone();
-        let trained = self.training.as_ref().map_or_else(never, |training| training.told().clone());
+        let trained = self.training_says();
 
         let mut select = Select::new_biased();
         // Receipts and reports first: they free what the others wait for.
@@ -232,7 +235,7 @@ impl Engine {
                 }
                 index if index == training => match ready.recv(&trained) {
                     Ok(told) => self.training_told(told),
-                    Err(_) => self.training = None,
+                    Err(_) => self.training_lost(),
                 },
                 index if index == fact => {
                     if let Ok(fact) = ready.recv(&facts) {
@@ -371,6 +374,7 @@ impl Engine {
                 self.report(report);
             }
         }
+        self.end_training();
         self.requeue_unsubmitted();
         let closed = self.store.close();
         // Whoever asked for the end hears that it was understood.

@@ -1,9 +1,11 @@
 //! The one training that runs beside the captures: begun and steered by clients, whoever of them stays.
 
+use crossbeam_channel::{Receiver, never};
+
 use super::state::Engine;
 use crate::{
     protocol::{Answer, Event, Refusal},
-    training::{Places, Plan, Session, Site, Steer, Told, TrainingError, Wish},
+    training::{Fence, Places, Plan, Session, Site, Steer, Told, TrainingError, Wish},
 };
 
 impl Engine {
@@ -49,18 +51,48 @@ impl Engine {
 
     /// What the training says: rows to the store, the rest to clients.
     pub fn training_told(&mut self, told: Told) {
-        let Some(run) = self.training.as_ref().map(|training| training.run.clone()) else { return };
-        let event = match told {
-            Told::Write(write) => return self.store_write(*write),
-            Told::Said(said) => said.event(&run),
-            Told::Ended(ended) => ended.event(&run),
-        };
-        if let Some(ended) = &event.ended {
-            tracing::info!(run, state = ended.state, message = ended.message, "training ended");
-            self.training = None;
-            self.dirty = true;
+        self.fence.take(told).into_iter().for_each(|write| self.store_write(write));
+        self.tell_of_training();
+    }
+
+    /// What a training says; nothing more once it has said its last word, told or not.
+    pub fn training_says(&self) -> Receiver<Told> {
+        let speaking = self.training.as_ref().filter(|_| !self.fence.holds_the_end());
+        speaking.map_or_else(never, |training| training.told().clone())
+    }
+
+    /// Its thread is gone without a last word.
+    pub fn training_lost(&mut self) {
+        self.fence = Fence::default();
+        if let Some(training) = self.training.take() {
+            self.log(tracing::Level::ERROR, TrainingError::Gone(training.run.clone()).to_string());
         }
-        self.broadcast(Event::Training(Box::new(event)));
+        self.dirty = true;
+    }
+
+    /// Ends it with the engine: its checkpoint is whole, and what it says of its end is stored.
+    pub fn end_training(&mut self) {
+        let Some(training) = self.training.take() else { return };
+        let told = training.told().clone();
+        drop(training);
+        told.try_iter().for_each(|told| self.training_told(told));
+    }
+
+    /// Tells clients what the store has caught up with.
+    pub fn tell_of_training(&mut self) {
+        while let Some(run) = self.training.as_ref().map(|training| training.run.clone()) {
+            let event = match self.fence.next() {
+                Some(Told::Said(said)) => said.event(&run),
+                Some(Told::Ended(ended)) => ended.event(&run),
+                Some(Told::Write(_)) | None => return,
+            };
+            if let Some(ended) = &event.ended {
+                tracing::info!(run, state = ended.state, message = ended.message, "training ended");
+                self.training = None;
+                self.dirty = true;
+            }
+            self.broadcast(Event::Training(Box::new(event)));
+        }
     }
 }
 

@@ -44,6 +44,8 @@ pub enum Write {
     Reviews(Vec<Review>),
     /// A training goes on.
     Run(Box<RunChange>),
+    /// Nothing: its receipt says that everything before it is committed.
+    Mark(u64),
 }
 
 /// A row of a training, or of the model that it made. Texts named `settings` and `figures` are JSON.
@@ -205,6 +207,7 @@ pub enum Receipt {
     Swap(Option<Box<Swap>>),
     /// The run (or model) whose rows changed.
     Run(String),
+    Mark(u64),
     /// A write that can never be stored, and why. Nothing of it was.
     Rejected {
         message: String,

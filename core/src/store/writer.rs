@@ -222,6 +222,7 @@ fn apply_in(
         Write::SwapEnd(end) => swaps::end(savepoint, end)?,
         Write::Refused(refusal) => swaps::refused(savepoint, refusal)?,
         Write::Run(change) => runs::change(savepoint, change)?,
+        Write::Mark(mark) => Receipt::Mark(*mark),
         Write::Admit(admissions) => admit::admit_all(savepoint, admissions)?,
         Write::Running(captures) => requeue::running(savepoint, captures)?,
         Write::Correlations(write) => correlations::write(savepoint, write)?,

@@ -1,14 +1,14 @@
 //! A training without an engine: this process owns it, and the dataset's lock, until it ends. Called by `ferrule train`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::RecvTimeoutError;
+use crossbeam_channel::{at, never, select};
 
-use super::{Ended, Said, Session, Site, Steer, Told, TrainingError, Wish};
+use super::{Ended, Fence, Said, Session, Site, Steer, Told, TrainingError, Wish};
 use crate::{
     engine::lock::EngineLock,
     settings::ImageLinks,
-    store::{Store, StoreSettings},
+    store::{Store, StoreError, StoreSettings},
 };
 
 /// The one training of this process.
@@ -16,6 +16,7 @@ use crate::{
 pub struct Alone {
     session: Session,
     rows: Store,
+    fence: Fence,
     // Last: nobody else may write before the store has closed.
     _lock: EngineLock,
 }
@@ -37,7 +38,7 @@ impl Alone {
     pub fn begin(wish: Wish, site: Site, images: ImageLinks) -> Result<Self, TrainingError> {
         let lock = EngineLock::take(&site.dataset)?;
         let (rows, _) = Store::open(&site.dataset, StoreSettings { images })?;
-        Ok(Self { session: Session::begin(wish, site)?, rows, _lock: lock })
+        Ok(Self { session: Session::begin(wish, site)?, rows, fence: Fence::default(), _lock: lock })
     }
 
     /// The run's name.
@@ -55,18 +56,27 @@ impl Alone {
     ///
     /// # Errors
     /// The store, or the training's thread, is gone.
-    pub fn news(&self, patience: Duration) -> Result<News, TrainingError> {
-        // Nothing waits for the receipts, and the channel has no end.
-        self.rows.receipts().try_iter().for_each(drop);
-        match self.session.told().recv_timeout(patience) {
-            Ok(Told::Write(write)) => {
-                self.rows.submit(*write)?;
-                Ok(News::Quiet)
+    pub fn news(&mut self, patience: Duration) -> Result<News, TrainingError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.fence.next() {
+                Some(Told::Said(said)) => return Ok(News::Said(said)),
+                Some(Told::Ended(ended)) => return Ok(News::Ended(Box::new(ended))),
+                Some(Told::Write(_)) | None => {}
             }
-            Ok(Told::Said(said)) => Ok(News::Said(said)),
-            Ok(Told::Ended(ended)) => Ok(News::Ended(Box::new(ended))),
-            Err(RecvTimeoutError::Timeout) => Ok(News::Quiet),
-            Err(RecvTimeoutError::Disconnected) => Err(TrainingError::Gone),
+            let told = if self.fence.holds_the_end() { never() } else { self.session.told().clone() };
+            select! {
+                recv(self.rows.receipts()) -> receipt => {
+                    self.fence.receipt(receipt.map_err(|_| StoreError::Ended)?);
+                }
+                recv(told) -> told => {
+                    let told = told.map_err(|_| TrainingError::Gone(self.session.run.clone()))?;
+                    for write in self.fence.take(told) {
+                        self.rows.submit(write)?;
+                    }
+                }
+                recv(at(deadline)) -> _ => return Ok(News::Quiet),
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod board;
 pub mod card;
 pub(crate) mod desk;
 mod feed;
+mod fence;
 mod folder;
 mod import;
 mod order;
@@ -22,6 +23,7 @@ mod samples;
 mod session;
 
 pub use alone::{Alone, News};
+pub(crate) use fence::Fence;
 pub use folder::{Places, RunFolder};
 pub use import::{Imported, import};
 pub use order::{Crop, FromTraining, Input, Levels, Order, Outcome, Picture, Said, Steer, Task};
@@ -44,8 +46,8 @@ pub enum TrainingError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Lock(#[from] LockError),
-    #[error("the training's thread is gone; `ferrule train --resume` goes on after the last epoch")]
-    Gone,
+    #[error("the thread of run `{0}` is gone; `ferrule train --resume {0}` goes on after its last epoch")]
+    Gone(String),
     #[error("neither a plan nor a run to go on with")]
     NoWish,
     #[error(transparent)]

@@ -177,7 +177,7 @@ impl Train {
         let (places, dataset) = (site.places.clone(), site.dataset.clone());
         let with = training::Site { places, dataset, trainer, program, limits };
         let training = Alone::begin(wish, with, site.settings.dataset.images).map_err(Failure::wrong)?;
-        alone(&training, shown)
+        alone(training, shown)
     }
 
     fn site(&self) -> Result<Site, Failure> {
@@ -282,7 +282,7 @@ impl Train {
 }
 
 /// This process is the training's owner: Ctrl-C ends it after the epoch in hand, a second one at once.
-fn alone(training: &Alone, mut shown: Shown) -> Result<(), Failure> {
+fn alone(mut training: Alone, mut shown: Shown) -> Result<(), Failure> {
     let interrupt = Interrupt::listen()?;
     let mut stopping = false;
     loop {

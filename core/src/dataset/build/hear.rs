@@ -45,7 +45,8 @@ impl Work<'_> {
             | Receipt::Swap(_)
             | Receipt::Correlations
             | Receipt::Reviewed(_)
-            | Receipt::Run(_) => {}
+            | Receipt::Run(_)
+            | Receipt::Mark(_) => {}
         }
         self.unconfirmed = self.unconfirmed.saturating_sub(1);
         Ok(())
