@@ -19,9 +19,9 @@ use ferrule_vision::{
     augment::chance::{Chance, seed_of},
     ellipse::Ellipse,
     feed::{HASH, HEAD, Shape},
-    frame::{Frame, Part},
+    frame::{Beyond, Frame, Part},
     raster::fill_zones,
-    relief::relief,
+    relief::{Relief, Segmented},
 };
 
 use super::order::{Crop, Input, Levels, Mask, Order, Picture, Task};
@@ -32,6 +32,8 @@ use crate::{
     worker::arguments::Limits,
 };
 
+/// Counted up when the same picture makes another square: feeds of another number are not used again.
+pub const VERSION: u32 = 2;
 /// Patches of each zone of a picture.
 pub const PATCHES: usize = 4;
 /// Zones that patches are taken of, in the order of their classes.
@@ -107,11 +109,11 @@ fn fill(
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let filled = Mutex::new(vec![vec![None; each]; order.pictures.len()]);
     let work = || -> std::io::Result<()> {
-        let (mut bytes, mut decoded) = (Vec::new(), decode::Picture::default());
+        let mut buffers = Buffers::default();
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some(picture) = order.pictures.get(place) else { return Ok(()) };
-            let remark = match items(order, picture, limits, &mut bytes, &mut decoded) {
+            let remark = match items(order, picture, limits, &mut buffers) {
                 Ok(items) => {
                     for (number, (_, planes)) in items.iter().enumerate() {
                         let at = HEAD + (place * each + number) * shape.item_bytes();
@@ -136,28 +138,63 @@ fn fill(
     Ok(filled.into_inner().unwrap_or_default())
 }
 
+/// What one thread keeps from picture to picture.
+#[derive(Default)]
+struct Buffers {
+    bytes: Vec<u8>,
+    decoded: decode::Picture,
+    labels: Vec<u8>,
+    relief: Relief,
+}
+
+/// A picture with its outlines.
+struct Seen<'a> {
+    gray: &'a [u8],
+    width: usize,
+    labels: &'a [u8],
+    cladding: Option<Ellipse>,
+    core: Option<Ellipse>,
+}
+
+impl Seen<'_> {
+    /// The square as the network is to see it.
+    fn square(&self, input: Input, frame: &Frame, relief: &mut Relief) -> Vec<u8> {
+        let &Self { gray, width, labels, cladding, core } = self;
+        match input.levels {
+            Levels::Raw => frame.cut(gray, width, Beyond::Edge),
+            Levels::Relief => relief.square(&Segmented { gray, width, labels, cladding, core }, frame),
+        }
+    }
+}
+
 /// Class and planes of each item of a picture.
 fn items(
     order: &Order,
     picture: &Picture,
     limits: &Limits,
-    bytes: &mut Vec<u8>,
-    decoded: &mut decode::Picture,
+    buffers: &mut Buffers,
 ) -> Result<Vec<(usize, Vec<u8>)>, Failure> {
+    let Buffers { bytes, decoded, labels, relief } = buffers;
     decode::read(&picture.path, None, limits, bytes)?;
     decode::decode(bytes, Wanted::default(), limits, decoded)?;
     let (width, height) = (decoded.width as usize, decoded.height as usize);
+    let outlines: Vec<(Ellipse, u8)> = picture.zones.iter().map(|zone| (ellipse(zone), zone.name as u8)).collect();
+    labels.clear();
+    labels.resize(width * height, abi::LABEL_NONE);
+    fill_zones(labels, width, height, abi::LABEL_NONE, &outlines);
+    let outline = |name| picture.zones.iter().find(|zone| zone.name == name).map(ellipse).filter(Ellipse::is_sound);
+    let (cladding, core) = (outline(abi::ZoneName::Cladding), outline(abi::ZoneName::Core));
+    let seen = Seen { gray: &decoded.gray8, width, labels, cladding, core };
     if order.task == Task::Regions {
-        return Ok(patches(order.input, picture, &decoded.gray8, width, height));
+        return Ok(patches(order.input, &picture.image, &seen, relief));
     }
-    let cladding = picture.zones.iter().find(|zone| zone.name == abi::ZoneName::Cladding).map(ellipse);
     let part = match order.input.crop {
         Crop::Fibre => Part::Fibre { margin: order.input.margin },
         Crop::Frame | Crop::Patch => Part::Whole,
     };
-    let frame = Frame::of(part, order.input.side, (width, height), picture.aspect, cladding.as_ref());
+    let frame = Frame::of(part, order.input.side, (width, height), picture.aspect, seen.cladding.as_ref());
     let frame = frame.ok_or_else(|| wrong("no fibre was found in it, and it is to be cropped to the fibre"))?;
-    let mut planes = levels(order.input, frame.cut(&decoded.gray8, width));
+    let mut planes = seen.square(order.input, &frame, relief);
     let mut class = picture.class;
     if order.task == Task::Defects {
         let mut classes = vec![0; width * height];
@@ -169,13 +206,6 @@ fn items(
         planes.extend(cut);
     }
     Ok(vec![(class, planes)])
-}
-
-fn levels(input: Input, mut square: Vec<u8>) -> Vec<u8> {
-    if input.levels == Levels::Relief {
-        relief(&mut square, input.side);
-    }
-    square
 }
 
 fn lay(
@@ -211,23 +241,20 @@ fn lay(
 }
 
 /// Patches around places of each zone, the same for the same picture. Fewer where a zone is not there.
-fn patches(input: Input, picture: &Picture, gray: &[u8], width: usize, height: usize) -> Vec<(usize, Vec<u8>)> {
-    let mut labels = vec![0; width * height];
-    let zones: Vec<(Ellipse, u8)> = picture.zones.iter().map(|zone| (ellipse(zone), zone.name as u8)).collect();
-    fill_zones(&mut labels, width, height, abi::LABEL_NONE, &zones);
-    let seed = picture.image.bytes().fold(0, |seed, byte| seed_of(&[seed, byte.into()]));
+fn patches(input: Input, image: &str, seen: &Seen<'_>, relief: &mut Relief) -> Vec<(usize, Vec<u8>)> {
+    let seed = image.bytes().fold(0, |seed, byte| seed_of(&[seed, byte.into()]));
     let mut chance = Chance::new(seed);
     let mut found = Vec::new();
     for (class, zone) in ZONES.iter().enumerate() {
         let places: Vec<usize> =
-            labels.iter().enumerate().filter(|(_, label)| **label == *zone as u8).map(|(at, _)| at).collect();
+            seen.labels.iter().enumerate().filter(|(_, label)| **label == *zone as u8).map(|(at, _)| at).collect();
         if places.is_empty() {
             continue;
         }
         for _ in 0..PATCHES {
             let at = places[chance.below(places.len())];
-            let frame = Frame::patch((at % width) as f64, (at / width) as f64, input.side);
-            found.push((class, levels(input, frame.cut(gray, width))));
+            let frame = Frame::patch((at % seen.width) as f64, (at / seen.width) as f64, input.side);
+            found.push((class, seen.square(input, &frame, relief)));
         }
     }
     found

@@ -244,7 +244,7 @@ fn live(start: Start, shared: &Shared, told: &Sender<Told>) {
 }
 
 fn order(start: &Start, samples: &Samples) -> Order {
-    let key = (&start.plan.input, start.plan.task, &samples.hash);
+    let key = (super::feed::VERSION, &start.plan.input, start.plan.task, &samples.hash);
     let bytes = postcard::to_stdvec(&key).unwrap_or_default();
     let feed = start.site.places.feeds().join(format!("{}.feed", &blake3::hash(&bytes).to_hex()[..16]));
     Order {

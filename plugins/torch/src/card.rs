@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The word in a safetensors file that holds a card.
 pub const WORD: &str = "ferrule";
 /// What this build writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What is learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,16 @@
 //! A trained network put to work: a model file read, pictures cut as in training, probabilities back.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use ferrule_abi::{ImageView, ParameterSpec, Parameters, PluginError, ROption, SegmentationView, ZoneName};
-use ferrule_vision::{ellipse::Ellipse, frame::Frame, relief::relief};
+use ferrule_vision::{
+    ellipse::Ellipse,
+    frame::{Beyond, Frame},
+    relief::{Relief, Segmented},
+};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::{
@@ -22,6 +29,8 @@ pub struct Model {
     pub threshold: f64,
     net: Net,
     device: Device,
+    /// Buffers.
+    relief: Mutex<Relief>,
 }
 
 /// Parameters of every plug-in that judges with a model.
@@ -69,20 +78,20 @@ impl Model {
         let threshold = if given > 0.0 { given } else { card.threshold };
         let mut net = Net::build(card.network, card.task, card.width, card.classes.len() as i64, device)?;
         net.weights.take(&file, path)?;
-        Ok(Some(Self { card, threshold, net, device }))
+        Ok(Some(Self { card, threshold, net, device, relief: Mutex::default() }))
     }
 
     /// The square over a picture, and the picture in it; `None` where the model wants a fibre and there is none.
     #[must_use]
     pub fn square(&self, image: &ImageView<'_>, segmentation: &SegmentationView<'_>) -> Option<(Frame, Vec<u8>)> {
         let (width, height) = (image.width as usize, image.height as usize);
-        let cladding = segmentation.zones.iter().find(|zone| zone.name == ZoneName::Cladding).map(|zone| Ellipse {
-            cx: zone.outline.cx,
-            cy: zone.outline.cy,
-            ax: zone.outline.ax,
-            by: zone.outline.by,
-            angle_deg: zone.outline.angle_deg,
-        });
+        let outline = |name| {
+            let zone = segmentation.zone(name)?;
+            let it = &zone.outline;
+            Some(Ellipse { cx: it.cx, cy: it.cy, ax: it.ax, by: it.by, angle_deg: it.angle_deg })
+                .filter(Ellipse::is_sound)
+        };
+        let (cladding, core) = (outline(ZoneName::Cladding), outline(ZoneName::Core));
         let known = match image.pixel_aspect {
             ROption::RSome(aspect) => Some(aspect),
             ROption::RNone => None,
@@ -91,11 +100,15 @@ impl Model {
         let frame = Frame::of(part, side, (width, height), known, cladding.as_ref())?;
         let mut gray = Vec::with_capacity(width * height);
         (0..image.height).for_each(|y| gray.extend_from_slice(image.row(y)));
-        let mut cut = frame.cut(&gray, width);
-        if self.card.input.levels == Levels::Relief {
-            relief(&mut cut, side);
-        }
-        Some((frame, cut))
+        let square = match self.card.input.levels {
+            Levels::Raw => frame.cut(&gray, width, Beyond::Edge),
+            Levels::Relief => {
+                let labels = segmentation.labels.as_slice();
+                let mut relief = self.relief.lock().unwrap_or_else(PoisonError::into_inner);
+                relief.square(&Segmented { gray: &gray, width, labels, cladding, core }, &frame)
+            }
+        };
+        Some((frame, square))
     }
 
     /// Probabilities of squares: (n, classes) or (n, classes, side, side).

@@ -168,6 +168,8 @@ impl Settings {
                 gamma: number("gamma")?,
                 blur_px: number("blur")?,
                 noise: number("noise")?,
+                // What is shown is known with the samples.
+                relief: false,
             },
         };
         settings.network.fits(settings.task)?;

@@ -16,7 +16,7 @@ use ferrule_vision::augment::{Reach, chance::seed_of};
 use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::{
-    card::{self, Task},
+    card::{self, Levels, Task},
     checkpoint::{self, State},
     device,
     fault::Fault,
@@ -137,6 +137,8 @@ enum Ended {
 
 impl Run {
     fn new(settings: Settings, samples: Samples, folder: PathBuf, progress: Progress) -> Result<Self, Fault> {
+        let mut settings = settings;
+        settings.reach.relief = samples.input.levels == Levels::Relief;
         let device = device::choose(settings.place)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if settings.threads == 0 { cores } else { settings.threads };

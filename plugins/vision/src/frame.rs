@@ -6,8 +6,7 @@
 use crate::ellipse::Ellipse;
 
 /// A square of `side` pixels over a picture. The middle of its pixel (u, v) lies at source
-/// `(left + (u + 0.5) * step_x - 0.5, top + (v + 0.5) * step_y - 0.5)`. It may reach beyond the picture: there the edge
-/// goes on.
+/// `(left + (u + 0.5) * step_x - 0.5, top + (v + 0.5) * step_y - 0.5)`. It may reach beyond the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Frame {
     pub side: usize,
@@ -26,6 +25,15 @@ pub enum Part {
     Fibre {
         margin: f64,
     },
+}
+
+/// What a square shows beyond the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beyond {
+    /// The edge goes on.
+    Edge,
+    /// That level.
+    Level(u8),
 }
 
 /// A share of the square's pixel that a defect must cover to count there: thin scratches would be lost to a half.
@@ -81,23 +89,24 @@ impl Frame {
     /// The picture inside the square: the mean of what each of its pixels covers where it shrinks, bilinear where it
     /// grows. `gray` has `width` pixels a row.
     #[must_use]
-    pub fn cut(&self, gray: &[u8], width: usize) -> Vec<u8> {
+    pub fn cut(&self, gray: &[u8], width: usize, beyond: Beyond) -> Vec<u8> {
         let height = gray.len().checked_div(width).unwrap_or(0);
         if height == 0 {
             return vec![0; self.side * self.side];
         }
-        let columns = self.weights(self.left, self.step_x, width);
-        let rows = self.weights(self.top, self.step_y, height);
+        let columns = self.weights(self.left, self.step_x, width, beyond == Beyond::Edge);
+        let rows = self.weights(self.top, self.step_y, height, beyond == Beyond::Edge);
+        let around = if let Beyond::Level(level) = beyond { f32::from(level) } else { 0.0 };
         let mut out = vec![0; self.side * self.side];
         let mut line = vec![0.0_f32; self.side];
         let mut sums = vec![0.0_f32; self.side];
         // The last source row that was gathered, for neighbours share it when the picture grows.
         let mut gathered = usize::MAX;
         for (row, out) in rows.iter().zip(out.chunks_exact_mut(self.side)) {
-            sums.fill(0.0);
+            sums.fill(around);
             for (y, share) in row {
                 if *y != gathered {
-                    gather(&gray[y * width..][..width], &columns, &mut line);
+                    gather(&gray[y * width..][..width], &columns, around, &mut line);
                     gathered = *y;
                 }
                 sums.iter_mut().zip(&line).for_each(|(sum, value)| *sum += share * value);
@@ -114,8 +123,9 @@ impl Frame {
         if height == 0 {
             return vec![0; self.side * self.side];
         }
-        let columns = self.weights(self.left, self.step_x, width);
-        let rows = self.weights(self.top, self.step_y, height);
+        // A defect at the picture's edge does not go on beyond it.
+        let columns = self.weights(self.left, self.step_x, width, false);
+        let rows = self.weights(self.top, self.step_y, height, false);
         let mut out = vec![0; self.side * self.side];
         for (row, out) in rows.iter().zip(out.chunks_exact_mut(self.side)) {
             let touched = row.iter().any(|(y, _)| classes[y * width..][..width].iter().any(|class| *class != 0));
@@ -173,30 +183,37 @@ impl Frame {
         out
     }
 
-    /// For each pixel of the square along one axis the source pixels under it, with shares that sum to 1.
-    fn weights(&self, start: f64, step: f64, count: usize) -> Vec<Vec<(usize, f32)>> {
-        let inside = |index: i64| index.clamp(0, count as i64 - 1) as usize;
+    /// For each pixel of the square along one axis the source pixels under it, with shares that sum to 1; less where part
+    /// of it lies beyond the picture, unless the edge `goes_on`.
+    fn weights(&self, start: f64, step: f64, count: usize, goes_on: bool) -> Vec<Vec<(usize, f32)>> {
+        let last = count as i64 - 1;
         let mut all = Vec::with_capacity(self.side);
         for pixel in 0..self.side {
             let mut shares: Vec<(usize, f32)> = Vec::new();
-            let mut add = |index: usize, share: f64| match shares.last_mut() {
-                Some((last, sum)) if *last == index => *sum += share as f32,
-                _ => shares.push((index, share as f32)),
+            let mut add = |index: i64, share: f64| {
+                if !goes_on && !(0..=last).contains(&index) {
+                    return;
+                }
+                let index = index.clamp(0, last) as usize;
+                match shares.last_mut() {
+                    Some((last, sum)) if *last == index => *sum += share as f32,
+                    _ => shares.push((index, share as f32)),
+                }
             };
             if step > 1.0 {
                 let (low, high) = (start + pixel as f64 * step, start + (pixel + 1) as f64 * step);
                 let mut at = low;
                 while at < high {
                     let next = (at.floor() + 1.0).min(high);
-                    add(inside(at.floor() as i64), (next - at) / step);
+                    add(at.floor() as i64, (next - at) / step);
                     at = next;
                 }
             } else {
                 let at = start + (pixel as f64 + 0.5) * step - 0.5;
                 let share = at - at.floor();
-                add(inside(at.floor() as i64), 1.0 - share);
+                add(at.floor() as i64, 1.0 - share);
                 if share > 0.0 {
-                    add(inside(at.floor() as i64 + 1), share);
+                    add(at.floor() as i64 + 1, share);
                 }
             }
             all.push(shares);
@@ -205,9 +222,10 @@ impl Frame {
     }
 }
 
-fn gather(row: &[u8], columns: &[Vec<(usize, f32)>], line: &mut [f32]) {
+/// One row of the picture at the square's columns, relative to what is `around` the picture.
+fn gather(row: &[u8], columns: &[Vec<(usize, f32)>], around: f32, line: &mut [f32]) {
     for (value, column) in line.iter_mut().zip(columns) {
-        *value = column.iter().map(|(x, share)| share * f32::from(row[*x])).sum();
+        *value = column.iter().map(|(x, share)| share * (f32::from(row[*x]) - around)).sum();
     }
 }
 
@@ -219,14 +237,24 @@ mod tests {
     fn a_whole_square_picture_of_the_right_size_is_itself() {
         let gray: Vec<u8> = (0..64).map(|v| v * 3).collect();
         let frame = Frame::whole(8, 8, 1.0, 8);
-        assert_eq!(frame.cut(&gray, 8), gray);
+        assert_eq!(frame.cut(&gray, 8, Beyond::Edge), gray);
         assert_eq!(frame.cut_classes(&gray, 8), gray);
     }
 
     #[test]
     fn halving_takes_the_mean_of_four() {
         let gray = [0, 100, 10, 10, 100, 200, 10, 10, 1, 1, 0, 0, 1, 1, 0, 0];
-        assert_eq!(Frame::whole(4, 4, 1.0, 2).cut(&gray, 4), [100, 10, 1, 0]);
+        assert_eq!(Frame::whole(4, 4, 1.0, 2).cut(&gray, 4, Beyond::Edge), [100, 10, 1, 0]);
+    }
+
+    #[test]
+    fn beyond_the_picture_its_edge_goes_on_or_there_is_nothing() {
+        let frame = Frame::whole(4, 2, 1.0, 4);
+        let gray = [50, 60, 70, 80, 90, 100, 110, 120];
+        assert_eq!(frame.cut(&gray, 4, Beyond::Edge)[..4], gray[..4]);
+        let cut = frame.cut(&gray, 4, Beyond::Level(7));
+        assert_eq!((&cut[..4], &cut[4..12], &cut[12..]), (&[7; 4][..], &gray[..], &[7; 4][..]));
+        assert_eq!(frame.cut_classes(&[1; 8], 4), [[0; 4], [1; 4], [1; 4], [0; 4]].concat());
     }
 
     #[test]

@@ -1,72 +1,161 @@
-//! What stands out of its surroundings, in units of a picture's own noise: a faint scratch is a few gray levels of 255,
-//! and a network that is shown those hardly sees it.
+//! What stands out of a clean end face, in units of the noise there: a faint scratch is a few gray levels of 255, and the
+//! outlines of core and cladding a hundred, so a network that is shown gray levels learns the outlines.
 //!
-//! The same for training and for judging. Called by core, which fills the feed, and by the plug-ins on libtorch.
+//! The flattened picture ([`crate::flatten`]) over its local noise, as gray levels around [`MIDDLE`]. The same for training
+//! and for judging. Called by core, which fills the feed, and by the plug-ins on libtorch.
 
-use crate::smooth::{gaussian_taps, smooth_plane};
+use crate::{
+    flatten::{Flattener, NOISE_UNIT, Scene, UNIT, widen},
+    frame::{Beyond, Frame},
+    usable::Usable,
+};
 
-/// Standard deviation of the surroundings, in pixels of the square.
-const AROUND: f32 = 5.0;
-/// Gray levels a standard deviation of the noise, around the middle of the scale: eight of them fill it.
-const UNIT: f32 = 16.0;
-const MIDDLE: f32 = 128.0;
-/// Noise below that is the rounding of gray levels.
-const LEAST: f32 = 0.35;
+/// The level of what is as it should be, and of what cannot be told.
+pub const MIDDLE: u8 = 128;
+/// Gray levels a standard deviation of the noise: 5.3 of them fill the scale.
+pub const SIGMA: f32 = 24.0;
+/// Noise in gray levels below that is their rounding.
+const LEAST: f32 = 0.3;
+/// The most that a square's levels are widened after the mean over its pixels has made the noise smaller.
+const MOST_GAIN: f32 = 8.0;
 
-/// Replaces a gray picture of that width by its relief: 128 where it is as its surroundings, 16 levels a standard deviation.
-pub fn relief(gray: &mut [u8], width: usize) {
-    let mut around: Vec<f32> = gray.iter().map(|level| f32::from(*level)).collect();
-    let mut lines = Vec::new();
-    smooth_plane(&mut around, width, &gaussian_taps(AROUND), &mut lines);
-    around.iter_mut().zip(&*gray).for_each(|(around, level)| *around = f32::from(*level) - *around);
-    let mut sizes: Vec<f32> = around.iter().map(|difference| difference.abs()).collect();
-    let middle = sizes.len() / 2;
-    if sizes.is_empty() {
-        return;
+/// Buffers for one picture after the other, and the relief of the last.
+#[derive(Debug, Clone, Default)]
+pub struct Relief {
+    usable: Usable,
+    flattener: Flattener,
+    plane: Vec<i16>,
+    residual: Vec<i16>,
+    noise: Vec<i16>,
+    levels: Vec<u8>,
+}
+
+/// What a relief is made of: a gray picture, and what the segmentation says of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Segmented<'a> {
+    pub gray: &'a [u8],
+    pub width: usize,
+    /// A pixel each; 0 where there is no zone.
+    pub labels: &'a [u8],
+    pub cladding: Option<crate::ellipse::Ellipse>,
+    pub core: Option<crate::ellipse::Ellipse>,
+}
+
+impl Relief {
+    /// The relief of a picture, a level a pixel.
+    pub fn of(&mut self, picture: &Segmented<'_>) -> &[u8] {
+        let Self { usable, flattener, plane, residual, noise, levels } = self;
+        let &Segmented { gray, width, labels, cladding, core } = picture;
+        levels.clear();
+        levels.resize(gray.len(), MIDDLE);
+        if width == 0 || labels.len() != gray.len() || labels.iter().all(|label| *label == 0) {
+            return levels;
+        }
+        usable.find(gray, labels, width);
+        let scene = Scene { width, height: gray.len() / width, usable: &usable.mask, cladding, core };
+        widen(gray, plane);
+        flattener.flatten(plane, &scene, residual);
+        flattener.noise(residual, &scene, LEAST * f32::from(UNIT), noise);
+        let scale = SIGMA * f32::from(NOISE_UNIT);
+        for ((level, residual), noise) in levels.iter_mut().zip(&*residual).zip(&*noise) {
+            *level = around_middle(scale * f32::from(*residual) / f32::from((*noise).max(1)));
+        }
+        levels
     }
-    // The median of a normal deviate's size is 0.6745; edges and defects are few and do not move it.
-    let noise = (*sizes.select_nth_unstable_by(middle, f32::total_cmp).1 / 0.6745).max(LEAST);
-    for (level, difference) in gray.iter_mut().zip(&around) {
-        *level = (MIDDLE + UNIT * difference / noise + 0.5).clamp(0.0, 255.0) as u8;
+
+    /// The relief inside a square, its noise at [`SIGMA`] again where the square is coarser than the picture.
+    pub fn square(&mut self, picture: &Segmented<'_>, frame: &Frame) -> Vec<u8> {
+        self.of(picture);
+        let mut square = frame.cut(&self.levels, picture.width, Beyond::Level(MIDDLE));
+        let gain = gain(&square);
+        square.iter_mut().for_each(|level| *level = around_middle(gain * (f32::from(*level) - f32::from(MIDDLE))));
+        square
     }
+}
+
+fn around_middle(off: f32) -> u8 {
+    (f32::from(MIDDLE) + off + 0.5).clamp(0.0, 255.0) as u8
+}
+
+/// What brings the median deviation of all but the middle to [`SIGMA`].
+fn gain(square: &[u8]) -> f32 {
+    let mut counts = [0_usize; 129];
+    square.iter().for_each(|level| counts[usize::from(level.abs_diff(MIDDLE))] += 1);
+    let half = counts[1..].iter().sum::<usize>() / 2;
+    let mut below = 0;
+    for (off, count) in counts.iter().enumerate().skip(1) {
+        if below + count > half {
+            // Inside the step, for at a small noise a step is a large part of it.
+            let median = off as f32 - 0.5 + (half - below) as f32 / *count as f32;
+            return (0.6745 * SIGMA / median).clamp(1.0, MOST_GAIN);
+        }
+        below += count;
+    }
+    1.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::augment::chance::Chance;
+    use crate::{augment::chance::Chance, ellipse::Ellipse};
 
-    /// Noise of that standard deviation on a slope, with a spot of `sigmas`.
+    const SIDE: usize = 256;
+
+    /// A bright ferrule, a darker fibre, noise of that deviation, and a spot of so many deviations on the fibre.
     fn picture(noise: f64, sigmas: f64) -> Vec<u8> {
         let mut chance = Chance::new(3);
-        let deviate = |chance: &mut Chance| (0..12).map(|_| chance.unit()).sum::<f64>() - 6.0;
-        let spot = |x: usize, y: usize| (40..44).contains(&x) && (60..64).contains(&y);
-        let level = |x: usize, y: usize, chance: &mut Chance| {
-            80.0 + 0.4 * x as f64 + noise * (deviate(chance) + if spot(x, y) { sigmas } else { 0.0 })
-        };
-        (0..128 * 128).map(|at| (level(at % 128, at / 128, &mut chance) + 0.5) as u8).collect()
+        let spot = |x: usize, y: usize| (100..104).contains(&x) && (120..124).contains(&y);
+        (0..SIDE * SIDE)
+            .map(|at| {
+                let (x, y) = (at % SIDE, at / SIDE);
+                let inside = (x as f64 - 128.0).hypot(y as f64 - 128.0) < 62.0;
+                let deviate = (0..12).map(|_| chance.unit()).sum::<f64>() - 6.0;
+                let light = if inside { 80.0 } else { 180.0 } - 0.1 * x as f64;
+                (light + noise * (deviate + if spot(x, y) { sigmas } else { 0.0 }) + 0.5) as u8
+            })
+            .collect()
+    }
+
+    fn segmented(gray: &[u8]) -> Segmented<'_> {
+        static LABELS: [u8; SIDE * SIDE] = [3; SIDE * SIDE];
+        let cladding = Ellipse { cx: 128.0, cy: 128.0, ax: 62.0, by: 62.0, angle_deg: 0.0 };
+        Segmented { gray, width: SIDE, labels: &LABELS, cladding: Some(cladding), core: None }
+    }
+
+    fn mean(levels: &[u8], width: usize, x: std::ops::Range<usize>, y: std::ops::Range<usize>) -> f64 {
+        let count = (x.len() * y.len()) as f64;
+        y.flat_map(|y| x.clone().map(move |x| y * width + x)).map(|at| f64::from(levels[at])).sum::<f64>() / count
     }
 
     #[test]
-    fn a_faint_spot_stands_out_alike_whatever_the_noise_and_the_light() {
+    fn a_faint_spot_stands_out_alike_whatever_the_noise_and_the_fibres_outline_does_not() {
         for noise in [1.0, 3.0] {
-            let mut gray = picture(noise, 5.0);
-            relief(&mut gray, 128);
-            let mean = |x: std::ops::Range<usize>, y: std::ops::Range<usize>| {
-                let count = x.len() * y.len();
-                y.flat_map(|y| x.clone().map(move |x| (x, y))).map(|(x, y)| f64::from(gray[y * 128 + x])).sum::<f64>()
-                    / count as f64
-            };
-            let (spot, slope) = (mean(40..44, 60..64), mean(60..120, 20..110));
-            assert!((slope - 128.0).abs() < 2.0, "{slope}");
-            assert!((170.0..230.0).contains(&spot), "noise {noise}: {spot}");
+            let gray = picture(noise, 4.0);
+            let mut relief = Relief::default();
+            let levels = relief.of(&segmented(&gray));
+            let spot = mean(levels, SIDE, 100..104, 120..124) - 128.0;
+            assert!((60.0..125.0).contains(&spot), "noise {noise}: {spot}");
+            let strong = levels.iter().filter(|level| level.abs_diff(MIDDLE) > 120).count();
+            assert!(strong < 16, "noise {noise}: {strong} pixels stand out beside the spot");
         }
     }
 
     #[test]
-    fn a_picture_without_noise_is_flat() {
-        let mut gray = vec![77; 64 * 32];
-        relief(&mut gray, 64);
-        assert!(gray.iter().all(|level| *level == 128));
+    fn a_coarser_square_has_the_same_noise() {
+        let gray = picture(2.0, 0.0);
+        let square = Relief::default().square(&segmented(&gray), &Frame::whole(SIDE, SIDE, 1.0, 96));
+        let size = square.iter().map(|level| (f64::from(*level) - 128.0).powi(2)).sum::<f64>() / square.len() as f64;
+        assert!((18.0..30.0).contains(&size.sqrt()), "{}", size.sqrt());
+    }
+
+    #[test]
+    fn a_picture_without_zones_or_without_noise_is_flat() {
+        let mut relief = Relief::default();
+        let gray = picture(2.0, 4.0);
+        let nowhere = Segmented { labels: &[0; SIDE * SIDE], cladding: None, ..segmented(&gray) };
+        assert!(relief.of(&nowhere).iter().all(|level| *level == MIDDLE));
+        let even = vec![77; SIDE * SIDE];
+        let even = Segmented { cladding: None, ..segmented(&even) };
+        assert!(relief.square(&even, &Frame::whole(SIDE, SIDE, 1.0, 64)).iter().all(|level| *level == MIDDLE));
     }
 }

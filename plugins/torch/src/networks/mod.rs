@@ -56,8 +56,13 @@ impl Net {
     }
 }
 
-/// Gray levels of a batch of square pictures as the network takes them: from -1 to 1, laid out channels last, which every
-/// layer after it keeps by itself.
+/// A gray level as networks take it: (level - [`ZERO`]) / [`UNIT`]. The noise of a relief is three quarters of one then,
+/// which is what weights are drawn for; at a sixth of that a network learned nothing from it.
+pub const ZERO: f64 = 127.5;
+pub const UNIT: f64 = 32.0;
+
+/// Gray levels of a batch of square pictures as the network takes them, laid out channels last, which every layer after it
+/// keeps by itself.
 ///
 /// # Errors
 /// libtorch's.
@@ -66,7 +71,7 @@ pub fn input(pictures: &[u8], side: usize, device: Device, half: bool) -> Result
     let count = pictures.len() as i64 / (side * side);
     let bytes = Tensor::f_from_data_size(pictures, &[count, 1, side, side], Kind::Uint8)?.f_to_device(device)?;
     let kind = if half { Kind::BFloat16 } else { Kind::Float };
-    let levels = bytes.f_to_kind(Kind::Float)?.f_mul_scalar_(1.0 / 127.5)?.f_sub_scalar_(1.0)?.f_to_kind(kind)?;
+    let levels = bytes.f_to_kind(Kind::Float)?.f_sub_scalar_(ZERO)?.f_mul_scalar_(1.0 / UNIT)?.f_to_kind(kind)?;
     // With one channel the two layouts hold the same bytes: only the strides say which it is, and libtorch goes by them.
     Ok(levels.f_as_strided([count, 1, side, side], [side * side, 1, side, 1], 0)?)
 }

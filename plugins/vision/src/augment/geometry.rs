@@ -1,7 +1,7 @@
 //! Where things are: mirror, turn, size, shift, and an elastic sheet (Simard, Steinkraus and Platt, ICDAR 2003, with a
 //! coarse grid of displacements instead of a smoothed field: as smooth, and cheap).
 //!
-//! Backward: for each pixel of the result the place in the source. Beyond the edge the edge goes on.
+//! Backward: for each pixel of the result the place in the source. Beyond the edge a picture's edge goes on.
 
 use super::{Reach, chance::Chance};
 
@@ -53,12 +53,13 @@ impl Motion {
         });
     }
 
-    /// Moves a mask: the nearest pixel, for classes cannot be mixed.
-    pub fn nearest(&self, source: &[u8], side: usize, moved: &mut [u8]) {
-        let last = side as f64 - 1.0;
+    /// Moves what cannot be mixed, classes or noise: the nearest pixel, and beyond the edge that value.
+    pub fn nearest(&self, source: &[u8], side: usize, beyond: u8, moved: &mut [u8]) {
+        let inside = 0.0..side as f64;
         self.places(side, |index, x, y| {
-            let (x, y) = (x.clamp(0.0, last) + 0.5, y.clamp(0.0, last) + 0.5);
-            moved[index] = source[y as usize * side + x as usize];
+            let (x, y) = (x + 0.5, y + 0.5);
+            let known = inside.contains(&x) && inside.contains(&y);
+            moved[index] = if known { source[y as usize * side + x as usize] } else { beyond };
         });
     }
 
@@ -106,7 +107,7 @@ mod tests {
         let quarter = Motion { matrix: [0.0, -1.0, 0.0, 1.0, 0.0, 0.0], sheet: Vec::new() };
         let (mut smooth, mut nearest) = (vec![0; 25], vec![0; 25]);
         quarter.smooth(&source, 5, &mut smooth);
-        quarter.nearest(&source, 5, &mut nearest);
+        quarter.nearest(&source, 5, 0, &mut nearest);
         let expected: Vec<u8> = (0..25).map(|index| source[(index % 5) * 5 + 4 - index / 5]).collect();
         assert_eq!((&smooth, &nearest), (&expected, &expected));
     }

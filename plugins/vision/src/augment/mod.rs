@@ -10,6 +10,7 @@ pub mod light;
 pub mod turn;
 
 use self::{chance::Chance, geometry::Motion, light::Light};
+use crate::relief::MIDDLE;
 
 /// How far variations may go; zero means not at all.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +35,9 @@ pub struct Reach {
     pub blur_px: f64,
     /// Largest standard deviation of noise, in gray levels.
     pub noise: f64,
+    /// It is a relief: light does not change it, pixels are moved but not mixed, for that would make its noise smaller than
+    /// it is where nothing was turned, and beyond the edge there is nothing.
+    pub relief: bool,
 }
 
 impl Reach {
@@ -49,6 +53,7 @@ impl Reach {
         gamma: 0.0,
         blur_px: 0.0,
         noise: 0.0,
+        relief: false,
     };
 }
 
@@ -70,14 +75,20 @@ pub fn vary(picture: &mut [u8], mask: Option<&mut [u8]>, side: usize, reach: &Re
     let light = Light::draw(reach, &mut chance);
     if let Some(motion) = motion {
         buffers.moved.resize(side * side, 0);
-        motion.smooth(picture, side, &mut buffers.moved);
+        if reach.relief {
+            motion.nearest(picture, side, MIDDLE, &mut buffers.moved);
+        } else {
+            motion.smooth(picture, side, &mut buffers.moved);
+        }
         picture.copy_from_slice(&buffers.moved);
         if let Some(mask) = mask {
-            motion.nearest(mask, side, &mut buffers.moved);
+            motion.nearest(mask, side, 0, &mut buffers.moved);
             mask.copy_from_slice(&buffers.moved);
         }
     }
-    light.shine(picture, side, &mut chance, &mut buffers.light);
+    if !reach.relief {
+        light.shine(picture, side, &mut chance, &mut buffers.light);
+    }
 }
 
 #[cfg(test)]
