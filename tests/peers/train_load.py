@@ -1,11 +1,11 @@
 """Loads trained models as Python does, and event files as TensorBoard does.
 
-    train_load.py MODELS [RUN...] [--cases FOLDER]
+    train_load.py [--models FOLDER] [--cases FOLDER] [RUN...]
 
-For each `<name>.pt` of the folder: `torch.load(weights_only=True)` gives a state dict that an equal module takes without a
-word missing, and safetensors gives the same numbers. With a folder of cases (`input.npy`, `logits.npy`, `model.safetensors`)
-the module's logits are compared with ours to 1e-5. For each run TensorBoard's own reader has to find every scalar of the
-journal. Needs torch, safetensors, tensorboard, numpy; prints one JSON object a thing compared, exit status 1 on the first
+For each `<name>.pt` of the models: `torch.load(weights_only=True)` gives a state dict that an equal module takes without a
+word missing, and safetensors gives the same numbers. A folder of cases has folders with `input.npy`, `logits.npy` and a
+model: there the module's logits are compared with ours to 1e-5, too. For each run TensorBoard's own reader has to find
+every scalar of the journal. Needs torch, safetensors, tensorboard, numpy; prints one JSON object a thing compared, exit status 1 on the first
 that differs.
 """
 
@@ -48,8 +48,9 @@ def check_model(path):
 
 
 def check_case(folder):
-    path = folder / "model.safetensors"
-    module = module_of(card_of(path), safetensors.torch.load_file(path))
+    path = folder / "model.pt"
+    check_model(path)
+    module = module_of(card_of(path.with_suffix(".safetensors")), torch.load(path, weights_only=True))
     with torch.no_grad():
         logits = module(torch.from_numpy(numpy.load(folder / "input.npy"))).numpy()
     expected = numpy.load(folder / "logits.npy")
@@ -84,11 +85,11 @@ def check_run(folder):
 
 def main():
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("models", type=pathlib.Path)
     arguments.add_argument("runs", type=pathlib.Path, nargs="*")
+    arguments.add_argument("--models", type=pathlib.Path)
     arguments.add_argument("--cases", type=pathlib.Path)
     given = arguments.parse_args()
-    for path in sorted(given.models.glob("*.pt")):
+    for path in sorted(given.models.glob("*.pt")) if given.models else []:
         check_model(path)
     for folder in sorted(given.cases.iterdir()) if given.cases else []:
         check_case(folder)

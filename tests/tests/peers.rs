@@ -67,3 +67,15 @@ fn a_reader_written_against_the_four_tables_reads_a_built_dataset_unchanged() {
     let parts: u64 = ["train", "val", "test"].iter().map(|part| answer["parts"][part].as_u64().unwrap()).sum();
     assert_eq!(parts, 20, "{answer:#}");
 }
+
+#[test]
+fn scikit_learn_finds_the_splits_stratified() {
+    let Some(python) = python() else { return };
+    let lab = Lab::new();
+    lab.simulate(&lab.root().join("raw"), 120, "burst-v1", 32);
+    let output = lab.ferrule(&["build", "raw", "--correlations", "off", "--out", "out"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let answer = peer(&python, "stratified.py", &[&lab.root().join("out")]);
+    assert_eq!((&answer["wrong"], &answer["classes"]), (&serde_json::json!([]), &2.into()), "{answer:#}");
+    assert!(answer["images"].as_u64() > Some(100), "{answer:#}");
+}

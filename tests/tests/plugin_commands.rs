@@ -405,6 +405,28 @@ fn a_new_plugin_of_each_slot_builds_offline_passes_its_test_and_its_check() {
 }
 
 #[test]
+fn a_plugin_from_when_the_interface_was_frozen_comes_into_force_and_judges() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target = ferrule_tests::target_folder().parent().unwrap().join("frozen");
+    let mut cargo = std::process::Command::new(option_env!("CARGO").unwrap_or("cargo"));
+    cargo.args(["build", "--release", "--offline", "--locked", "--quiet"]).env("CARGO_TARGET_DIR", &target);
+    let output = cargo.current_dir(manifest.join("frozen")).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+
+    let lab = Lab::new();
+    let engine = lab.start_engine();
+    let build = install(&lab, &target.join("release/libfrozen.so"));
+    lab.simulate(&lab.captures(), 1, "demo-v1", 3);
+    lab.wait_done(1);
+    assert_eq!(last_build(&lab, "frozen").as_deref(), Some(build.as_str()));
+    let pit =
+        "SELECT count(*) FROM defects WHERE plugin = 'frozen' AND type = 'pit' AND area_px = 25 AND confidence = 0.9";
+    assert_eq!(lab.query_count(pit), 1);
+    assert!(lab.run(&["stop"]).status.success());
+    engine.wait();
+}
+
+#[test]
 fn the_reference_page_of_parameters_is_what_the_command_writes() {
     if !ferrule_tests::has_networks() {
         return;

@@ -46,8 +46,10 @@ pub fn heavy() -> Result<()> {
     let Some(python) = python_of(&built.house, "requirements-heavy.txt", HEAVY)? else {
         bail!("the heavy peers cannot be had; the lines above say why");
     };
-    let mut command = cargo(["test", "--workspace", "--test", "heavy_peers"]);
-    run(command.env(HEAVY_VARIABLE, python).current_dir(&built.house.root))
+    let mut tests = cargo(["test", "--workspace", "--lib", "--tests"]);
+    // What needs them has it in its name.
+    tests.args(&built.features).arg("pytorch_");
+    run(tests.env(HEAVY_VARIABLE, python).current_dir(&built.house.root))
 }
 
 fn python_of(house: &House, list: &str, imports: &str) -> Result<Option<PathBuf>> {

@@ -1,13 +1,17 @@
 //! What needs libtorch itself: networks as PyTorch counts and names them, a rule against its formula, going on from a file.
 
+use std::{fs, path::Path, process::Command};
+
 use tch::{Device, Kind, Tensor};
 
 use crate::{
-    card::{Network, Task},
+    card::{self, Card, Crop, Input, Levels, Network, Task},
     checkpoint::{self, State},
+    judge::numbers,
     loss::Loss,
     networks::{Net, input},
     optimizer::Optimizer,
+    pickle,
     settings::Rule,
     tensors::Tensors,
 };
@@ -129,4 +133,80 @@ fn weights_of_another_network_are_refused_by_the_first_that_does_not_fit() {
     let refused = said(Network::Simple, Task::Classify, 3).unwrap_err();
     assert!(refused.contains("`fc.weight` of shape [3, 64], the file has [2, 64]"), "{refused}");
     assert!(said(Network::Unet, Task::Defects, 2).unwrap_err().contains("x.safetensors is of another network"));
+}
+
+/// An array as NumPy keeps it.
+fn npy(tensor: &Tensor) -> Vec<u8> {
+    let shape: Vec<String> = tensor.size().iter().map(ToString::to_string).collect();
+    let mut head = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", shape.join(", "));
+    // Magic, version and length take ten bytes; the numbers begin at a multiple of 64.
+    head.push_str(&" ".repeat(63 - (10 + head.len()) % 64));
+    head.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((head.len() as u16).to_le_bytes());
+    bytes.extend(head.bytes());
+    bytes.extend(numbers(tensor).unwrap().iter().flat_map(|number| number.to_le_bytes()));
+    bytes
+}
+
+/// Everything in one folder: weights after two steps (running means that have moved), pictures, and what we say of them.
+fn case(folder: &Path, network: Network, task: Task) {
+    const SIDE: usize = 52;
+    let classes = 3;
+    let net = net(network, task, classes);
+    let pictures: Vec<u8> = (0..4 * SIDE * SIDE).map(|at| (at * 31 % 253) as u8).collect();
+    let x = input(&pictures, SIDE, Device::Cpu, false).unwrap();
+    let target = match task {
+        Task::Defects => Tensor::from_slice(&pictures).remainder(classes).view([4, 52, 52]).to_kind(Kind::Int64),
+        _ => Tensor::from_slice(&[0_i64, 1, 2, 1]),
+    };
+    let loss = Loss::new(task, &[1, 1, 1], false, Device::Cpu).unwrap();
+    let mut optimizer = Optimizer::new(&net.weights, Rule::Adam, 0.0, 0.0).unwrap();
+    for _ in 0..2 {
+        optimizer.step(&loss.of(&net.forward(&x, true).unwrap(), &target).unwrap(), 0.01).unwrap();
+    }
+    let logits = tch::no_grad(|| net.forward(&x, false)).unwrap();
+    let tensors = net.weights.numbers().unwrap();
+    let card = Card {
+        format: card::FORMAT,
+        task,
+        network,
+        width: Net::own_width(network),
+        input: Input { side: SIDE, crop: Crop::Frame, margin: 1.5, levels: Levels::Raw },
+        classes: vec!["clean".into(), "scratch".into(), "pit".into()],
+        threshold: 0.5,
+        false_alarms: 0.02,
+    };
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join("model.pt"), pickle::state_dict("model", &tensors)).unwrap();
+    let words = [(card::WORD.to_owned(), card.to_json())].into();
+    Tensors { tensors, words }.write(&folder.join("model.safetensors")).unwrap();
+    fs::write(folder.join("input.npy"), npy(&x)).unwrap();
+    fs::write(folder.join("logits.npy"), npy(&logits)).unwrap();
+}
+
+#[test]
+fn pytorch_loads_every_network_and_says_the_same_of_the_same_pictures() {
+    let Some(python) = std::env::var_os("FERRULE_HEAVY_PEERS_PYTHON") else {
+        eprintln!(
+            "notice: NOT RUN, FERRULE_HEAVY_PEERS_PYTHON names no Python with PyTorch; `cargo xtask peers` makes one"
+        );
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [
+        (Network::Simple, Task::Classify),
+        (Network::Resnet, Task::Classify),
+        (Network::Resnet, Task::Defects),
+        (Network::Unet, Task::Defects),
+    ];
+    for (network, task) in cases {
+        case(&folder.path().join(format!("{}-{}", network.as_str(), task.as_str())), network, task);
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers/train_load.py");
+    let output = Command::new(python).arg(script).arg("--cases").arg(folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(said.matches("\"worst\"").count(), cases.len(), "{said}");
+    assert_eq!(said.matches("\"model\"").count(), cases.len(), "{said}");
 }
