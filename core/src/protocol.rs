@@ -7,7 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    change::Change,
     dataset::review::{Review, Reviewed},
+    host::card::ParameterCard,
     ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
     report::{CaptureState, Outcome},
     swap::Swap,
@@ -15,7 +17,7 @@ use crate::{
 };
 
 /// Counted up when an older side could not understand a newer one.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// The longest line that either side accepts, in bytes.
 pub const MAX_LINE: usize = 1 << 20;
@@ -96,6 +98,22 @@ pub enum Request {
     Steer {
         steer: Steer,
     },
+    /// What the trainer can be told, or why there is none.
+    Trainer,
+    /// What a person says of a run; an [`Event::Run`] tells that it is stored.
+    Note {
+        run: String,
+        notes: String,
+        tags: String,
+    },
+    /// Removes a run's rows and folder; models that it made stay. An [`Event::Run`] tells that it is gone.
+    DeleteRun {
+        run: String,
+    },
+    /// An edit of the workspace's `ferrule.toml`, whole or not at all; the engine looks at it at once.
+    Change {
+        change: Change,
+    },
 }
 
 /// What comes back.
@@ -111,7 +129,17 @@ pub enum Answer {
     Training {
         run: String,
     },
+    Trainer(Box<Trainer>),
     Refused(Refusal),
+}
+
+/// The plug-in that trains.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trainer {
+    /// In the order of a form; empty where there is none.
+    pub parameters: Vec<ParameterCard>,
+    /// Why there is none, in one line with its remedy.
+    pub problem: Option<String>,
 }
 
 /// A request that cannot be met.
@@ -193,8 +221,25 @@ pub struct Status {
     pub workers: Vec<WorkerStatus>,
     pub sources: Vec<SourceStatus>,
     pub plugins: Vec<PluginStatus>,
+    /// The training that runs, as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<TrainingNow>,
     /// Standing troubles, each one line with its remedy: a source gone, a disk full, a bad configuration.
     pub problems: Vec<String>,
+}
+
+/// A training as it stands, for a client that was not there from its start. Its epochs are in the database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingNow {
+    pub run: String,
+    /// What a person wanted of it last.
+    pub wish: Steer,
+    /// Its `started`, once that was said: epochs planned, pictures, device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Box<TrainingEvent>>,
+    /// Its last `feed`, `batch` or `paused`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Box<TrainingEvent>>,
 }
 
 /// One worker process.
@@ -251,6 +296,8 @@ pub enum Event {
     Log { at: String, level: String, message: String },
     /// A step of the training; what it says of an epoch is committed.
     Training(Box<TrainingEvent>),
+    /// Rows of a run are committed: begun, an epoch, ended, noted, or gone.
+    Run { run: String },
     /// The engine is about to end.
     Stopping,
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use ferrule_core::{
+    change::ChangeError,
     client::{ConnectError, RequestError},
     config::ConfigurationError,
     engine::EngineError,
@@ -91,6 +92,15 @@ impl From<ConfigurationError> for Failure {
                 hint: Some("`ferrule config show --defaults` lists every key with its default and why".into()),
             },
             unreadable @ ConfigurationError::Unreadable { .. } => Self::wrong(unreadable),
+        }
+    }
+}
+
+impl From<ChangeError> for Failure {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Configuration(error) => error.into(),
+            other => Self::wrong(other),
         }
     }
 }

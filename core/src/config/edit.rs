@@ -1,8 +1,8 @@
 //! Changes a list in a person's `ferrule.toml` and leaves everything else as it stands there: comments, order, spaces.
 //!
 //! `ferrule init` writes every key commented out below its reason. A list that is still so is taken out of its comment in
-//! place: a second `[pipeline]` at the end would forbid to uncomment the first. Called by `ferrule plugin enable` and
-//! `disable`, which read the result again before they write it.
+//! place: a second `[pipeline]` at the end would forbid to uncomment the first. Called by [`crate::change`],
+//! which reads the result again before it writes it.
 
 use std::{
     fs,
@@ -66,6 +66,19 @@ pub fn set_parameter(text: &str, plugin: &str, key: &str, wanted: Value) -> Resu
     let table = document.get_mut("plugin").and_then(Item::as_table_like_mut).and_then(|table| table.get_mut(plugin));
     let table = table.and_then(Item::as_table_like_mut).ok_or_else(no_table)?;
     table.insert(key, Item::Value(wanted.clone()));
+    Ok(document.to_string())
+}
+
+/// The text without `key` of `[plugin.ID]`; the table stays, and so does what else is in it.
+///
+/// # Errors
+/// A text that is no TOML.
+pub fn remove_parameter(text: &str, plugin: &str, key: &str) -> Result<String, EditError> {
+    let mut document: DocumentMut = parse(text)?;
+    let table = document.get_mut("plugin").and_then(Item::as_table_like_mut).and_then(|table| table.get_mut(plugin));
+    if let Some(table) = table.and_then(Item::as_table_like_mut) {
+        table.remove(key);
+    }
     Ok(document.to_string())
 }
 
@@ -249,6 +262,17 @@ mod tests {
         let text = "[log]\nlevel = \"info\"\n# the last word";
         assert_eq!(set(text, &["b"]), format!("{text}\n\n[pipeline]\ndetect = [\"b\"]\n"));
         assert_eq!(set("[pipeline]\nmeasure = []\n", &["b"]), "[pipeline]\nmeasure = []\ndetect = [\"b\"]\n");
+    }
+
+    #[test]
+    fn a_parameter_is_set_and_taken_out_again_and_the_rest_stays() {
+        let text = "# mine\n[plugin.detect-region]\nk = 3.0 # often enough\n";
+        let more = set_parameter(text, "detect-region", "radius", 9_i64.into()).unwrap();
+        assert_eq!(more, format!("{text}radius = 9\n"));
+        assert_eq!(remove_parameter(&more, "detect-region", "radius").unwrap(), text);
+        assert_eq!(remove_parameter(text, "detect-other", "radius").unwrap(), text);
+        let new = set_parameter(text, "detect-scratch", "k", 2.5.into()).unwrap();
+        assert_eq!(new, format!("{text}\n[plugin.detect-scratch]\nk = 2.5\n"));
     }
 
     #[test]

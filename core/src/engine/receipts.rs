@@ -16,7 +16,8 @@ const MOST_WAITING: usize = 16_384;
 impl Engine {
     pub fn receipt(&mut self, receipt: Receipt) {
         match receipt {
-            Receipt::Sources | Receipt::Pipeline { .. } | Receipt::Run(_) => {}
+            Receipt::Sources | Receipt::Pipeline { .. } => {}
+            Receipt::Run(run) => self.broadcast(Event::Run { run }),
             Receipt::Mark(_) => {
                 self.fence.receipt(receipt);
                 self.tell_of_training();

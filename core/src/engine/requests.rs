@@ -5,6 +5,7 @@ use super::{
     state::{Attached, Engine},
 };
 use crate::{
+    change::{self, Change},
     protocol::{Answer, EngineLine, Refusal, Request},
     store::{Requeue, Write},
 };
@@ -66,10 +67,10 @@ impl Engine {
                     pool.release(plugin);
                     Answer::Ok { count: 1 }
                 }
-                _ => Answer::Refused(Refusal {
-                    message: format!("{plugin} is not in quarantine"),
-                    hint: "`ferrule status` lists plug-ins and their health".into(),
-                }),
+                _ => refused(
+                    format!("{plugin} is not in quarantine"),
+                    "`ferrule status` lists plug-ins and their health",
+                ),
             },
             Request::Review { reviews } => {
                 let count = reviews.len() as u64;
@@ -79,6 +80,10 @@ impl Engine {
             Request::Look => Answer::Ok { count: self.look_now() },
             Request::Train { plan, resume } => self.train(plan.map(|plan| *plan), resume),
             Request::Steer { steer } => self.steer(steer),
+            Request::Trainer => Answer::Trainer(Box::new(self.trainer())),
+            Request::Note { run, notes, tags } => self.note(run, notes, tags),
+            Request::DeleteRun { run } => self.delete_run(&run),
+            Request::Change { change } => self.change(&change),
             Request::Pause { paused } => {
                 self.paused = paused;
                 self.dirty = true;
@@ -86,4 +91,25 @@ impl Engine {
             }
         }
     }
+
+    /// Edits `ferrule.toml`; what comes of it is told like after any other edit.
+    fn change(&mut self, change: &Change) -> Answer {
+        let Some(catalogue) = self.reload.catalogue() else {
+            return refused("plug-ins are still being looked at".into(), "try again in a moment");
+        };
+        match change::make(change, &self.settings.workspace, catalogue) {
+            Ok(made) => {
+                if made.changed {
+                    self.look_now();
+                }
+                Answer::Ok { count: u64::from(made.changed) }
+            }
+            Err(error) => refused(error.to_string(), "what was in force stays so"),
+        }
+    }
+}
+
+/// No, and what the person can do.
+pub(super) fn refused(message: String, hint: &str) -> Answer {
+    Answer::Refused(Refusal { message, hint: hint.into() })
 }

@@ -19,6 +19,7 @@ use super::{
     reload::Reload,
     socket::{ClientId, FromClients, Outbox, Socket, encode},
     splits::Splits,
+    training::Running,
 };
 use crate::{
     client::software,
@@ -28,7 +29,7 @@ use crate::{
     pool::{Pool, Report},
     protocol::{EngineLine, Event, Status},
     store::{Reader, Recovery, Store},
-    training::{Fence, Session},
+    training::Fence,
     workspace::DatasetPaths,
 };
 
@@ -80,7 +81,7 @@ pub(super) struct Engine {
     pub reading: usize,
     /// When the file of a queued capture was complete, for the latency.
     pub complete: HashMap<CaptureId, Instant>,
-    pub training: Option<Session>,
+    pub training: Option<Running>,
     /// What the training said before its rows were committed.
     pub fence: Fence,
     /// Something that a status shows has changed.
@@ -415,6 +416,7 @@ impl Engine {
             workers: self.pool.as_ref().map(Pool::workers).unwrap_or_default(),
             sources: self.sources.status(),
             plugins: self.plugin_status(),
+            training: self.training_now(),
             problems: self.problems.values().cloned().collect(),
         }
     }

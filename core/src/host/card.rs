@@ -176,6 +176,59 @@ impl TryFrom<&abi::Descriptor> for DescriptorCard {
     }
 }
 
+impl ParameterCard {
+    /// The value as the plug-in will get it: a whole number is a real one where one is wanted.
+    ///
+    /// # Errors
+    /// Out of its range, or of another kind; says what is taken.
+    pub fn check(&self, value: &ParameterValue) -> Result<ParameterValue, String> {
+        let checked = abi::ParameterSpec::from(self).check(&value.into()).map_err(|error| error.to_string())?;
+        Ok((&checked).into())
+    }
+
+    /// The value that a person typed.
+    ///
+    /// # Errors
+    /// No value of this kind, or out of its range; says what is taken.
+    pub fn read(&self, typed: &str) -> Result<ParameterValue, String> {
+        let typed = typed.trim();
+        let wanted = |what: &str| format!("{}: expected {what}, found {typed:?}", self.name);
+        let value = match &self.kind {
+            ParameterKind::Bool => ParameterValue::Bool(match typed {
+                "true" | "yes" | "on" => true,
+                "false" | "no" | "off" => false,
+                _ => return Err(wanted("yes or no")),
+            }),
+            ParameterKind::Integer { low, high } => {
+                let what = if *high == i64::MAX {
+                    format!("a whole number from {low}")
+                } else {
+                    format!("a whole number from {low} to {high}")
+                };
+                ParameterValue::Integer(typed.parse().map_err(|_| wanted(&what))?)
+            }
+            ParameterKind::Real { low, high } => {
+                let number: f64 = typed.parse().map_err(|_| wanted(&format!("a number from {low} to {high}")))?;
+                ParameterValue::Real(number)
+            }
+            ParameterKind::Choice { .. } | ParameterKind::Text => ParameterValue::Text(typed.into()),
+        };
+        self.check(&value)
+    }
+}
+
+impl std::fmt::Display for ParameterValue {
+    /// As a person types it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bool(value) => f.write_str(if *value { "yes" } else { "no" }),
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Real(value) => write!(f, "{value}"),
+            Self::Text(value) => f.write_str(value),
+        }
+    }
+}
+
 impl From<&abi::ParameterSpec> for ParameterCard {
     fn from(spec: &abi::ParameterSpec) -> Self {
         Self {
@@ -305,6 +358,20 @@ mod tests {
         assert_eq!(card.summary, "line one[2Jline two");
         let back: Vec<abi::ParameterSpec> = card.parameters.iter().map(Into::into).collect();
         assert_eq!(back, specs);
+    }
+
+    #[test]
+    fn what_a_person_types_is_read_by_the_parameters_kind_and_range() {
+        let card = |spec: abi::ParameterSpec| ParameterCard::from(&spec);
+        let k = card(abi::ParameterSpec::real("k", 3.0, 1.0, 9.0, "sigma", ""));
+        assert_eq!(k.read(" 4 "), Ok(ParameterValue::Real(4.0)));
+        assert!(k.read("four").unwrap_err().contains("a number from 1 to 9"), "{:?}", k.read("four"));
+        assert!(k.read("40").unwrap_err().contains('9'), "{:?}", k.read("40"));
+        let flip = card(abi::ParameterSpec::bool("flip", true, ""));
+        assert_eq!((flip.read("no"), flip.default.to_string()), (Ok(ParameterValue::Bool(false)), "yes".into()));
+        assert!(flip.read("maybe").unwrap_err().contains("yes or no"));
+        let mode = card(abi::ParameterSpec::choice("mode", "fast", &["fast", "fine"], ""));
+        assert!(mode.read("slow").unwrap_err().contains("fast"), "{:?}", mode.read("slow"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::{
@@ -101,29 +101,41 @@ pub(super) fn interrupted(connection: &Connection) -> Result<(), rusqlite::Error
     Ok(())
 }
 
+const RUNS: &str = "SELECT run_id, task, arch, state, settings, started_at, ended_at, best_epoch, message, notes, tags
+                    FROM runs";
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        run: row.get(0)?,
+        task: row.get(1)?,
+        network: row.get(2)?,
+        state: row.get(3)?,
+        settings: row.get(4)?,
+        started_at: row.get(5)?,
+        ended_at: row.get(6)?,
+        best_epoch: row.get(7)?,
+        message: row.get(8)?,
+        notes: row.get(9)?,
+        tags: row.get(10)?,
+    })
+}
+
 impl Reader {
     /// Every run, the newest first.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
-        let sql = "SELECT run_id, task, arch, state, settings, started_at, ended_at, best_epoch, message, notes, tags
-                   FROM runs ORDER BY started_at DESC, run_id DESC";
-        self.rows(sql, |row: &Row<'_>| {
-            Ok(RunRow {
-                run: row.get(0)?,
-                task: row.get(1)?,
-                network: row.get(2)?,
-                state: row.get(3)?,
-                settings: row.get(4)?,
-                started_at: row.get(5)?,
-                ended_at: row.get(6)?,
-                best_epoch: row.get(7)?,
-                message: row.get(8)?,
-                notes: row.get(9)?,
-                tags: row.get(10)?,
-            })
-        })
+        self.rows(&format!("{RUNS} ORDER BY started_at DESC, run_id DESC"), run_row)
+    }
+
+    /// One run, if it is there.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn run(&self, run: &str) -> Result<Option<RunRow>, StoreError> {
+        let mut select = self.connection().prepare_cached(&format!("{RUNS} WHERE run_id = ?1"))?;
+        Ok(select.query_row([run], run_row).optional()?)
     }
 
     /// A run's epochs in order.

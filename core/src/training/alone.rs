@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{at, never, select};
 
-use super::{Ended, Fence, Said, Session, Site, Steer, Told, TrainingError, Wish};
+use super::{Ended, Fence, Places, Said, Session, Site, Steer, Told, TrainingError, Wish};
 use crate::{
     engine::lock::EngineLock,
     settings::ImageLinks,
-    store::{Store, StoreError, StoreSettings},
+    store::{Receipt, RunChange, Store, StoreError, StoreSettings, Write},
+    workspace::DatasetPaths,
 };
 
 /// The one training of this process.
@@ -19,6 +20,33 @@ pub struct Alone {
     fence: Fence,
     // Last: nobody else may write before the store has closed.
     _lock: EngineLock,
+}
+
+/// Stores one row of a run where no engine runs: its notes, or that it is gone, with its folder.
+///
+/// # Errors
+/// An engine or another command has the dataset, it cannot be used, or there is no such run.
+pub fn store_alone(
+    change: RunChange,
+    places: &Places,
+    dataset: &DatasetPaths,
+    images: ImageLinks,
+) -> Result<(), TrainingError> {
+    let _lock = EngineLock::take(dataset)?;
+    // The folder first: rows without a folder can be removed again, a folder without rows is found by nobody.
+    if let RunChange::Delete { run } = &change {
+        places.remove(run)?;
+    }
+    let (rows, _) = Store::open(dataset, StoreSettings { images })?;
+    rows.submit(Write::Run(Box::new(change)))?;
+    loop {
+        match rows.receipts().recv().map_err(|_| StoreError::Ended)? {
+            Receipt::Run(_) => return Ok(rows.close()?),
+            Receipt::Rejected { message } => return Err(TrainingError::Refused(message)),
+            // Tried again until it is stored; a person's Ctrl-C ends it.
+            _ => {}
+        }
+    }
 }
 
 /// What there is to show.

@@ -264,7 +264,8 @@ fn wrong(message: &str) -> Failure {
     Failure { stage: "train".into(), plugin: None, message: message.into(), transient: false }
 }
 
-/// One plane of a feed's file: (pixels, side). For pictures in event files.
+/// A sample as the network sees it, out of a feed's file: (gray levels row by row, pixels a side). `None` where the file is
+/// no feed, is still being made, or has no such item.
 pub fn plane(path: &Path, item: usize) -> Option<(Vec<u8>, usize)> {
     let file = File::open(path).ok()?;
     let mut head = [0; HEAD];

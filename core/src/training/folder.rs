@@ -44,6 +44,13 @@ impl Places {
         self.runs.join(".feeds")
     }
 
+    /// The feed of what the plan learns from, of samples with that hash: its name stands for its content.
+    #[must_use]
+    pub fn feed(&self, plan: &Plan, samples: &str) -> PathBuf {
+        let bytes = postcard::to_stdvec(&(super::feed::VERSION, &plan.input, plan.task, samples)).unwrap_or_default();
+        self.feeds().join(format!("{}.feed", &blake3::hash(&bytes).to_hex()[..16]))
+    }
+
     #[must_use]
     pub fn run(&self, run: &str) -> RunFolder {
         RunFolder { run: run.into(), path: self.runs.join(run) }
@@ -94,6 +101,22 @@ impl Places {
             return Err(TrainingError::NoCheckpoint(folder.run));
         }
         Ok((folder, plan))
+    }
+
+    /// Removes a run's folder; one that is gone already is no trouble. Models stay.
+    ///
+    /// # Errors
+    /// A name that is no run's, or the disk.
+    pub fn remove(&self, run: &str) -> Result<(), TrainingError> {
+        if !super::card::is_name(run) {
+            let known = self.known().join(", ");
+            return Err(TrainingError::NoRun { run: run.into(), folder: self.runs.clone(), known });
+        }
+        let path = self.run(run).path;
+        match fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(TrainingError::Io { path, source }),
+            _ => Ok(()),
+        }
     }
 
     /// Runs by name, the oldest first.

@@ -22,11 +22,13 @@ mod record;
 mod samples;
 mod session;
 
-pub use alone::{Alone, News};
+pub use alone::{Alone, News, store_alone};
+pub use feed::plane;
 pub(crate) use fence::Fence;
 pub use folder::{Places, RunFolder};
 pub use import::{Imported, import};
 pub use order::{Crop, FromTraining, Input, Levels, Order, Outcome, Picture, Said, Steer, Task};
+pub(crate) use plan::plain;
 pub use plan::{Labels, Plan};
 pub use record::{Ended, Told};
 pub use samples::{Chosen, Samples, choose};
@@ -69,6 +71,8 @@ pub enum TrainingError {
     NoMasks { wanted: usize, folder: PathBuf },
     #[error("no run `{run}` under {}; there are {known}", names::display(folder))]
     NoRun { run: String, folder: PathBuf, known: String },
+    #[error("{0}; `ferrule runs list` shows those that there are")]
+    Refused(String),
     #[error("run `{0}` has no checkpoint: it ended before its first epoch did; begin a new one")]
     NoCheckpoint(String),
     #[error("{}: cannot be understood: {reason}", names::display(path))]

@@ -91,7 +91,7 @@ impl Plan {
 }
 
 /// Parameters as a person writes them, not as frames carry them.
-pub(super) mod plain {
+pub(crate) mod plain {
     use std::collections::BTreeMap;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

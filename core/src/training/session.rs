@@ -136,6 +136,12 @@ impl Session {
         &self.told
     }
 
+    /// What a person wanted of it last.
+    #[must_use]
+    pub fn wish(&self) -> Steer {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+
     /// Hands a person's wish over.
     pub fn steer(&self, steer: Steer) {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
@@ -244,9 +250,6 @@ fn live(start: Start, shared: &Shared, told: &Sender<Told>) {
 }
 
 fn order(start: &Start, samples: &Samples) -> Order {
-    let key = (super::feed::VERSION, &start.plan.input, start.plan.task, &samples.hash);
-    let bytes = postcard::to_stdvec(&key).unwrap_or_default();
-    let feed = start.site.places.feeds().join(format!("{}.feed", &blake3::hash(&bytes).to_hex()[..16]));
     Order {
         plugin: start.site.trainer.card.id.clone(),
         library: start.site.trainer.library.clone(),
@@ -256,7 +259,7 @@ fn order(start: &Start, samples: &Samples) -> Order {
         classes: samples.classes.clone(),
         pictures: samples.pictures.clone(),
         folder: start.folder.path.clone(),
-        feed,
+        feed: start.site.places.feed(&start.plan, &samples.hash),
         resume: start.resume.then(|| start.folder.last()),
         weights: start.plan.weights.clone(),
         threads: thread::available_parallelism().map_or(1, usize::from),

@@ -92,6 +92,8 @@ fn line(event: &Event) -> Option<String> {
             ("epoch", _) => format!("run {} epoch {}", event.run, event.epoch),
             _ => return None,
         },
+        // Every epoch is one: `ferrule runs` shows them.
+        Event::Run { .. } => return None,
         Event::Stopping => "the engine is stopping".into(),
     })
 }

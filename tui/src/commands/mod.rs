@@ -18,6 +18,7 @@ mod plugin;
 mod portrait;
 mod reference;
 mod review;
+mod runs;
 mod simulate;
 mod split;
 mod status;
@@ -62,6 +63,7 @@ enum Command {
     Correlate(correlate::Correlate),
     Simulate(simulate::Simulate),
     Train(train::Train),
+    Runs(runs::Runs),
     Model(model::Model),
     Plugin(plugin::Plugin),
     Reference(reference::Reference),
@@ -93,6 +95,7 @@ impl CommandLine {
             Some(Command::Correlate(command)) => command.run(),
             Some(Command::Simulate(command)) => command.run(),
             Some(Command::Train(command)) => command.run(environment),
+            Some(Command::Runs(command)) => command.run(),
             Some(Command::Model(command)) => command.run(environment),
             Some(Command::Plugin(command)) => command.run(environment),
             Some(Command::Reference(command)) => command.run(environment),

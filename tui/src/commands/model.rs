@@ -4,17 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use ferrule_core::{
-    config::{Configuration, edit},
-    host::assemble,
-    ids::PluginId,
+    change::{Change, Made, find_model},
     names,
     training::{Crop, Imported, Input, Levels, Places, Task, card::Card, import},
 };
 use serde_json::json;
 
 use super::plugin::{
-    bench::{Bench, Where, merge},
-    taken_up::{Patience, TakenUp},
+    bench::{Where, merge},
+    taken_up::Patience,
 };
 use crate::{batch::absolute, environment::Environment, failure::Failure, output::Output, place::Place};
 
@@ -150,87 +148,33 @@ impl List {
     }
 }
 
-/// The model of that name, or the one that this run made.
-fn find(places: &Places, name: &str) -> Result<Card, Failure> {
-    let (cards, _) = Card::all(&places.models);
-    let by_run = cards.iter().find(|card| card.run.as_deref() == Some(name));
-    by_run.or_else(|| cards.iter().find(|card| card.name == name)).cloned().ok_or_else(|| {
-        let known: Vec<&str> = cards.iter().map(|card| card.name.as_str()).collect();
-        let known = if known.is_empty() { "there are none".into() } else { format!("there are {}", known.join(", ")) };
-        Failure::wrong(format!("no model and no run with a model is called `{name}`; {known}"))
-    })
-}
-
 impl Deploy {
     fn run(self, environment: &Environment) -> Result<(), Failure> {
         let bench = self.place.open(environment)?;
-        let card = find(&Places::below(bench.workspace.root()), &self.model)?;
-        let plugin = match card.task {
-            Task::Defects => "detect-torch",
-            Task::Classify => "classify-torch",
-            Task::Regions => {
-                let message =
-                    format!("{} tells zones of patches apart; no slot of the pipeline asks for that", card.name);
-                return Err(Failure::wrong(message));
-            }
-        };
-        let id: PluginId = plugin.parse().map_err(Failure::failed)?;
-        bench.available(&id)?;
-        let listener = self.patience.listen(&bench.workspace)?;
-        self.write(&bench, &card, &id)?;
-        let taken_up = match listener {
-            Some(listener) => listener.wait(None)?,
-            None => TakenUp::NoEngine { problem: None },
-        };
+        let change = Change::Deploy { model: self.model, threshold: self.threshold, alone: self.alone };
+        let (made, taken_up) = bench.change(&change, &self.patience)?;
+        let Made { plugin, model, .. } = made;
+        let name = model.as_ref().map_or("", |card| card.name.as_str());
+        let threshold = self.threshold.or(model.as_ref().and_then(|card| card.threshold));
         let mut output = Output::new();
-        let threshold = self.threshold.or(card.threshold);
         if self.json {
-            let mut object = json!({"model": card.name, "plugin": plugin, "threshold": threshold});
+            let mut object = json!({"model": name, "plugin": plugin, "threshold": threshold});
             merge(&mut object, &taken_up)?;
             output.object(&object)?;
         } else {
             let at = threshold.map_or_else(String::new, |threshold| format!(", score {threshold:.4} and above"));
-            output.line(&format!("{plugin} works with {}{at}", card.name))?;
+            output.line(&format!("{plugin} works with {name}{at}"))?;
             taken_up.tell(&mut output)?;
         }
         output.flush()?;
         taken_up.failure()
-    }
-
-    /// Slot and parameters in one edit; nothing is written that does not assemble.
-    fn write(&self, bench: &Bench, card: &Card, id: &PluginId) -> Result<(), Failure> {
-        let file = bench.workspace.configuration();
-        let wrong = |error: &dyn std::fmt::Display| Failure::wrong(format!("{}: {error}", file.display()));
-        let mut text = std::fs::read_to_string(&file).map_err(|error| wrong(&error))?;
-        let slots = &bench.configuration.settings.pipeline;
-        let (slot, mut list) = match card.task {
-            Task::Defects => ("detect", slots.detect.clone()),
-            _ => ("measure", slots.measure.clone()),
-        };
-        if self.alone && slot == "detect" {
-            list.clear();
-        }
-        if !list.contains(id) {
-            list.push(id.clone());
-        }
-        let list: Vec<&str> = list.iter().map(PluginId::as_str).collect();
-        text = edit::set_list(&text, "pipeline", slot, &list).map_err(|error| wrong(&error))?;
-        let model = format!("models/{}.safetensors", card.name);
-        let set = |text: &str, key: &str, value: edit::Value| edit::set_parameter(text, id.as_str(), key, value);
-        text = set(&text, "model", model.into()).map_err(|error| wrong(&error))?;
-        // 0 stands for the one in the file.
-        text = set(&text, "threshold", self.threshold.unwrap_or(0.0).into()).map_err(|error| wrong(&error))?;
-        let read = Configuration::of(&text, &file, bench.workspace.root())?;
-        assemble(&read.settings, &bench.catalogue)
-            .map_err(|error| Failure::wrong(error).hint("nothing was changed in ferrule.toml"))?;
-        edit::write(&file, &text).map_err(|error| wrong(&error))
     }
 }
 
 impl Export {
     fn run(self) -> Result<(), Failure> {
         let places = Places::below(self.place.find()?.root());
-        let card = find(&places, &self.model)?;
+        let card = find_model(&places, &self.model)?;
         let extension = self.to.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         if !["pt", "safetensors"].contains(&extension) {
             let message = format!("{}: models are written as .pt or .safetensors", names::display(&self.to));

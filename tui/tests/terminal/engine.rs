@@ -103,6 +103,7 @@ fn status(done: u64) -> Status {
         workers: Vec::new(),
         sources: Vec::new(),
         plugins: Vec::new(),
+        training: None,
         problems: Vec::new(),
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use clap::Args;
 use ferrule_core::{
+    change::{self, Change, Made},
     config::Configuration,
     host::{
         Available, Catalogue, LibraryStore, Origin, Policy, Scripted, SearchPaths, admit, assemble,
@@ -100,6 +101,17 @@ fn policy(configuration: &Configuration) -> Policy<'_> {
 }
 
 impl Bench {
+    /// Edits `ferrule.toml`, and says what a running engine makes of it.
+    pub fn change(&self, change: &Change, patience: &Patience) -> Result<(Made, TakenUp), Failure> {
+        let listener = patience.listen(&self.workspace)?;
+        let made = change::make(change, &self.workspace, &self.catalogue)?;
+        let taken_up = match listener {
+            Some(listener) => listener.wait(None)?,
+            None => TakenUp::NoEngine { problem: None },
+        };
+        Ok((made, taken_up))
+    }
+
     /// The plug-in with that id, or what there is instead.
     pub fn available(&self, id: &PluginId) -> Result<&Available, Failure> {
         self.catalogue.get(id).ok_or_else(|| {

@@ -43,6 +43,7 @@ impl App {
                 let shown = self.log.push(LogLine { at: time, level, message });
                 Effects { redraw: shown && self.screen == ScreenName::Log, ..Effects::default() }
             }
+            FromEngine::Event(EngineEvent::Run { .. }) => Effects::none(),
             // The log tells of them, and the status shows what is in force.
             FromEngine::Event(EngineEvent::Swap(_) | EngineEvent::Looked(_) | EngineEvent::Reviewed(_)) => {
                 Effects::none()
@@ -100,7 +101,7 @@ impl App {
                 self.say(false, if *paused { text::ENGINE_PAUSED } else { text::ENGINE_RUNNING }.to_owned());
             }
             (Request::Rescan, Answer::Ok { .. }) => self.say(false, "Looking into every watched folder.".to_owned()),
-            (_, Answer::Ok { .. } | Answer::Training { .. }) => return Effects::none(),
+            (_, Answer::Ok { .. } | Answer::Training { .. } | Answer::Trainer(_)) => return Effects::none(),
         }
         Effects::redraw()
     }

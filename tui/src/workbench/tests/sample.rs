@@ -247,6 +247,7 @@ pub fn status() -> Status {
             scratch,
             plugin("measure", "measure-intensity", 1.2),
         ],
+        training: None,
         problems: Vec::new(),
     }
 }
