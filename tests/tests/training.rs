@@ -8,7 +8,7 @@ use std::{
     process::Stdio,
 };
 
-use ferrule_tests::{Lab, has_networks, text};
+use ferrule_tests::{Lab, has_networks, terminal::Terminal, text};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -195,4 +195,97 @@ fn what_nothing_can_be_learned_from_is_refused_in_one_line() {
     let output = plain(&["--model-labels"]);
     assert!(output.status.success(), "{}", text(&output));
     assert!(runs(&lab).iter().all(|run| lab.workspace.join("runs").join(run).join("journal.jsonl").exists()));
+}
+
+/// Fields of the form of a new training, as they stand below each other.
+const SIZE: usize = 3;
+const TRUTH: usize = 9;
+const WIDTH: usize = 11;
+const EPOCHS: usize = 12;
+const BATCH: usize = 13;
+const THREADS: usize = 25;
+
+/// Opens the form and types a training that is small enough for a test.
+fn fill_form(terminal: &mut Terminal, lab: &Lab, epochs: &str) {
+    terminal.press("4");
+    terminal.wait_for("begins a training");
+    terminal.press("n");
+    terminal.wait_for("Learns from");
+    let truth = lab.root().join("truth-5.json").display().to_string();
+    let mut at = 0;
+    let fields = [(SIZE, "48"), (TRUTH, &truth), (WIDTH, "4"), (EPOCHS, epochs), (BATCH, "6"), (THREADS, "1")];
+    for (field, value) in fields {
+        let down = "\x1b[B".repeat(field - at);
+        terminal.press(&format!("{down}\x15{value}"));
+        at = field;
+    }
+    terminal.wait_for(&format!("{} of", THREADS + 1));
+    terminal.wait_for("defect ");
+}
+
+fn workbench(lab: &Lab) -> Terminal {
+    let runtime = lab.runtime();
+    let terminal = Terminal::open(lab, 40, 120, &[("XDG_RUNTIME_DIR", runtime.to_str().unwrap())]);
+    terminal.wait_for("engine running");
+    terminal
+}
+
+#[test]
+fn a_network_is_trained_and_put_to_work_from_the_screen() {
+    if !has_networks() {
+        return;
+    }
+    let lab = divided();
+    let mut terminal = workbench(&lab);
+    fill_form(&mut terminal, &lab, "2");
+    terminal.press("\r");
+    terminal.wait_for("finished");
+    assert_eq!(lab.query_count("SELECT count(*) FROM epochs"), 2);
+    terminal.wait_for("best epoch");
+    // Its samples can be looked at, as the network saw them.
+    terminal.press("v");
+    terminal.wait_for(", said ");
+    assert!(!terminal.screen().contains("no longer kept"), "{}", terminal.screen());
+    terminal.press("d");
+    terminal.wait_for("Put model baseline_cnn to work?");
+    terminal.press("y");
+    terminal.wait_for("is in force");
+    let configuration = fs::read_to_string(lab.workspace.join("ferrule.toml")).unwrap();
+    assert!(configuration.contains("models/baseline_cnn.safetensors"), "{configuration}");
+    let plugins = lab.status().unwrap()["plugins"].to_string();
+    assert!(plugins.contains("classify-torch"), "{plugins}");
+    // A note, then the run goes and its model stays.
+    terminal.press("Nfrom the screen\r");
+    let noted = "SELECT count(*) FROM runs WHERE notes = 'from the screen'";
+    lab.wait_for("the note is stored", || (lab.query_count(noted) == 1).then_some(()));
+    terminal.press("Dy");
+    terminal.wait_for("Nothing has been trained here yet");
+    assert!(runs(&lab).is_empty() && lab.workspace.join("models/baseline_cnn.pt").exists());
+}
+
+#[test]
+fn a_training_is_found_again_after_its_terminal_was_lost() {
+    if !has_networks() {
+        return;
+    }
+    let lab = divided();
+    let mut terminal = workbench(&lab);
+    fill_form(&mut terminal, &lab, "9999");
+    terminal.press("\r");
+    terminal.wait_for("epoch 2/9999");
+    terminal.hang_up();
+    terminal.wait_end();
+    // The run as it is, and its curves from the first epoch on.
+    let mut again = workbench(&lab);
+    again.press("4");
+    again.wait_for("/9999");
+    again.wait_for("goes on");
+    again.wait_for("loss: t train, v val");
+    again.press("p");
+    again.wait_for("paused");
+    again.press("p");
+    again.wait_for("goes on");
+    again.press("e");
+    again.wait_for("stopped");
+    assert_eq!(lab.query_count("SELECT count(*) FROM runs WHERE state = 'stopped'"), 1);
 }

@@ -29,6 +29,8 @@ pub struct RunRow {
     pub message: Option<String>,
     pub notes: String,
     pub tags: String,
+    /// Figures of the best epoch, as JSON.
+    pub best: Option<String>,
 }
 
 /// An epoch.
@@ -101,8 +103,8 @@ pub(super) fn interrupted(connection: &Connection) -> Result<(), rusqlite::Error
     Ok(())
 }
 
-const RUNS: &str = "SELECT run_id, task, arch, state, settings, started_at, ended_at, best_epoch, message, notes, tags
-                    FROM runs";
+const RUNS: &str = "SELECT run_id, task, arch, state, settings, started_at, ended_at, best_epoch, message, notes, tags,
+                    (SELECT figures FROM epochs e WHERE e.run_id = runs.run_id AND e.epoch = runs.best_epoch) FROM runs";
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     Ok(RunRow {
@@ -117,6 +119,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         message: row.get(8)?,
         notes: row.get(9)?,
         tags: row.get(10)?,
+        best: row.get(11)?,
     })
 }
 
@@ -143,10 +146,18 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn epochs(&self, run: &str) -> Result<Vec<EpochRow>, StoreError> {
-        let mut select = self
-            .connection()
-            .prepare_cached("SELECT epoch, at, seconds, figures FROM epochs WHERE run_id = ?1 ORDER BY epoch")?;
-        let rows = select.query_map([run], |row| {
+        self.epochs_after(run, 0)
+    }
+
+    /// Those of its epochs that came after that one, in order.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn epochs_after(&self, run: &str, after: u32) -> Result<Vec<EpochRow>, StoreError> {
+        let mut select = self.connection().prepare_cached(
+            "SELECT epoch, at, seconds, figures FROM epochs WHERE run_id = ?1 AND epoch > ?2 ORDER BY epoch",
+        )?;
+        let rows = select.query_map(params![run, after], |row| {
             Ok(EpochRow { epoch: row.get(0)?, at: row.get(1)?, seconds: row.get(2)?, figures: row.get(3)? })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

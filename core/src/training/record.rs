@@ -128,7 +128,10 @@ impl Record {
             run,
             task: record.about.plan.task.as_str().into(),
             network: record.about.plan.network().into(),
-            settings: json!({"plan": plan, "dataset": samples.hash, "samples": counts}).to_string(),
+            settings: json!({
+                "plan": plan, "dataset": samples.hash, "samples": counts, "classes": samples.classes,
+            })
+            .to_string(),
         };
         (record, vec![StoreWrite::Run(Box::new(begun))])
     }

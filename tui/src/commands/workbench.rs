@@ -33,6 +33,7 @@ impl Workbench {
         let name = workspace.root().file_name().unwrap_or(workspace.root().as_os_str());
         let settings = WorkbenchSettings {
             workspace: name.to_string_lossy().into_owned(),
+            root: workspace.root().to_owned(),
             dataset,
             log: Some(workspace.log()),
             terminal: TerminalFacts::read(environment::variable),

@@ -17,7 +17,9 @@ use super::{
     screens::ScreenName,
     text,
     theme::Theme,
+    typing,
 };
+use tui_input::Input;
 
 /// The title line: program, workspace, screens, the engine's state.
 pub fn header(frame: &mut Frame, area: Rect, theme: &Theme, workspace: &str, on: ScreenName, engine: (&str, Style)) {
@@ -89,6 +91,20 @@ pub fn search(frame: &mut Frame, area: Rect, theme: &Theme, typed: &str, cursor:
     frame.set_cursor_position((area.x + 2 + (cursor - skip).min(room) as u16, area.y));
 }
 
+/// The bottom line while something is typed.
+pub fn prompt(frame: &mut Frame, area: Rect, theme: &Theme, title: &str, line: &Input) {
+    let keys = "Enter keep  Esc cancel ";
+    let room = usize::from(area.width).saturating_sub(keys.len() + title.len() + 6).max(8);
+    let (shown, cursor) = typing::window(line, room);
+    let spans = vec![
+        Span::styled(format!(" {title}: "), theme.key()),
+        Span::raw(fit(&shown, room, theme.signs.ellipsis)),
+        Span::styled(format!("  {keys}"), theme.dim()),
+    ];
+    frame.render_widget(Line::from(spans), area);
+    frame.set_cursor_position((area.x + (title.len() + 3 + cursor) as u16, area.y));
+}
+
 /// The help: every key in force, list by list. Returns nothing; `top` is the first line shown.
 pub fn help(frame: &mut Frame, body: Rect, theme: &Theme, layers: &[Bindings], top: usize) {
     let lines = help_lines(layers, theme);
@@ -136,16 +152,32 @@ pub fn quit(frame: &mut Frame, body: Rect, theme: &Theme, keys: Bindings, at_log
         lines.extend(warning.into_iter().map(|part| Line::styled(part, theme.warn())));
     }
     lines.push(Line::raw(""));
-    for binding in keys.list.iter().filter(|binding| binding.in_bar) {
-        let key = binding.keys.first().map(ToString::to_string).unwrap_or_default();
-        lines.push(Line::from(vec![
-            Span::styled(format!("{key:>5}  "), theme.key()),
-            Span::raw(text::action(binding.action).1),
-        ]));
-    }
+    lines.extend(answers(keys, theme));
     let area = layout::centred(body, width, lines.len() as u16 + 2);
     let inner = dialog(frame, area, theme, text::QUIT_TITLE);
     frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// The question before something is done for good.
+pub fn confirm(frame: &mut Frame, body: Rect, theme: &Theme, keys: Bindings, question: &str) {
+    let width = 70.min(body.width);
+    let room = usize::from(width.saturating_sub(4));
+    let mut lines: Vec<Line> = figures::wrap(question, room).into_iter().map(Line::raw).collect();
+    lines.push(Line::raw(""));
+    lines.extend(answers(keys, theme));
+    let area = layout::centred(body, width, lines.len() as u16 + 2);
+    let inner = dialog(frame, area, theme, keys.title);
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// What can be answered, a line each.
+fn answers(keys: Bindings, theme: &Theme) -> Vec<Line<'static>> {
+    let shown = keys.list.iter().filter(|binding| binding.in_bar);
+    let answer = |binding: &super::keys::Binding| {
+        let key = binding.keys.first().map(ToString::to_string).unwrap_or_default();
+        Line::from(vec![Span::styled(format!("{key:>5}  "), theme.key()), Span::raw(text::action(binding.action).1)])
+    };
+    shown.map(answer).collect()
 }
 
 /// A box over the screen; returns the room inside.

@@ -8,6 +8,7 @@ use ferrule_core::protocol::{Answer, Event as EngineEvent, Request};
 use super::{
     picture::{PictureAnswer, PictureRequest},
     rows::{RowsAnswer, RowsRequest},
+    runs::{RunsAnswer, RunsRequest},
 };
 
 /// Everything that can happen to the workbench. Nothing on the screen ages by itself, so there is no clock in it.
@@ -17,6 +18,7 @@ pub enum Event {
     Input(crossterm::event::Event),
     Engine(FromEngine),
     Rows(RowsAnswer),
+    Runs(RunsAnswer),
     Picture(PictureAnswer),
     Signal(Signal),
     /// The terminal hung up or fails: nothing can be shown any more.
@@ -69,6 +71,7 @@ pub enum Exit {
 pub enum Command {
     Ask(Request),
     Rows(RowsRequest),
+    Runs(RunsRequest),
     Picture(PictureRequest),
     StartEngine,
     Suspend,

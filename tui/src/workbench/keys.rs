@@ -41,6 +41,8 @@ pub enum Action {
     Zoom,
     Layers,
 
+    Train(TrainAction),
+
     Release,
     Level,
     Follow,
@@ -50,7 +52,31 @@ pub enum Action {
 
     LeaveRunning,
     StopEngine,
+    /// Yes, do it.
+    Confirm,
     Cancel,
+}
+
+/// What a key can do on the Training screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrainAction {
+    New,
+    Submit,
+    Close,
+    Default,
+    Pause,
+    StopAfterEpoch,
+    StopNow,
+    Resume,
+    View,
+    Metric,
+    Mark,
+    Notes,
+    Tags,
+    KeepNote,
+    CancelNote,
+    Delete,
+    Deploy,
 }
 
 /// A key with its modifiers, shift aside where the character already tells.
@@ -178,7 +204,8 @@ pub const GLOBAL: Bindings = Bindings {
         hidden(&[Key::char('1')], Action::Go(ScreenName::Live)),
         hidden(&[Key::char('2')], Action::Go(ScreenName::Captures)),
         hidden(&[Key::char('3')], Action::Go(ScreenName::Plugins)),
-        hidden(&[Key::char('4')], Action::Go(ScreenName::Log)),
+        hidden(&[Key::char('4')], Action::Go(ScreenName::Training)),
+        hidden(&[Key::char('5')], Action::Go(ScreenName::Log)),
         hidden(&[Key::plain(KeyCode::Tab)], Action::NextScreen),
         hidden(&[Key::plain(KeyCode::BackTab)], Action::PreviousScreen),
         hidden(&[Key::char('P')], Action::Pause),
@@ -220,6 +247,43 @@ pub const SEARCH: Bindings = Bindings {
     list: &[
         shown(ENTER, Action::SearchAccept),
         shown(&[Key::plain(KeyCode::Esc), Key::ctrl('c')], Action::SearchCancel),
+        hidden(&[Key::ctrl('z')], Action::Suspend),
+    ],
+};
+
+/// Keys of a question before something is done that cannot be undone by a key.
+pub const CONFIRM: Bindings = Bindings {
+    title: super::text::CONFIRM_TITLE,
+    list: &[
+        shown(&[Key::char('y'), Key::plain(KeyCode::Enter)], Action::Confirm),
+        shown(&[Key::plain(KeyCode::Esc), Key::char('n'), Key::char('q'), Key::ctrl('c')], Action::Cancel),
+        hidden(&[Key::ctrl('z')], Action::Suspend),
+    ],
+};
+
+/// Keys of the form of a new training; every other key goes into the field.
+pub const TRAINING_FORM: Bindings = Bindings {
+    title: super::text::TRAINING_NEW,
+    list: &[
+        shown(ENTER, Action::Train(TrainAction::Submit)),
+        shown(&[Key::plain(KeyCode::Esc)], Action::Train(TrainAction::Close)),
+        shown(&[Key::ctrl('r')], Action::Train(TrainAction::Default)),
+        shown(&[Key::plain(KeyCode::Down), Key::plain(KeyCode::Tab)], Action::Down),
+        hidden(&[Key::plain(KeyCode::Up), Key::plain(KeyCode::BackTab)], Action::Up),
+        hidden(&[Key::plain(KeyCode::PageUp)], Action::PageUp),
+        hidden(&[Key::plain(KeyCode::PageDown)], Action::PageDown),
+        hidden(&[Key::plain(KeyCode::F(1))], Action::Help),
+        hidden(&[Key::ctrl('c')], Action::Quit),
+        hidden(&[Key::ctrl('z')], Action::Suspend),
+    ],
+};
+
+/// Keys while something is typed about a run; every other key goes into the text.
+pub const NOTE: Bindings = Bindings {
+    title: super::text::NOTE_TITLE,
+    list: &[
+        shown(ENTER, Action::Train(TrainAction::KeepNote)),
+        shown(&[Key::plain(KeyCode::Esc), Key::ctrl('c')], Action::Train(TrainAction::CancelNote)),
         hidden(&[Key::ctrl('z')], Action::Suspend),
     ],
 };

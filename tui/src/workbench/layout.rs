@@ -56,6 +56,53 @@ pub fn detail(body: Rect) -> DetailParts {
     DetailParts { picture, facts }
 }
 
+/// The panes of the Training screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrainingParts {
+    /// How the run that goes on stands; empty where none does.
+    pub now: Rect,
+    pub runs: Rect,
+    /// Everything below the runs.
+    pub lower: Rect,
+    /// The lower part's curves, a second plot where there is room, and figures.
+    pub curves: Rect,
+    pub second: Option<Rect>,
+    pub facts: Rect,
+}
+
+pub fn training(body: Rect, is_training: bool, runs: usize) -> TrainingParts {
+    let now = if is_training { 3 } else { 0 };
+    // Title and heads take two lines; the curves get what the list does not need.
+    let list = u16::try_from(runs.max(1) + 2).unwrap_or(u16::MAX).clamp(4, (body.height / 3).max(4));
+    let [now, runs, lower] =
+        Layout::vertical([Constraint::Length(now), Constraint::Length(list), Constraint::Min(1)]).areas(body);
+    let facts = (lower.width * 2 / 5).clamp(28, 44);
+    let [plots, facts] = Layout::horizontal([Constraint::Min(1), Constraint::Length(facts)]).areas(lower);
+    let (curves, second) = if lower.height >= 24 {
+        let [curves, second] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(plots);
+        (curves, Some(second))
+    } else if plots.width >= 100 {
+        let [curves, second] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(plots);
+        (curves, Some(second))
+    } else {
+        (plots, None)
+    };
+    TrainingParts { now, runs, lower, curves, second, facts }
+}
+
+/// A form, and what it is about beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FormParts {
+    pub fields: Rect,
+    pub beside: Rect,
+}
+
+pub fn form(body: Rect) -> FormParts {
+    let beside = (body.width * 2 / 5).clamp(36, 60).min(body.width / 2);
+    let [fields, beside] = Layout::horizontal([Constraint::Min(1), Constraint::Length(beside)]).areas(body);
+    FormParts { fields, beside }
+}
+
 /// Room for a 4:3 picture of the area's height, cells being about twice as high as wide, within bounds that leave
 /// the figures beside it readable.
 fn picture_width(area: Rect) -> u16 {

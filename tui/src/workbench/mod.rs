@@ -6,8 +6,10 @@
 
 mod app;
 mod chrome;
+mod curve;
 mod event;
 mod figures;
+mod form;
 mod jobs;
 mod keys;
 mod layout;
@@ -16,11 +18,14 @@ mod plain;
 mod portrait;
 mod reader;
 mod rows;
+mod runs;
+mod runs_reader;
 mod screens;
 mod settings;
 mod terminal;
 mod text;
 mod theme;
+mod typing;
 
 #[cfg(test)]
 mod tests;
@@ -33,12 +38,14 @@ use std::{
 
 use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use ferrule_core::training::Places;
 use jiff::Timestamp;
 
 use self::{
     app::{App, Setup},
     event::{Command, Effects, Event},
     jobs::{
+        answers::AnswerJob,
         engine::{EngineJob, ToEngine},
         input::Input,
         pictures::PictureJob,
@@ -47,6 +54,8 @@ use self::{
     },
     reader::DatasetRows,
     rows::Rows,
+    runs::{RunsAnswer, RunsRequest},
+    runs_reader::DatasetRuns,
     terminal::Screen,
     theme::Theme,
 };
@@ -85,11 +94,13 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
         picture::probe::graphics(settings.screen.picture, &settings.terminal, stdin.as_fd(), &mut std::io::stdout());
     let (events, incoming) = bounded(BACKLOG);
     let open = open_rows(&settings);
+    let trainings = answer_runs(&settings);
     let threads = Threads {
         input: Input::start(&stdin, events.clone())?,
         signals: SignalJob::start(events.clone())?,
         engine: EngineJob::start(settings.dataset, settings.start_engine, events.clone())?,
         rows: RowsJob::start(open, events.clone())?,
+        runs: AnswerJob::start("runs", trainings, events.clone())?,
         pictures: PictureJob::start(graphics, events)?,
     };
     let mut app = App::new(Setup {
@@ -117,12 +128,30 @@ fn open_rows(settings: &WorkbenchSettings) -> OpenRows {
     Box::new(move || DatasetRows::open(&paths).map(|rows| Box::new(rows) as Box<dyn Rows>))
 }
 
+/// Answers questions about trainings; opens the database when the first one comes, and again after a failure.
+fn answer_runs(settings: &WorkbenchSettings) -> impl FnMut(RunsRequest) -> Event + Send + 'static {
+    let (paths, places) = (settings.dataset.clone(), Places::below(&settings.root));
+    let mut open: Option<DatasetRuns> = None;
+    move |request| {
+        let runs = match &mut open {
+            Some(runs) => Ok(runs),
+            None => DatasetRuns::open(&paths, &places).map(|opened| open.insert(opened)),
+        };
+        let answer = runs.and_then(|runs| runs::answer(runs, request)).unwrap_or_else(|message| {
+            open = None;
+            RunsAnswer::Failed(message)
+        });
+        Event::Runs(answer)
+    }
+}
+
 /// The threads beside the loop.
 struct Threads {
     input: Input,
     signals: SignalJob,
     engine: EngineJob,
     rows: RowsJob,
+    runs: AnswerJob<RunsRequest>,
     pictures: PictureJob,
 }
 
@@ -131,6 +160,7 @@ impl Threads {
         self.input.join(PATIENCE);
         self.engine.join(PATIENCE);
         self.rows.join(PATIENCE);
+        self.runs.join(PATIENCE);
         self.pictures.join(PATIENCE);
         self.signals.join(PATIENCE);
     }
@@ -172,6 +202,7 @@ fn obey(command: Command, screen: &mut Screen, threads: &Threads) -> Option<Exit
         Command::Ask(request) => threads.engine.send(ToEngine::Ask(request)),
         Command::StartEngine => threads.engine.send(ToEngine::Start),
         Command::Rows(request) => threads.rows.ask(request),
+        Command::Runs(request) => threads.runs.ask(request),
         Command::Picture(request) => threads.pictures.ask(request),
         Command::Suspend => suspend(screen),
         Command::Resume => {

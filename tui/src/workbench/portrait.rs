@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ferrule_core::{protocol::Status, workspace::DatasetPaths};
+use ferrule_core::{protocol::Status, training::Places, workspace::DatasetPaths};
 use jiff::tz::TimeZone;
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, layout::Size};
 
@@ -13,6 +13,8 @@ use super::{
     picture::{Graphics, PictureAnswer, Studio, svg},
     reader::DatasetRows,
     rows::{Filter, Place, Rows, RowsAnswer, RowsRequest},
+    runs::{self, Runs, RunsAnswer},
+    runs_reader::DatasetRuns,
     theme::{Colours, Theme},
 };
 use ferrule_core::protocol::{Answer, Request};
@@ -21,6 +23,7 @@ use ferrule_core::protocol::{Answer, Request};
 pub struct Headless {
     pub app: App,
     rows: Box<dyn Rows>,
+    runs: Box<dyn Runs>,
     studio: Studio,
     /// What the engine was asked.
     pub asked: Vec<Request>,
@@ -29,9 +32,9 @@ pub struct Headless {
 }
 
 impl Headless {
-    pub fn new(setup: Setup, rows: Box<dyn Rows>) -> Self {
+    pub fn new(setup: Setup, rows: Box<dyn Rows>, runs: Box<dyn Runs>) -> Self {
         let studio = Studio::new(Graphics::characters(setup.theme.colours));
-        Self { app: App::new(setup), rows, studio, asked: Vec::new(), ended: None }
+        Self { app: App::new(setup), rows, runs, studio, asked: Vec::new(), ended: None }
     }
 
     /// Takes an event in and answers every question that follows. Returns whether the screen changed.
@@ -49,6 +52,9 @@ impl Headless {
     fn obey(&mut self, command: Command) -> Effects {
         let answer = match command {
             Command::Rows(request) => Event::Rows(self.read(&request).unwrap_or_else(RowsAnswer::Failed)),
+            Command::Runs(request) => {
+                Event::Runs(runs::answer(self.runs.as_mut(), request).unwrap_or_else(RunsAnswer::Failed))
+            }
             Command::Picture(request) => {
                 let result = self.studio.make(&request);
                 Event::Picture(PictureAnswer { key: request.key, detail: request.detail, result })
@@ -107,6 +113,7 @@ pub fn portrait(
 ) -> Result<String, String> {
     let size = Size::new(width, height);
     let rows = DatasetRows::open(dataset)?;
+    let runs = DatasetRuns::open(dataset, &Places::below(dataset.root()))?;
     let setup = Setup {
         workspace: super::plain::clean(workspace),
         theme: Theme::new(Colours::True, true),
@@ -115,7 +122,7 @@ pub fn portrait(
         size,
         now: jiff::Timestamp::now,
     };
-    let mut headless = Headless::new(setup, Box::new(rows));
+    let mut headless = Headless::new(setup, Box::new(rows), Box::new(runs));
     headless.feed(Event::Engine(FromEngine::Connected));
     let answer = Answer::Status(Box::new(status));
     headless.feed(Event::Engine(FromEngine::Answer { request: Request::Subscribe, answer }));

@@ -11,6 +11,8 @@ use super::theme::Colours;
 pub struct WorkbenchSettings {
     /// The workspace's name in the title line.
     pub workspace: String,
+    /// The workspace's folder.
+    pub root: PathBuf,
     pub dataset: DatasetPaths,
     /// Where the log is: named when the interface fails.
     pub log: Option<PathBuf>,

@@ -1,11 +1,18 @@
 //! Every English text of the workbench, in one place.
 
-use super::{keys::Action, picture::View, screens::ScreenName};
+use super::{
+    app::Confirm,
+    keys::{Action, TrainAction},
+    picture::View,
+    screens::ScreenName,
+};
 
 pub const PROGRAM: &str = "ferrule";
 pub const EVERYWHERE: &str = "Everywhere";
 pub const HELP_TITLE: &str = "Help";
 pub const QUIT_TITLE: &str = "Quit";
+pub const CONFIRM_TITLE: &str = "Are you sure?";
+pub const NOTE_TITLE: &str = "About a run";
 pub const SEARCH_TITLE: &str = "Search";
 
 pub const NO_PICTURE: &str = "The picture cannot be shown.";
@@ -33,6 +40,31 @@ pub const LIVE_FACTS: &str = "Result";
 pub const LIVE_RECENT: &str = "Last captures";
 pub const LIVE_ENGINE: &str = "Engine";
 
+pub const TRAINING_NOW: &str = "Training";
+pub const TRAINING_PAST: &str = "Runs";
+pub const TRAINING_NEW: &str = "New training";
+pub const TRAINING_DATA: &str = "Learns from";
+pub const TRAINING_WORST: &str = "Worst samples of the validation";
+pub const TRAINING_COMPARE: &str = "Side by side";
+pub const TRAINING_RUNS: &str = "goes on";
+pub const TRAINING_BEGINS: &str = "begins";
+pub const TRAINING_PAUSED: &str = "paused: p goes on";
+pub const TRAINING_PAUSING: &str = "pausing";
+pub const TRAINING_LAST_EPOCH: &str = "stops after this epoch";
+pub const TRAINING_STOPPING: &str = "stopping";
+pub const NOTHING_TRAINED: &str = "Nothing is being trained. n begins a training.";
+pub const NO_RUNS: &str = "Nothing has been trained here yet. n begins a training.";
+pub const NO_EPOCHS: &str = "No epoch is over yet.";
+pub const NO_WORST: &str = "No epoch has told its samples yet.";
+pub const NO_FEED: &str = "no longer kept";
+pub const NO_TEST: &str = "No test split: figures are of val alone.";
+pub const CONFUSION: &str = "Truth down, said across";
+pub const FORM_RIGHT: &str = "Enter begins";
+pub const FORM_WRONG: &str = "not yet";
+
+pub const CHANGED: &str = "ferrule.toml is changed; the engine takes it up.";
+pub const UNCHANGED: &str = "ferrule.toml says that already.";
+
 pub const DUMB: &str = "This terminal (TERM=dumb) cannot show the workbench. `ferrule status` and `ferrule watch` work \
                         here; otherwise set TERM to what the terminal is, for example xterm-256color.";
 pub const NO_TERMINAL: &str = "The workbench needs a terminal on input and output. `ferrule status --json` and `ferrule \
@@ -53,6 +85,7 @@ pub const fn screen(name: ScreenName) -> &'static str {
         ScreenName::Live => "Live",
         ScreenName::Captures => "Captures",
         ScreenName::Plugins => "Plug-ins",
+        ScreenName::Training => "Training",
         ScreenName::Log => "Log",
     }
 }
@@ -70,6 +103,7 @@ pub const fn action(action: Action) -> (&'static str, &'static str) {
         Action::Go(ScreenName::Live) => ("live", "the capture just inspected"),
         Action::Go(ScreenName::Captures) => ("captures", "all captures, one a row"),
         Action::Go(ScreenName::Plugins) => ("plug-ins", "the pipeline in force"),
+        Action::Go(ScreenName::Training) => ("training", "networks: train, compare, put to work"),
         Action::Go(ScreenName::Log) => ("log", "what the engine says"),
         Action::NextScreen => ("next", "next screen"),
         Action::PreviousScreen => ("previous", "previous screen"),
@@ -99,6 +133,7 @@ pub const fn action(action: Action) -> (&'static str, &'static str) {
         Action::PreviousCapture => ("newer", "the next newer capture"),
         Action::Zoom => ("zoom", "the whole picture or the fibre"),
         Action::Layers => ("layers", "with or without zones and defects drawn over it"),
+        Action::Train(action) => train_action(action),
         Action::Release => ("release", "take this plug-in out of quarantine"),
         Action::Level => ("level", "least level that is shown"),
         Action::Follow => ("follow", "stay at the newest line"),
@@ -106,8 +141,76 @@ pub const fn action(action: Action) -> (&'static str, &'static str) {
         Action::SearchCancel => ("cancel", "leave the search as it was"),
         Action::LeaveRunning => ("leave it running", "close this screen; the engine goes on"),
         Action::StopEngine => ("stop the engine", "stop the engine after what is in hand, then leave"),
-        Action::Cancel => ("stay", "stay"),
+        Action::Confirm => ("yes", "do it"),
+        Action::Cancel => ("stay", "leave it as it is"),
     }
+}
+
+const fn train_action(action: TrainAction) -> (&'static str, &'static str) {
+    match action {
+        TrainAction::New => ("new", "the form of a new training"),
+        TrainAction::Submit => ("begin", "begin this training"),
+        TrainAction::Close => ("close", "close the form; what was typed stays in it"),
+        TrainAction::Default => ("default", "the field's own value again"),
+        TrainAction::Pause => ("pause", "let the training wait, or go on"),
+        TrainAction::StopAfterEpoch => ("end", "stop the training after this epoch"),
+        TrainAction::StopNow => ("stop", "stop at once; the last whole epoch is kept"),
+        TrainAction::Resume => ("resume", "go on with this run after its last whole epoch"),
+        TrainAction::View => ("view", "curves, worst samples, or runs side by side"),
+        TrainAction::Metric => ("figure", "curves of another figure"),
+        TrainAction::Mark => ("mark", "lay this run's curves over others, and compare it"),
+        TrainAction::Notes => ("notes", "say something of this run"),
+        TrainAction::Tags => ("tags", "words to find this run by"),
+        TrainAction::KeepNote => ("keep", "keep what is typed"),
+        TrainAction::CancelNote => ("cancel", "leave it as it was"),
+        TrainAction::Delete => ("delete", "remove this run's epochs and its folder"),
+        TrainAction::Deploy => ("deploy", "put what this run made into the pipeline"),
+    }
+}
+
+/// What a field of a new training means, where it is no setting of the trainer.
+pub fn training_field(name: &str) -> &'static str {
+    match name {
+        "model" => "name of the model files below models/",
+        "size" => "pixels a side of what the network sees",
+        "crop" => "the whole frame, or the fibre with a margin around it",
+        "margin" => "cladding radii from the fibre's middle to the edge",
+        "levels" => "what stands out of its surroundings, or gray levels as they are",
+        "labels" => "classes: clean and defective, or the kinds of defects",
+        "model_labels" => "learn from labels that a model made, too",
+        "truth" => "a COCO file with labels and masks, instead of the dataset's; empty for none",
+        "weights" => "a .safetensors file to begin with; empty for none",
+        _ => "",
+    }
+}
+
+/// What is asked before something is done for good.
+pub fn confirm(confirm: &Confirm) -> String {
+    match confirm {
+        Confirm::StopTraining => {
+            "Stop the training now? What was learned since its last whole epoch is lost; r goes on from there."
+                .to_owned()
+        }
+        Confirm::DeleteRun(run) => {
+            format!("Remove run {run} with its epochs, its journal and its checkpoints? Models that it made stay.")
+        }
+        Confirm::Deploy { model, task, .. } => {
+            let plugin = if task == "defects" { "detect-torch" } else { "classify-torch" };
+            format!(
+                "Put model {model} to work? {plugin} comes into the pipeline, or takes it in place of the one it has."
+            )
+        }
+    }
+}
+
+/// Why a run cannot be deployed.
+pub fn no_model(run: &str) -> String {
+    format!("Run {run} has made no model yet: a training makes one at its end.")
+}
+
+/// `1 run`, `2 runs`.
+pub fn runs(count: usize) -> String {
+    if count == 1 { "1 run".to_owned() } else { format!("{} runs", number(count as u64)) }
 }
 
 /// `1 capture`, `2 captures`.

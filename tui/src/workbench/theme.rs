@@ -5,7 +5,7 @@
 use ferrule_core::report::{CaptureState, Outcome, Severity, ZoneName};
 use ratatui::{
     style::{Color, Modifier, Style},
-    symbols::border,
+    symbols::{Marker, border},
 };
 
 /// How many colours the terminal shows.
@@ -23,6 +23,7 @@ pub enum Colours {
 pub struct Theme {
     pub colours: Colours,
     pub signs: Signs,
+    marker: Marker,
 }
 
 /// Signs beyond ASCII, or their stand-ins.
@@ -37,6 +38,9 @@ pub struct Signs {
     pub dot: &'static str,
     pub micro: &'static str,
     pub diameter: &'static str,
+    /// Of a gauge.
+    pub full: &'static str,
+    pub empty: &'static str,
     pub borders: border::Set<'static>,
 }
 
@@ -50,6 +54,8 @@ const UNICODE: Signs = Signs {
     dot: "·",
     micro: "µm",
     diameter: "⌀",
+    full: "█",
+    empty: "░",
     borders: border::PLAIN,
 };
 
@@ -63,6 +69,8 @@ const ASCII: Signs = Signs {
     dot: "-",
     micro: "um",
     diameter: "d",
+    full: "#",
+    empty: ".",
     borders: border::Set {
         top_left: "+",
         top_right: "+",
@@ -77,7 +85,17 @@ const ASCII: Signs = Signs {
 
 impl Theme {
     pub fn new(colours: Colours, utf8: bool) -> Self {
-        Self { colours, signs: if utf8 { UNICODE } else { ASCII } }
+        let marker = if utf8 { Marker::Braille } else { Marker::Custom('.') };
+        Self { colours, signs: if utf8 { UNICODE } else { ASCII }, marker }
+    }
+
+    pub fn has_colours(&self) -> bool {
+        self.colours != Colours::None
+    }
+
+    /// What curves are drawn with.
+    pub fn marker(&self) -> Marker {
+        self.marker
     }
 
     /// That colour, where there are colours at all.

@@ -24,6 +24,7 @@ fn workbench_in_this_terminal() {
     let Ok(dataset) = std::env::var(DATASET) else { return };
     let settings = WorkbenchSettings {
         workspace: "pty".into(),
+        root: dataset.clone().into(),
         dataset: DatasetPaths::at(dataset),
         log: None,
         terminal: TerminalFacts { colours: Colours::Palette256, multiplexer: true, ..TerminalFacts::default() },
@@ -49,7 +50,7 @@ fn keys_lead_through_the_screens_and_out() {
     running.wait_for_text("gone, reconnecting");
     running.type_keys("2");
     running.wait_for_text("label");
-    running.type_keys("4");
+    running.type_keys("5");
     running.wait_for_text("no engine: ");
     running.type_keys("?");
     running.wait_for_text("Everywhere");
@@ -78,7 +79,7 @@ fn a_lost_terminal_ends_the_client() {
 fn a_terminal_lost_while_keys_arrive_ends_the_client() {
     let mut running = Running::start();
     running.wait_for_text("gone, reconnecting");
-    running.type_keys(&"1234".repeat(200));
+    running.type_keys(&"12345".repeat(200));
     running.hang_up();
     assert!([12, 13].contains(&running.exit_code()));
 }

@@ -24,11 +24,12 @@ impl App {
                 if std::mem::take(&mut self.rows_failed) {
                     self.captures.reload();
                     self.live.forget();
+                    self.training.reload();
                 }
                 match keys::action(&self.keys(), key) {
                     Some(action) => self.act(action),
                     None => {
-                        if self.dialog.is_none() {
+                        if self.dialog.is_none() && !(self.on_training() && self.typed_for_training(key)) {
                             self.captures.typed(key);
                         }
                         Effects::redraw()
@@ -36,7 +37,9 @@ impl App {
                 }
             }
             Terminal::Paste(pasted) => {
-                self.captures.pasted(&pasted);
+                if self.dialog.is_none() && !(self.on_training() && self.pasted_for_training(&pasted)) {
+                    self.captures.pasted(&pasted);
+                }
                 Effects::redraw()
             }
             Terminal::Resize(width, height) => {
@@ -105,6 +108,8 @@ impl App {
             Action::PreviousCapture => self.turn(-1),
             Action::Zoom => self.view = if self.view == View::Whole { View::Fibre } else { View::Whole },
             Action::Layers => self.layers = !self.layers,
+            Action::Train(action) => return self.train(action),
+            Action::Confirm => return self.confirmed(),
             Action::Release => return self.release(),
             Action::Level => self.log.next_level(),
             Action::Follow => self.log.follow(),
@@ -113,6 +118,10 @@ impl App {
             Action::Cancel => self.dialog = None,
         }
         Effects::redraw()
+    }
+
+    fn on_training(&self) -> bool {
+        self.screen == ScreenName::Training && self.open.is_none()
     }
 
     fn go(&mut self, screen: ScreenName) {
@@ -147,7 +156,7 @@ impl App {
         self.ask(Request::Pause { paused: !paused })
     }
 
-    fn ask(&mut self, request: Request) -> Effects {
+    pub(super) fn ask(&mut self, request: Request) -> Effects {
         if self.engine != Engine::Connected {
             self.say(true, text::NO_ENGINE.to_owned());
             return Effects::redraw();
@@ -168,6 +177,10 @@ impl App {
                     let count = self.status.as_ref().map_or(0, |status| status.plugins.len());
                     self.plugins.step(by, count);
                 }
+                ScreenName::Training => match self.training.form() {
+                    Some(form) => form.form.step(by),
+                    None => self.training.step(by),
+                },
                 ScreenName::Log => self.log.step(by),
             }
         }
@@ -188,6 +201,7 @@ impl App {
             ScreenName::Live => self.live.follow(),
             ScreenName::Captures => return Effects::command(Command::Rows(self.captures.first())),
             ScreenName::Plugins => self.plugins.step(isize::MIN, 0),
+            ScreenName::Training => self.training.step(isize::MIN),
             ScreenName::Log => self.log.first(),
         }
         Effects::redraw()
@@ -216,7 +230,7 @@ impl App {
         let capture = match self.screen {
             ScreenName::Live => self.live.shown(),
             ScreenName::Captures => self.captures.window.selected().map(|row| row.capture),
-            ScreenName::Plugins | ScreenName::Log => None,
+            ScreenName::Plugins | ScreenName::Training | ScreenName::Log => None,
         };
         self.open = capture.map(Open::new);
     }

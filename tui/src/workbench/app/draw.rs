@@ -27,10 +27,14 @@ impl App {
                 self.captures.draw(frame, parts.body, &look, seen);
             }
             (None, ScreenName::Plugins) => self.plugins.draw(frame, parts.body, &look, self.status.as_ref()),
+            (None, ScreenName::Training) => self.training.draw(frame, parts.body, &look),
             (None, ScreenName::Log) => self.log.draw(frame, parts.body, &look),
         }
-        match self.dialog {
-            Some(Dialog::Help { top }) => chrome::help(frame, parts.body, theme, &self.screen_keys(), top),
+        match &self.dialog {
+            Some(Dialog::Help { top }) => chrome::help(frame, parts.body, theme, &self.screen_keys(), *top),
+            Some(Dialog::Confirm(confirm)) => {
+                chrome::confirm(frame, parts.body, theme, keys::CONFIRM, &text::confirm(confirm));
+            }
             Some(Dialog::Quit) => {
                 let stopping = self.engine == Engine::Stopping;
                 chrome::quit(frame, parts.body, theme, keys::QUIT, self.setup.at_logout.as_deref(), stopping);
@@ -39,6 +43,9 @@ impl App {
         }
         if let Some((typed, cursor)) = self.captures.search_line().filter(|_| self.dialog.is_none()) {
             return chrome::search(frame, parts.keys, theme, &typed, cursor);
+        }
+        if let Some((title, line)) = self.training.note_line().filter(|_| self.dialog.is_none()) {
+            return chrome::prompt(frame, parts.keys, theme, title, line);
         }
         let notice = self
             .notice

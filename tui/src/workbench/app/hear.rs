@@ -1,8 +1,9 @@
 //! What the engine, the database and the picture thread say, taken into the state.
 
 use ferrule_core::{
-    protocol::{Answer, CaptureEvent, Event as EngineEvent, Request, Status, TrainingEvent},
+    protocol::{Answer, CaptureEvent, Event as EngineEvent, Request, Status},
     report::CaptureState,
+    swap::{Swap, SwapOutcome},
 };
 use jiff::Timestamp;
 
@@ -12,6 +13,7 @@ use crate::workbench::{
     picture::PictureAnswer,
     plain,
     rows::{DetailFor, RowsAnswer, RowsRequest},
+    runs::RunsAnswer,
     screens::{ScreenName, Shown, live, log::LogLine},
     text,
 };
@@ -24,6 +26,7 @@ impl App {
                 self.note("info", "connected to the engine".to_owned());
                 self.captures.reload();
                 self.live.forget();
+                self.training.reload();
                 Effects::command(Command::Rows(RowsRequest::Recent { limit: live::RECENT }))
             }
             FromEngine::Gone(reason) => self.lost(&plain::clean(&reason)),
@@ -43,12 +46,14 @@ impl App {
                 let shown = self.log.push(LogLine { at: time, level, message });
                 Effects { redraw: shown && self.screen == ScreenName::Log, ..Effects::default() }
             }
-            FromEngine::Event(EngineEvent::Run { .. }) => Effects::none(),
-            // The log tells of them, and the status shows what is in force.
-            FromEngine::Event(EngineEvent::Swap(_) | EngineEvent::Looked(_) | EngineEvent::Reviewed(_)) => {
+            FromEngine::Event(EngineEvent::Run { run }) => {
+                self.training.changed(&plain::clean(&run));
                 Effects::none()
             }
-            FromEngine::Event(EngineEvent::Training(event)) => self.training(&event),
+            FromEngine::Event(EngineEvent::Swap(swap)) => self.swapped(&swap),
+            // The log tells of them, and the status shows what is in force.
+            FromEngine::Event(EngineEvent::Looked(_) | EngineEvent::Reviewed(_)) => Effects::none(),
+            FromEngine::Event(EngineEvent::Training(event)) => self.trained(&event),
             FromEngine::Event(EngineEvent::Stopping) => {
                 self.engine = Engine::Stopping;
                 self.note("info", "the engine is stopping".to_owned());
@@ -57,19 +62,30 @@ impl App {
         }
     }
 
-    /// Begin, end and warnings of a training, as lines of the log.
-    fn training(&mut self, event: &TrainingEvent) -> Effects {
-        let (level, text) = match (event.name.as_str(), &event.ended) {
-            ("started", _) => ("info", format!("run {} is being trained", event.run)),
-            ("warning", _) => ("warn", event.message.clone()),
-            (_, Some(ended)) => {
-                let level = if ended.state == "failed" { "error" } else { "info" };
-                (level, format!("run {}: {} {}", event.run, ended.state, ended.message.as_deref().unwrap_or_default()))
+    /// The end of a swap: what a person waits for after a change.
+    fn swapped(&mut self, swap: &Swap) -> Effects {
+        let generation = swap.generation.unwrap_or_default();
+        match swap.outcome {
+            SwapOutcome::InForce => self.say(false, format!("Generation {generation} is in force.")),
+            SwapOutcome::Refused => {
+                let refusal = swap.refusal.as_deref().unwrap_or_default();
+                self.say(true, plain::clean(&format!("refused: {refusal}; what was in force stays so")));
             }
-            _ => return Effects::none(),
-        };
-        self.note(level, plain::clean(&text));
-        Effects { redraw: self.screen == ScreenName::Log, ..Effects::default() }
+            SwapOutcome::Trying | SwapOutcome::Superseded => return Effects::none(),
+        }
+        Effects::redraw()
+    }
+
+    pub(super) fn runs(&mut self, answer: RunsAnswer) -> Effects {
+        if let RunsAnswer::Failed(message) = &answer {
+            self.rows_failed = true;
+            self.note("error", message.clone());
+            if self.notice.is_none() {
+                self.say(true, message.clone());
+            }
+        }
+        self.training.take(answer);
+        Effects::redraw()
     }
 
     fn lost(&mut self, reason: &str) -> Effects {
@@ -101,7 +117,20 @@ impl App {
                 self.say(false, if *paused { text::ENGINE_PAUSED } else { text::ENGINE_RUNNING }.to_owned());
             }
             (Request::Rescan, Answer::Ok { .. }) => self.say(false, "Looking into every watched folder.".to_owned()),
-            (_, Answer::Ok { .. } | Answer::Training { .. } | Answer::Trainer(_)) => return Effects::none(),
+            (_, Answer::Trainer(trainer)) => self.training.take_trainer(*trainer),
+            (_, Answer::Training { run }) => {
+                self.training.close_form();
+                self.say(false, format!("Run {} is being trained.", plain::clean(&run)));
+            }
+            (Request::Steer { steer }, Answer::Ok { .. }) => self.training.steered(*steer),
+            (Request::Note { .. }, Answer::Ok { .. }) => self.say(false, "Kept.".to_owned()),
+            (Request::DeleteRun { run }, Answer::Ok { .. }) => {
+                self.say(false, format!("Run {} is removed.", plain::clean(run)));
+            }
+            (Request::Change { .. }, Answer::Ok { count }) => {
+                self.say(false, if count > 0 { text::CHANGED } else { text::UNCHANGED }.to_owned());
+            }
+            (_, Answer::Ok { .. }) => return Effects::none(),
         }
         Effects::redraw()
     }
@@ -111,6 +140,7 @@ impl App {
         if self.status.as_ref() == Some(&status) {
             return Effects::none();
         }
+        self.training.stands(status.training.as_ref());
         self.status = Some(status);
         Effects::redraw()
     }
@@ -135,7 +165,10 @@ impl App {
         if let (CaptureState::Failed, Some(message)) = (event.state, &event.message) {
             self.note("warn", format!("{}: {message}", event.path));
         }
-        Effects { redraw: !matches!(self.screen, ScreenName::Plugins | ScreenName::Log), ..Effects::default() }
+        Effects {
+            redraw: !matches!(self.screen, ScreenName::Plugins | ScreenName::Training | ScreenName::Log),
+            ..Effects::default()
+        }
     }
 
     pub(super) fn rows(&mut self, answer: RowsAnswer) -> Effects {

@@ -3,6 +3,7 @@
 mod act;
 mod draw;
 mod hear;
+mod train;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use super::{
         live::{self, Live},
         log::{self, Log, LogLine},
         plugins::{self, Plugins},
+        training::{self, Training},
     },
     theme::Theme,
 };
@@ -40,10 +42,19 @@ enum Engine {
 }
 
 /// What lies over the screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Dialog {
     Help { top: usize },
     Quit,
+    Confirm(Confirm),
+}
+
+/// Something that is done once a person has said so twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Confirm {
+    StopTraining,
+    DeleteRun(String),
+    Deploy { run: String, model: String, task: String },
 }
 
 /// A line at the bottom, until the next key.
@@ -77,6 +88,7 @@ pub struct App {
     captures: Captures,
     open: Option<Open>,
     plugins: Plugins,
+    training: Training,
     log: Log,
     view: View,
     layers: bool,
@@ -103,6 +115,7 @@ impl App {
             captures: Captures::new(),
             open: None,
             plugins: Plugins::default(),
+            training: Training::default(),
             log: Log::default(),
             view: View::Whole,
             layers: true,
@@ -120,6 +133,7 @@ impl App {
             Event::Input(input) => self.input(input),
             Event::Engine(said) => self.heard(said),
             Event::Rows(answer) => self.rows(answer),
+            Event::Runs(answer) => self.runs(answer),
             Event::Picture(answer) => self.picture(answer),
             Event::Signal(signal) => self.signal(signal),
             Event::TerminalLost => Effects::command(Command::Quit(Exit::TerminalLost)),
@@ -134,6 +148,7 @@ impl App {
         match self.dialog {
             Some(Dialog::Quit) => vec![keys::QUIT],
             Some(Dialog::Help { .. }) => vec![keys::HELP],
+            Some(Dialog::Confirm(_)) => vec![keys::CONFIRM],
             None if self.captures.is_searching() => vec![keys::SEARCH],
             None => self.screen_keys(),
         }
@@ -141,11 +156,20 @@ impl App {
 
     /// The screen's keys and those that work everywhere.
     fn screen_keys(&self) -> Vec<Bindings> {
+        if self.screen == ScreenName::Training && self.open.is_none() {
+            if self.training.is_noting() {
+                return vec![keys::NOTE];
+            }
+            if self.training.is_form_open() {
+                return vec![keys::TRAINING_FORM];
+            }
+        }
         let screen = match (self.screen, &self.open) {
             (_, Some(_)) => detail::KEYS,
             (ScreenName::Live, None) => live::KEYS,
             (ScreenName::Captures, None) => captures::KEYS,
             (ScreenName::Plugins, None) => plugins::KEYS,
+            (ScreenName::Training, None) => training::KEYS,
             (ScreenName::Log, None) => log::KEYS,
         };
         vec![screen, keys::GLOBAL]
@@ -170,6 +194,7 @@ impl App {
         let Some(parts) = layout::parts(self.setup.size) else { return };
         self.captures.window.show(Captures::rows_shown(parts.body));
         self.log.show(usize::from(parts.body.height.saturating_sub(1)));
+        self.training.show(parts.body);
         if let Some(open) = &mut self.open {
             open.show(parts.body, &self.setup.theme);
         }
@@ -186,6 +211,9 @@ impl App {
             && let Some((capture, urgent)) = self.live.wanted()
         {
             commands.push(Command::Rows(RowsRequest::Detail { asker: DetailFor::Live, capture, urgent }));
+        }
+        if self.screen == ScreenName::Training && self.open.is_none() {
+            commands.extend(self.training_wishes());
         }
         // Also before it is looked at: keys typed ahead find their rows.
         commands.extend(self.captures.wanted().map(Command::Rows));

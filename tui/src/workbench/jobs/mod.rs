@@ -1,5 +1,6 @@
 //! The threads beside the loop: each does one kind of waiting or working, sends [`super::event::Event`]s, and is joined.
 
+pub mod answers;
 pub mod engine;
 pub mod input;
 pub mod pictures;

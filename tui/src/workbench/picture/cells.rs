@@ -54,6 +54,15 @@ impl CellPicture {
         Self { size, cells }
     }
 
+    /// Characters from light to dense, a pixel a cell, where there are no colours.
+    pub fn dense(pixels: &image::GrayImage) -> Self {
+        const RAMP: &[u8] = b" .:-=+*#%@";
+        let sign = |gray: u8| RAMP[usize::from(gray) * (RAMP.len() - 1) / 255] as char;
+        let cells =
+            pixels.pixels().map(|pixel| PictureCell { sign: sign(pixel.0[0]), front: None, back: None, bold: false });
+        Self { size: Size::new(pixels.width() as u16, pixels.height() as u16), cells: cells.collect() }
+    }
+
     pub fn size(&self) -> Size {
         self.size
     }

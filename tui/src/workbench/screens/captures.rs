@@ -9,7 +9,7 @@ use ratatui::{
     text::{Line, Span},
     widgets::Paragraph,
 };
-use tui_input::{Input, InputRequest};
+use tui_input::Input;
 
 use super::{Look, chosen, middle, pane, window::Window};
 use crate::workbench::{
@@ -17,7 +17,7 @@ use crate::workbench::{
     keys::{self, Action, Binding, Bindings, Key, hidden, shown},
     plain::{self, fit},
     rows::{Filter, Label, Place, Row, RowsRequest},
-    text,
+    text, typing,
 };
 
 pub const KEYS: Bindings = Bindings { title: text::screen(super::ScreenName::Captures), list: LIST };
@@ -78,27 +78,15 @@ impl Captures {
 
     /// A key that goes into the search's text.
     pub fn typed(&mut self, key: Key) {
-        let Some(input) = &mut self.search else { return };
-        let request = match (key.code(), key.typed()) {
-            (_, Some(character)) => InputRequest::InsertChar(character),
-            (KeyCode::Backspace, _) => InputRequest::DeletePrevChar,
-            (KeyCode::Delete, _) => InputRequest::DeleteNextChar,
-            (KeyCode::Left, _) => InputRequest::GoToPrevChar,
-            (KeyCode::Right, _) => InputRequest::GoToNextChar,
-            (KeyCode::Home, _) => InputRequest::GoToStart,
-            (KeyCode::End, _) => InputRequest::GoToEnd,
-            _ if key == Key::ctrl('u') => InputRequest::DeleteLine,
-            _ if key == Key::ctrl('w') => InputRequest::DeletePrevWord,
-            _ => return,
-        };
-        input.handle(request);
+        if let Some(line) = &mut self.search {
+            typing::edit(line, key);
+        }
     }
 
     /// A pasted text goes into the search.
     pub fn pasted(&mut self, text: &str) {
-        let Some(input) = &mut self.search else { return };
-        for character in text.chars().filter(|character| !character.is_control()).take(200) {
-            input.handle(InputRequest::InsertChar(character));
+        if let Some(line) = &mut self.search {
+            typing::paste(line, text);
         }
     }
 

@@ -6,6 +6,7 @@ pub mod detail;
 pub mod live;
 pub mod log;
 pub mod plugins;
+pub mod training;
 pub mod window;
 
 use jiff::tz::TimeZone;
@@ -31,11 +32,12 @@ pub enum ScreenName {
     Live,
     Captures,
     Plugins,
+    Training,
     Log,
 }
 
 impl ScreenName {
-    pub const ALL: [Self; 4] = [Self::Live, Self::Captures, Self::Plugins, Self::Log];
+    pub const ALL: [Self; 5] = [Self::Live, Self::Captures, Self::Plugins, Self::Training, Self::Log];
 
     pub fn next(self) -> Self {
         self.moved(1)
@@ -106,7 +108,7 @@ pub fn picture(frame: &mut Frame, pane: Rect, look: &Look, wanted: Option<Pictur
 }
 
 /// The line under the cursor: of one look, since reversed colours would make a patchwork of it.
-fn chosen<'a>(mut line: Line<'a>, theme: &Theme) -> Line<'a> {
+pub fn chosen<'a>(mut line: Line<'a>, theme: &Theme) -> Line<'a> {
     for span in &mut line.spans {
         span.style = theme.selected();
     }

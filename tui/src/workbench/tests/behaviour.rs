@@ -26,13 +26,13 @@ fn capture(event: ferrule_core::protocol::CaptureEvent) -> FromEngine {
 #[test]
 fn keys_lead_to_every_screen_and_back() {
     let mut bench = bench();
-    for (key, name) in ["1", "2", "3", "4"].into_iter().zip(ScreenName::ALL) {
+    for (key, name) in ["1", "2", "3", "4", "5"].into_iter().zip(ScreenName::ALL) {
         bench.press(key);
         assert!(bench.text().contains(&format!(" {key} {} ", text::screen(name))));
     }
     bench.press("1");
     let live = bench.text();
-    bench.press("<Tab><Tab><Tab><Tab>");
+    bench.press("<Tab><Tab><Tab><Tab><Tab>");
     assert_eq!(bench.text(), live);
     bench.press("<Enter>");
     assert_ne!(bench.text(), live);
@@ -65,7 +65,7 @@ fn an_engine_that_stays_away_is_told_once() {
 
 #[test]
 fn the_help_shows_exactly_the_keys_in_force() {
-    for screen in ["1", "2", "3", "4", "2<Enter>"] {
+    for screen in ["1", "2", "3", "4", "5", "2<Enter>"] {
         let mut bench = Bench::running(LARGE, Colours::Palette256);
         bench.press(screen);
         let layers = bench.headless.app.keys();
@@ -84,7 +84,11 @@ fn no_key_means_two_things_on_one_screen() {
         crate::workbench::screens::captures::KEYS,
         crate::workbench::screens::detail::KEYS,
         crate::workbench::screens::plugins::KEYS,
+        crate::workbench::screens::training::KEYS,
         crate::workbench::screens::log::KEYS,
+        keys::CONFIRM,
+        keys::TRAINING_FORM,
+        keys::NOTE,
         keys::GLOBAL,
         keys::HELP,
         keys::QUIT,
@@ -280,7 +284,7 @@ fn hostile_names_reach_no_cell() {
     other.plugins[2].problem = Some(evil.into());
     other.plugins[1].version = evil.into();
     bench.feed(FromEngine::Event(EngineEvent::Status(Box::new(other))));
-    for keys in ["1", "2", "<Enter>", "3", "4", "?"] {
+    for keys in ["1", "2", "<Enter>", "3", "4", "5", "?"] {
         bench.press(keys);
         for cell in bench.buffer().content() {
             assert_eq!(crate::workbench::plain::clean(cell.symbol()), cell.symbol(), "after {keys}");
@@ -292,7 +296,7 @@ fn hostile_names_reach_no_cell() {
 #[test]
 fn the_log_follows_and_can_be_scrolled_back() {
     let mut bench = bench();
-    bench.press("4");
+    bench.press("5");
     for number in 0..100 {
         let log = EngineEvent::Log {
             at: "2026-09-21T14:00:00Z".into(),
@@ -333,7 +337,7 @@ fn any_size_can_be_drawn() {
         for height in (1..70).step_by(7) {
             bench.size = ratatui::layout::Size::new(width, height);
             bench.headless.feed(Event::Input(crossterm::event::Event::Resize(width, height)));
-            for keys in ["1", "2", "<Enter>", "3", "4", "?", "<Esc>", "q", "<Esc>"] {
+            for keys in ["1", "2", "<Enter>", "3", "4", "n", "<Esc>", "5", "?", "<Esc>", "q", "<Esc>"] {
                 bench.press(keys);
                 bench.buffer();
             }

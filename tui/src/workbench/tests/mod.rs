@@ -5,3 +5,5 @@ mod pictures;
 mod reader;
 mod sample;
 mod screens;
+mod training;
+mod trainings;

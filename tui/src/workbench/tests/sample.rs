@@ -16,6 +16,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use ratatui::{buffer::Buffer, layout::Size};
 use tempfile::TempDir;
 
+use super::trainings::SampleRuns;
 use crate::workbench::{
     app::Setup,
     event::{Event, FromEngine},
@@ -282,7 +283,7 @@ impl Bench {
             now: || Timestamp::from_second(1_790_000_500).expect("a time"),
         };
         let rows = SampleRows { newest: 1199, picture, prefix: crate::workbench::plain::clean(prefix) };
-        Self { headless: Headless::new(setup, Box::new(rows)), size, folder }
+        Self { headless: Headless::new(setup, Box::new(rows), Box::new(SampleRuns { epochs: 6 })), size, folder }
     }
 
     /// Connected, with the engine's status.
@@ -344,6 +345,12 @@ fn named(name: &str) -> KeyCode {
         "End" => KeyCode::End,
         "Home" => KeyCode::Home,
         "Tab" => KeyCode::Tab,
+        "Up" => KeyCode::Up,
+        "Down" => KeyCode::Down,
+        "Left" => KeyCode::Left,
+        "Right" => KeyCode::Right,
+        "Backspace" => KeyCode::Backspace,
+        "C-u" => KeyCode::Char('u'),
         "PgDn" => KeyCode::PageDown,
         "PgUp" => KeyCode::PageUp,
         "C-c" => KeyCode::Char('c'),

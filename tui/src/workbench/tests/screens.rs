@@ -49,7 +49,7 @@ fn plugins() {
 
 #[test]
 fn log() {
-    compare("log", "4");
+    compare("log", "5");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn without_colours_the_picture_is_an_outline_and_no_cell_has_a_colour() {
 fn without_utf8_everything_is_ascii() {
     let mut bench = Bench::with(SMALL, Colours::None, false, "", None);
     bench.connect();
-    for keys in ["", "2", "<Enter>", "3", "4", "?", "<Esc>", "q"] {
+    for keys in ["", "2", "<Enter>", "3", "4", "5", "?", "<Esc>", "q"] {
         bench.press(keys);
         let text = bench.text();
         // The unit in a sentence of a plug-in is the plug-in's own.

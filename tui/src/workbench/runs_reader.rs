@@ -1,0 +1,180 @@
+//! The read-only database as the screen's [`Runs`]: asks the store, reads what it keeps as JSON, cleans every text.
+
+use std::{collections::BTreeMap, path::Path};
+
+use ferrule_core::{
+    store::{EpochRow, Reader, RunRow, StoreError},
+    training::{self, Chosen, Places, Plan, card::Card},
+    workspace::DatasetPaths,
+};
+use image::{DynamicImage, GrayImage, imageops::FilterType};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{
+    picture::CellPicture,
+    plain::clean,
+    runs::{Epoch, Run, Runs, Summary, Worst, WorstKey},
+    theme::Colours,
+};
+
+/// Runs that are listed; older ones are in the database.
+const MOST: usize = 1_000;
+
+/// Trainings of a workspace, read.
+pub struct DatasetRuns {
+    paths: DatasetPaths,
+    places: Places,
+    reader: Reader,
+}
+
+impl DatasetRuns {
+    /// Opens the database of an existing dataset. The error is one line for a person.
+    pub fn open(paths: &DatasetPaths, places: &Places) -> Result<Self, String> {
+        let reader = Reader::open(paths).map_err(|error| line(&error))?;
+        Ok(Self { paths: paths.clone(), places: places.clone(), reader })
+    }
+}
+
+/// What a run keeps as JSON.
+#[derive(Default, Deserialize)]
+struct Kept {
+    plan: Option<Plan>,
+    #[serde(default)]
+    dataset: String,
+    #[serde(default)]
+    samples: Vec<Count>,
+    #[serde(default)]
+    classes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Count {
+    split: String,
+    class: String,
+    count: u64,
+}
+
+#[derive(Deserialize)]
+struct Sample {
+    image_id: String,
+    item: usize,
+    class: usize,
+    said: usize,
+    score: f64,
+    loss: f64,
+}
+
+impl Runs for DatasetRuns {
+    fn list(&mut self) -> Result<Vec<Run>, String> {
+        let rows = self.reader.runs().map_err(|error| line(&error))?;
+        let (cards, _) = Card::all(&self.places.models);
+        Ok(rows.into_iter().take(MOST).map(|row| run(row, &self.places, &cards)).collect())
+    }
+
+    fn epochs(&mut self, run: &str, after: u32) -> Result<Vec<Epoch>, String> {
+        let rows = self.reader.epochs_after(run, after).map_err(|error| line(&error))?;
+        let mut epochs: Vec<Epoch> = rows.iter().map(epoch).collect();
+        // Samples of one epoch are shown at a time: the last one's and the best one's.
+        let last = epochs.len().saturating_sub(1);
+        for (place, epoch) in epochs.iter_mut().enumerate() {
+            if place != last && epoch.figures.get("best") != Some(&1.0) {
+                epoch.worst = Vec::new();
+            }
+        }
+        Ok(epochs)
+    }
+
+    fn summary(&mut self, plan: &Plan) -> Result<Summary, String> {
+        let chosen = training::choose(plan, &self.paths, &self.reader).map_err(|error| clean(&error.to_string()))?;
+        Ok(Summary {
+            counts: chosen.counts().into_iter().map(clean_count).collect(),
+            left_out: chosen.left_out.iter().map(|(why, count)| (clean(why), *count)).collect(),
+        })
+    }
+
+    fn worst(&mut self, key: &WorstKey, feed: &Path, items: &[usize]) -> Vec<Option<CellPicture>> {
+        items.iter().map(|item| picture(training::plane(feed, *item)?, key)).collect()
+    }
+}
+
+fn line(error: &StoreError) -> String {
+    clean(&error.to_string())
+}
+
+fn run(row: RunRow, places: &Places, cards: &[Card]) -> Run {
+    let kept: Kept = serde_json::from_str(&row.settings).unwrap_or_default();
+    let model = cards.iter().find(|card| card.run.as_deref() == Some(&row.run)).map(|card| clean(&card.name));
+    let best: Map<String, Value> =
+        row.best.as_deref().and_then(|figures| serde_json::from_str(figures).ok()).unwrap_or_default();
+    let counts = kept.samples.into_iter().map(|Count { split, class, count }| Chosen { split, class, count });
+    Run {
+        feed: kept.plan.as_ref().map(|plan| places.feed(plan, &kept.dataset)),
+        name: clean(&row.run),
+        task: clean(&row.task),
+        network: clean(&row.network),
+        state: clean(&row.state),
+        started: row.started_at.parse().ok(),
+        best_epoch: row.best_epoch,
+        best: numbers(&best),
+        message: row.message.as_deref().map(clean),
+        notes: clean(&row.notes),
+        tags: clean(&row.tags),
+        plan: kept.plan,
+        samples: counts.map(clean_count).collect(),
+        classes: kept.classes.iter().map(|class| clean(class)).collect(),
+        model,
+    }
+}
+
+fn clean_count(count: Chosen) -> Chosen {
+    Chosen { split: clean(&count.split), class: clean(&count.class), count: count.count }
+}
+
+fn numbers(figures: &Map<String, Value>) -> BTreeMap<String, f64> {
+    let number = |value: &Value| match value {
+        Value::Bool(value) => Some(f64::from(u8::from(*value))),
+        value => value.as_f64(),
+    };
+    figures.iter().filter_map(|(name, value)| Some((clean(name), number(value)?))).collect()
+}
+
+fn epoch(row: &EpochRow) -> Epoch {
+    let mut figures: Map<String, Value> = serde_json::from_str(&row.figures).unwrap_or_default();
+    let mut take = |name: &str| figures.remove(name).unwrap_or_default();
+    let confusion = serde_json::from_value(take("val_confusion")).unwrap_or_default();
+    let worst: Vec<Sample> = serde_json::from_value(take("val_worst")).unwrap_or_default();
+    Epoch {
+        epoch: row.epoch,
+        at: row.at.parse().ok(),
+        seconds: row.seconds,
+        figures: numbers(&figures),
+        confusion,
+        worst: worst
+            .into_iter()
+            .map(|Sample { image_id, item, class, said, score, loss }| Worst {
+                image: clean(&image_id),
+                item,
+                class,
+                said,
+                score,
+                loss,
+            })
+            .collect(),
+    }
+}
+
+/// A sample as half blocks, or where there are no colours in characters from light to dense.
+fn picture((pixels, side): (Vec<u8>, usize), key: &WorstKey) -> Option<CellPicture> {
+    let side = u32::try_from(side).ok()?;
+    let gray = DynamicImage::ImageLuma8(GrayImage::from_raw(side, side, pixels)?);
+    // Cells are about twice as high as wide.
+    let rows = key.room.height.min(key.room.width / 2).max(1);
+    let (width, height) = (u32::from(rows) * 2, u32::from(rows));
+    if key.colours == Colours::None {
+        let small = gray.resize_exact(width, height, FilterType::Triangle).to_luma8();
+        return Some(CellPicture::dense(&small));
+    }
+    let small = gray.resize_exact(width, height * 2, FilterType::Triangle).to_rgb8();
+    Some(CellPicture::halfblocks(&small, key.colours))
+}
