@@ -166,6 +166,8 @@ impl Judged {
         if self.task == Task::Defects {
             tell("dice", c.over_defects(Confusion::dice));
             tell("iou", c.over_defects(Confusion::iou));
+            tell("dice_any", c.any().dice(1));
+            tell("iou_any", c.any().iou(1));
             for (class, name) in classes.iter().enumerate().skip(1) {
                 tell(&format!("dice_{name}"), c.dice(class));
                 tell(&format!("iou_{name}"), c.iou(class));

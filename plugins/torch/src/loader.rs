@@ -12,7 +12,11 @@ use std::{
 };
 
 use ferrule_vision::{
-    augment::{Buffers, Reach, chance::seed_of, vary},
+    augment::{
+        Buffers, Reach,
+        chance::{Chance, seed_of},
+        vary,
+    },
     feed::Feed,
 };
 use memmap2::Mmap;
@@ -25,6 +29,8 @@ const AHEAD: usize = 2;
 pub struct Batch {
     /// Places in the list of samples.
     pub samples: Vec<usize>,
+    /// Pixels a side of each picture.
+    pub side: usize,
     /// One picture after the other.
     pub pictures: Vec<u8>,
     /// Classes of pixels, where the feed has them.
@@ -38,6 +44,8 @@ pub struct Epoch {
     pub order: Vec<(usize, usize)>,
     pub batch: usize,
     pub reach: Reach,
+    /// Pixels a side of the part of a picture that is shown, every other time around a defect; 0 for all of it.
+    pub part: usize,
     /// Of the run and the epoch.
     pub seed: u64,
 }
@@ -108,25 +116,54 @@ impl Drop for Loader {
 
 fn make(feed: &Feed<'_>, chunk: &[(usize, usize)], number: usize, epoch: &Epoch, buffers: &mut Buffers) -> Batch {
     let shape = feed.shape;
-    let plane = shape.side * shape.side;
-    let mut batch = Batch { samples: Vec::with_capacity(chunk.len()), ..Batch::default() };
-    batch.pictures.reserve(plane * chunk.len());
+    let side = if epoch.part == 0 { shape.side } else { epoch.part.min(shape.side) };
+    let mut batch = Batch { samples: Vec::with_capacity(chunk.len()), side, ..Batch::default() };
+    batch.pictures.reserve(side * side * chunk.len());
+    let (mut whole, mut mask) = (Vec::new(), Vec::new());
     for (place, (sample, item)) in chunk.iter().enumerate() {
         batch.samples.push(*sample);
         let (picture, classes) = feed.item(*item);
-        let start = batch.pictures.len();
-        batch.pictures.extend_from_slice(picture);
-        if let Some(classes) = classes {
-            batch.classes.extend_from_slice(classes);
-        }
+        whole.clear();
+        whole.extend_from_slice(picture);
+        mask.clear();
+        mask.extend_from_slice(classes.unwrap_or_default());
+        // Of the place: a balanced epoch may show a picture twice, and not twice the same.
+        let seed = seed_of(&[epoch.seed, number as u64, place as u64]);
         if epoch.reach != Reach::NONE {
-            let mask = classes.map(|_| &mut batch.classes[start..]);
-            // Of the place: a balanced epoch may show a picture twice, and not twice the same.
-            let seed = seed_of(&[epoch.seed, number as u64, place as u64]);
-            vary(&mut batch.pictures[start..], mask, shape.side, &epoch.reach, seed, buffers);
+            let moved = classes.map(|_| &mut mask[..]);
+            vary(&mut whole, moved, shape.side, &epoch.reach, seed, buffers);
+        }
+        let corner = corner(&mask, shape.side, side, &mut Chance::new(seed_of(&[seed, 1])));
+        lay(&whole, shape.side, corner, side, &mut batch.pictures);
+        if classes.is_some() {
+            lay(&mask, shape.side, corner, side, &mut batch.classes);
         }
     }
     batch
+}
+
+/// Column and row where a part of `side` pixels begins: every other time one that shows a defect, if there is any.
+fn corner(classes: &[u8], whole: usize, side: usize, chance: &mut Chance) -> (usize, usize) {
+    let free = whole - side;
+    if free == 0 {
+        return (0, 0);
+    }
+    let anywhere = (chance.below(free + 1), chance.below(free + 1));
+    let around_defect = chance.unit() < 0.5;
+    let defects = classes.iter().filter(|class| **class != 0).count();
+    if !around_defect || defects == 0 {
+        return anywhere;
+    }
+    let wanted = chance.below(defects);
+    let mut places = classes.iter().enumerate().filter(|(_, class)| **class != 0).map(|(at, _)| at);
+    let Some(at) = places.nth(wanted) else { return anywhere };
+    let mut begin = |at: usize| at.saturating_sub(chance.below(side)).min(free);
+    (begin(at % whole), begin(at / whole))
+}
+
+fn lay(plane: &[u8], whole: usize, (left, top): (usize, usize), side: usize, onto: &mut Vec<u8>) {
+    let rows = plane.chunks_exact(whole.max(1)).skip(top).take(side);
+    rows.for_each(|row| onto.extend_from_slice(&row[left..left + side]));
 }
 
 #[cfg(test)]
@@ -149,7 +186,7 @@ mod tests {
     }
 
     fn epoch(items: usize, reach: Reach) -> Epoch {
-        Epoch { order: (0..items).rev().map(|item| (100 + item, item)).collect(), batch: 3, reach, seed: 4 }
+        Epoch { order: (0..items).rev().map(|item| (100 + item, item)).collect(), batch: 3, reach, part: 0, seed: 4 }
     }
 
     #[test]
@@ -162,6 +199,27 @@ mod tests {
         for threads in 2..6 {
             assert_eq!(all(threads), one, "{threads} threads");
         }
+    }
+
+    #[test]
+    fn a_part_of_a_picture_has_its_part_of_the_mask_and_shows_a_defect_more_often_than_not() {
+        let (whole, side) = (40, 10);
+        let mut classes = vec![0; whole * whole];
+        (31..34).for_each(|y| classes[y * whole + 5..y * whole + 9].fill(2));
+        let places: Vec<u8> = (0..whole * whole).map(|at| (at / whole + at % whole) as u8).collect();
+        let mut chance = Chance::new(3);
+        let mut showing = 0;
+        for _ in 0..200 {
+            let corner = corner(&classes, whole, side, &mut chance);
+            let (mut part, mut mask) = (Vec::new(), Vec::new());
+            lay(&places, whole, corner, side, &mut part);
+            lay(&classes, whole, corner, side, &mut mask);
+            assert_eq!((part.len(), mask.len()), (side * side, side * side));
+            assert_eq!(usize::from(part[0]), corner.0 + corner.1);
+            assert_eq!(mask[0], classes[corner.1 * whole + corner.0]);
+            showing += usize::from(mask.contains(&2));
+        }
+        assert!((100..150).contains(&showing), "{showing} of 200");
     }
 
     #[test]

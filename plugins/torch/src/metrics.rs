@@ -74,6 +74,16 @@ impl Confusion {
         ratio(both, self.said(class) + self.truly(class) - both)
     }
 
+    /// What is left when all classes but 0 are one.
+    #[must_use]
+    pub fn any(&self) -> Self {
+        let mut any = Self::new(2);
+        for truth in 0..self.classes {
+            (0..self.classes).for_each(|said| any.add(truth.min(1), said.min(1), self.at(truth, said)));
+        }
+        any
+    }
+
     /// Over the classes that occur in truth: the one that is not class 0 where there are two, else the mean of all.
     #[must_use]
     pub fn over_classes(&self, figure: impl Fn(&Self, usize) -> Option<f64>) -> Option<f64> {
@@ -170,6 +180,16 @@ mod tests {
         near(c.over_classes(Confusion::dice), 70.0 / 85.0);
         near(c.iou(1), 35.0 / 50.0);
         assert_eq!(Confusion::new(3).dice(1), None);
+    }
+
+    #[test]
+    fn a_defect_of_the_wrong_kind_is_a_defect_all_the_same() {
+        let mut c = Confusion::new(3);
+        [(0, 0, 90), (1, 2, 6), (2, 2, 2), (2, 0, 1), (0, 1, 1)]
+            .into_iter()
+            .for_each(|(truth, said, count)| c.add(truth, said, count));
+        assert_eq!(c.any().rows(), [[90, 1], [1, 8]]);
+        assert_eq!(c.over_defects(Confusion::dice), Some(f64::midpoint(0.0, 4.0 / 11.0)));
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub struct Settings {
     pub balance: Balance,
     pub half: bool,
     pub reach: Reach,
+    /// Pixels a side of the part of a square that a step learns pixels from; 0 for all of it.
+    pub part: usize,
     pub place: Place,
     /// Threads of the arithmetic; 0 for all cores.
     pub threads: usize,
@@ -82,6 +84,14 @@ pub fn specs() -> Vec<ParameterSpec> {
         real("weight_decay", 0.0, 0.0, 1.0, "", "pull of the weights towards nothing"),
         real("clip", 0.0, 0.0, 1e6, "", "largest norm of the gradients; 0 for any"),
         integer("patience", 0, 0, 10_000, "epochs", "without a better validation before it ends; 0 for never"),
+        integer(
+            "part",
+            0,
+            0,
+            4096,
+            "px",
+            "side of the part of a picture that a step sees, every other time around a defect; 0 for all of it; for the task `defects`",
+        ),
         integer("seed", 0, 0, i64::MAX, "", "the same seed on the same machine gives the same weights"),
         choice(
             "balance",
@@ -142,6 +152,7 @@ impl Settings {
             weight_decay: number("weight_decay")?,
             clip: number("clip")?,
             patience: whole("patience")? as u32,
+            part: whole("part")? as usize,
             seed: whole("seed")? as u64,
             balance: match given.text("balance")? {
                 "none" => Balance::None,

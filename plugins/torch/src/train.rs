@@ -21,7 +21,7 @@ use crate::{
     device,
     fault::Fault,
     judge::{Judged, judge},
-    loader::{Epoch, Loader},
+    loader::{Batch, Epoch, Loader},
     loss::Loss,
     metrics::threshold_for,
     networks::{self, Net},
@@ -251,7 +251,8 @@ impl Run {
         let order = order::of_epoch(&classes, balanced, self.settings.seed, epoch);
         let order = order.into_iter().map(|place| (place, self.samples.train[place].item)).collect();
         let seed = seed_of(&[self.settings.seed, epoch.into()]);
-        let ahead = Epoch { order, batch: self.settings.batch, reach: self.settings.reach, seed };
+        let part = if self.settings.task == Task::Defects { self.settings.part } else { 0 };
+        let ahead = Epoch { order, batch: self.settings.batch, reach: self.settings.reach, part, seed };
         let loader = self.loader(&ahead)?;
         let batches = loader.batches();
         let (mut sum, mut seen, mut rate, mut stop) = (0.0, 0, 0.0, false);
@@ -260,8 +261,8 @@ impl Run {
         let look = if self.device == Device::Cpu { 1 } else { LOOK };
         for (number, batch) in loader.enumerate() {
             rate = self.schedule.at(self.optimizer.steps);
-            let x = networks::input(&batch.pictures, self.samples.shape.side, self.device, self.half)?;
-            let target = self.target(&batch.samples, &batch.classes)?;
+            let x = networks::input(&batch.pictures, batch.side, self.device, self.half)?;
+            let target = self.target(&batch)?;
             let loss = self.loss.of(&self.net.forward(&x, true)?, &target)?;
             self.optimizer.step(&loss, rate)?;
             waiting.push((loss.detach(), batch.samples));
@@ -321,13 +322,13 @@ impl Run {
         ))
     }
 
-    fn target(&self, members: &[usize], classes: &[u8]) -> Result<Tensor, Fault> {
+    fn target(&self, batch: &Batch) -> Result<Tensor, Fault> {
         if self.settings.task == Task::Defects {
-            let side = self.samples.shape.side as i64;
-            let bytes = Tensor::f_from_data_size(classes, &[members.len() as i64, side, side], Kind::Uint8)?;
+            let (count, side) = (batch.samples.len() as i64, batch.side as i64);
+            let bytes = Tensor::f_from_data_size(&batch.classes, &[count, side, side], Kind::Uint8)?;
             return Ok(bytes.f_to_device(self.device)?.f_to_kind(Kind::Int64)?);
         }
-        let classes: Vec<i64> = members.iter().map(|place| self.samples.train[*place].class as i64).collect();
+        let classes: Vec<i64> = batch.samples.iter().map(|place| self.samples.train[*place].class as i64).collect();
         Ok(Tensor::f_from_slice(&classes)?.f_to_device(self.device)?)
     }
 
@@ -339,7 +340,7 @@ impl Run {
     fn judge_split(&self, split: impl Fn(&Samples) -> &[Sample]) -> Result<Judged, Fault> {
         let samples = split(&self.samples);
         let order = samples.iter().enumerate().map(|(place, sample)| (place, sample.item)).collect();
-        let epoch = Epoch { order, batch: self.settings.batch, reach: Reach::NONE, seed: 0 };
+        let epoch = Epoch { order, batch: self.settings.batch, reach: Reach::NONE, part: 0, seed: 0 };
         let (classes, side) = (self.samples.classes.len(), self.samples.shape.side);
         judge(&self.net, self.settings.task, classes, samples, side, self.loader(&epoch)?, (self.device, self.half))
     }
