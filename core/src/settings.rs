@@ -27,6 +27,7 @@ pub struct Settings {
     pub label: Severities,
     pub dataset: Dataset,
     pub screen: Screen,
+    pub keys: KeysByAction,
     pub log: Log,
 }
 
@@ -234,9 +235,40 @@ pub enum MaskFormat {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Screen {
     pub picture: PictureProtocol,
-    pub theme: String,
+    pub theme: ThemeName,
+    pub chart: ChartMarks,
     pub mouse: bool,
 }
+
+/// The workbench's colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ThemeName {
+    /// The terminal's own sixteen colours, so that they follow a person's palette.
+    Auto,
+    /// For a light background.
+    Light,
+    /// For a dark one.
+    Dark,
+    /// No more than sixteen colours, in pictures too.
+    Sixteen,
+    /// Nothing faint.
+    Contrast,
+}
+
+/// What curves are drawn with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChartMarks {
+    /// Braille where the terminal shows more than ASCII.
+    Auto,
+    Braille,
+    Blocks,
+    Dots,
+}
+
+/// `[keys]`: keys by the name of what they do, as written. Their names are the workbench's to know.
+pub type KeysByAction = BTreeMap<String, Vec<String>>;
 
 /// How pictures reach the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -30,6 +30,9 @@ pub fn schema() -> Result<Json, ConfigurationError> {
         "plugin".into(),
         json!({"type": "object", "description": description, "additionalProperties": parameters}),
     );
+    let list = json!({"type": "array", "items": {"type": "string"}, "uniqueItems": true});
+    let description = "Keys of the workbench by the name of what they do.";
+    sections.insert("keys".into(), json!({"type": "object", "description": description, "additionalProperties": list}));
     let mut root = object("Settings of a Ferrule workspace.");
     root["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     root["title"] = "ferrule.toml".into();

@@ -16,8 +16,8 @@ use crate::{
     ids::PluginId,
     report::Severity,
     settings::{
-        Capture, Consensus, Dataset, Fractions, ImageLinks, Log, MaskFormat, PictureProtocol, Plugins, Screen,
-        Settings, Severities, Slots, Split, Trust, Workers,
+        Capture, ChartMarks, Consensus, Dataset, Fractions, ImageLinks, KeysByAction, Log, MaskFormat, PictureProtocol,
+        Plugins, Screen, Settings, Severities, Slots, Split, ThemeName, Trust, Workers,
     },
     worker::messages::ParameterValue,
 };
@@ -35,6 +35,7 @@ pub(super) fn read(sheet: &mut Sheet<'_>) -> Option<Settings> {
     let label = sheet.section("label", label);
     let dataset = sheet.section("dataset", dataset);
     let screen = sheet.section("screen", screen);
+    let keys = keys(sheet);
     let log = sheet.section("log", log);
     let settings = Settings {
         root: sheet.root.to_owned(),
@@ -47,6 +48,7 @@ pub(super) fn read(sheet: &mut Sheet<'_>) -> Option<Settings> {
         label: label?,
         dataset: dataset?,
         screen: screen?,
+        keys,
         log: log?,
     };
     sources::refuse_captures_in_dataset(sheet, &sources, &settings.dataset.path);
@@ -150,9 +152,23 @@ fn screen(section: &mut Section<'_, '_>) -> Option<Screen> {
         ("halfblocks", PictureProtocol::Halfblocks),
         ("outline", PictureProtocol::Outline),
     ]);
+    const THEMES: Word<ThemeName> = Word(&[
+        ("auto", ThemeName::Auto),
+        ("light", ThemeName::Light),
+        ("dark", ThemeName::Dark),
+        ("16", ThemeName::Sixteen),
+        ("contrast", ThemeName::Contrast),
+    ]);
+    const MARKS: Word<ChartMarks> = Word(&[
+        ("auto", ChartMarks::Auto),
+        ("braille", ChartMarks::Braille),
+        ("blocks", ChartMarks::Blocks),
+        ("dots", ChartMarks::Dots),
+    ]);
     Some(Screen {
         picture: section.take("picture", &PICTURES)?,
-        theme: section.take("theme", &LINE)?,
+        theme: section.take("theme", &THEMES)?,
+        chart: section.take("chart", &MARKS)?,
         mouse: section.take("mouse", &Flag)?,
     })
 }
@@ -164,6 +180,27 @@ fn log(section: &mut Section<'_, '_>) -> Option<Log> {
         level: section.take("level", &LEVELS)?.to_owned(),
         max_mb: section.take("max_mb", &Whole(1, 10_000))?.into(),
     })
+}
+
+/// `[keys]`: here any name goes; the workbench knows what it can do, and tells of a name that it does not know.
+fn keys(sheet: &mut Sheet<'_>) -> KeysByAction {
+    let mut keys = KeysByAction::new();
+    let Some(value) = sheet.layers[0].table.get("keys") else { return keys };
+    let DeValue::Table(table) = value.get_ref() else {
+        sheet.wrong(0, &value.span(), "keys", "a table, [keys]", &describe(value.get_ref()));
+        return keys;
+    };
+    for (name, value) in table {
+        let key = format!("keys.{}", name.get_ref());
+        match List(LINE).read(value) {
+            Ok(read) => {
+                sheet.show(0, &value.span(), key);
+                keys.insert(name.get_ref().to_string(), read);
+            }
+            Err(Wrong { expected, found, span }) => sheet.wrong(0, &span, &key, &expected, &found),
+        }
+    }
+    keys
 }
 
 /// `[plugin.<id>]`: here any name goes; plug-ins know their own parameters, and they are not known yet.

@@ -155,10 +155,10 @@ impl<'a> Sheet<'a> {
     }
 
     fn refuse_unknown_sections(&mut self) {
-        // These two are lists and maps of tables: with no entry, no key of theirs was read.
+        // These three are lists and maps: with no entry, no key of theirs was read.
         let mut names = vec!["capture"];
         names.extend(self.known.iter().map(|known| known.section).filter(|section| *section != "capture"));
-        names.push("plugin");
+        names.extend(["plugin", "keys"]);
         names.dedup();
         let unknown: Vec<_> = (0..self.layers.len())
             .flat_map(|index| self.layers[index].table.iter().map(move |(key, _)| (index, key)))

@@ -207,3 +207,16 @@ fn a_file_that_is_no_text_or_is_missing_says_so() {
     let binary = Configuration::load(&workspace).unwrap_err().to_string();
     assert!(binary.ends_with("ferrule.toml:2: expected UTF-8 text, found other bytes"), "{binary}");
 }
+
+#[test]
+fn keys_of_the_workbench_are_lists_of_texts_under_any_name() {
+    let read = |text: &str| Configuration::of(text, Path::new("ferrule.toml"), Path::new("/lab"));
+    let given = read("[keys]\nquit = [\"Ctrl-q\"]\nfly = []\n").unwrap();
+    assert_eq!(given.settings.keys["quit"], ["Ctrl-q"]);
+    let shown = given.values.iter().find(|shown| shown.key == "keys.quit").unwrap();
+    assert_eq!(shown.origin.to_string(), "ferrule.toml:2");
+    let wrong = read("[keys]\nquit = \"q\"\n").unwrap_err().to_string();
+    assert!(wrong.starts_with("ferrule.toml:2: keys.quit: expected a list"), "{wrong}");
+    let theme = read("[screen]\ntheme = \"solarized\"\n").unwrap_err().to_string();
+    assert!(theme.contains("\"contrast\""), "{theme}");
+}

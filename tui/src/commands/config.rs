@@ -1,6 +1,7 @@
-//! `ferrule config show | schema`: the settings in force, and where each comes from.
+//! `ferrule config show | schema | keys`: the settings in force and where each comes from, and what can be set.
 
 use clap::{Args, Subcommand};
+use ferrule::workbench::key_names;
 use ferrule_core::config::{self, Origin, SHIPPED};
 use serde_json::json;
 
@@ -18,6 +19,8 @@ enum What {
     Show(Show),
     /// Print the JSON schema of ferrule.toml
     Schema,
+    /// List what keys of the workbench can do, by the names that [keys] of ferrule.toml takes
+    Keys,
 }
 
 /// List every setting in force with its origin
@@ -38,6 +41,11 @@ impl Config {
         let mut output = Output::new();
         match self.what {
             What::Show(show) => show.run(&mut output)?,
+            What::Keys => {
+                for (name, keys, what) in key_names() {
+                    output.line(&format!("{name:26} {keys:20} {what}"))?;
+                }
+            }
             What::Schema => {
                 let schema = config::schema()?;
                 output.line(&serde_json::to_string_pretty(&schema).map_err(Failure::failed)?)?;

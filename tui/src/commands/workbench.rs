@@ -1,7 +1,7 @@
 //! `ferrule [WORKSPACE]`: the workbench, on an engine that is started where none runs.
 
 use clap::Args;
-use ferrule::workbench::{self, Exit, TerminalFacts, WorkbenchSettings};
+use ferrule::workbench::{self, Exit, KeyMap, TerminalFacts, WorkbenchSettings};
 use ferrule_core::{config::Configuration, doctor::logout::at_logout};
 use jiff::tz::TimeZone;
 
@@ -30,6 +30,12 @@ impl Workbench {
         let configuration = Configuration::load(&workspace).or_else(|_| Configuration::shipped(workspace.root()))?;
         let launch = Launch::new(&workspace, dataset.clone(), &self.path, environment)?;
         launch.start()?;
+        let place = |name: &str| {
+            let key = format!("keys.{name}");
+            let shown = configuration.values.iter().find(|shown| shown.key == key);
+            shown.map_or_else(String::new, |shown| shown.origin.to_string())
+        };
+        let (keys, key_problems) = KeyMap::of(&configuration.settings.keys, place);
         let name = workspace.root().file_name().unwrap_or(workspace.root().as_os_str());
         let settings = WorkbenchSettings {
             workspace: name.to_string_lossy().into_owned(),
@@ -37,6 +43,8 @@ impl Workbench {
             dataset,
             log: Some(workspace.log()),
             terminal: TerminalFacts::read(environment::variable),
+            keys,
+            key_problems,
             screen: configuration.settings.screen,
             time_zone: TimeZone::system(),
             start_engine: Box::new(move || launch.start().map_err(|failure| failure.messages.join("; "))),

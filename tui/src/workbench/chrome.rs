@@ -11,37 +11,77 @@ use ratatui::{
 
 use super::{
     figures,
-    keys::Bindings,
+    keymap::{Bound, Layer},
     layout,
+    palette::Palette,
     plain::{cut, fit},
     screens::ScreenName,
+    tasks::Tasks,
     text,
     theme::Theme,
     typing,
 };
 use tui_input::Input;
 
-/// The title line: program, workspace, screens, the engine's state.
-pub fn header(frame: &mut Frame, area: Rect, theme: &Theme, workspace: &str, on: ScreenName, engine: (&str, Style)) {
+/// The title line: program, where one is, screens, the engine's state.
+pub fn header(frame: &mut Frame, area: Rect, theme: &Theme, crumbs: &[String], on: ScreenName, engine: (&str, Style)) {
     let (engine, engine_style) = engine;
-    let mut tabs = Vec::new();
-    for (index, name) in ScreenName::ALL.into_iter().enumerate() {
-        let style = if name == on { theme.selected() } else { theme.text() };
-        tabs.push(Span::styled(format!(" {} {} ", index + 1, text::screen(name)), style));
-    }
-    let width = usize::from(area.width);
-    let tabs_width: usize = tabs.iter().map(Span::width).sum();
-    let engine = format!("{} {engine} ", theme.signs.dot);
-    let room = width.saturating_sub(tabs_width + Span::raw(engine.as_str()).width() + 2);
-    let title = cut(&format!(" {} {} {workspace}", text::PROGRAM, theme.signs.dot), room, theme.signs.ellipsis);
+    let tabs = tabs(area, theme, engine);
+    let engine = engine_text(theme, engine);
+    let room = usize::from(tabs.first().map_or(area.width, |(_, _, from, _)| *from)).saturating_sub(2);
+    let title = title(crumbs, room, theme);
     let mut spans = vec![Span::styled(fit(&title, room, theme.signs.ellipsis), theme.title()), Span::raw("  ")];
-    spans.extend(tabs);
+    for (name, title, ..) in tabs {
+        spans.push(Span::styled(title, if name == on { theme.selected() } else { theme.text() }));
+    }
     spans.push(Span::styled(engine, engine_style));
     frame.render_widget(Line::from(spans), area);
 }
 
+/// Where one is, as much of it as there is room for: what is innermost says most.
+fn title(crumbs: &[String], room: usize, theme: &Theme) -> String {
+    let joined = |crumbs: &[String]| crumbs.join(&format!(" {} ", theme.signs.cursor));
+    let whole = format!(" {} {} {}", text::PROGRAM, theme.signs.dot, joined(crumbs));
+    let shorter = (0..crumbs.len()).map(|from| format!(" {}", joined(&crumbs[from..])));
+    let fits = std::iter::once(whole).chain(shorter).find(|title| Span::raw(title.as_str()).width() <= room);
+    fits.unwrap_or_else(|| cut(&format!(" {}", crumbs.last().map_or("", String::as_str)), room, theme.signs.ellipsis))
+}
+
+/// The screen whose tab is in that column.
+pub fn tab_at(column: u16, area: Rect, theme: &Theme, engine: &str) -> Option<ScreenName> {
+    let tabs = tabs(area, theme, engine);
+    tabs.into_iter().find(|(_, _, from, to)| (*from..*to).contains(&column)).map(|(name, ..)| name)
+}
+
+/// The tabs with their columns, at the right before the engine's state; with short names where long ones leave no room to
+/// say where one is.
+fn tabs(area: Rect, theme: &Theme, engine: &str) -> Vec<(ScreenName, String, u16, u16)> {
+    const CRUMBS: usize = 20;
+    let width = usize::from(area.width).saturating_sub(Span::raw(engine_text(theme, engine)).width());
+    let titles = |name: fn(ScreenName) -> &'static str| -> Vec<(ScreenName, String)> {
+        let all = ScreenName::ALL.into_iter().enumerate();
+        all.map(|(index, screen)| (screen, format!(" {} {} ", index + 1, name(screen)))).collect()
+    };
+    let length = |titles: &[(ScreenName, String)]| titles.iter().map(|(_, title)| title.len()).sum::<usize>();
+    let mut chosen = titles(text::screen);
+    if length(&chosen) + CRUMBS > width {
+        chosen = titles(text::short_screen);
+    }
+    let mut at = width.saturating_sub(length(&chosen)) as u16;
+    let place = |(name, title): (ScreenName, String)| {
+        let from = at;
+        at += title.len() as u16;
+        (name, title, from, at)
+    };
+    chosen.into_iter().map(place).collect()
+}
+
+fn engine_text(theme: &Theme, engine: &str) -> String {
+    format!("{} {engine} ", theme.signs.dot)
+}
+
 /// The bottom line: a notice, or as many keys as fit.
-pub fn bar(frame: &mut Frame, area: Rect, theme: &Theme, layers: &[Bindings], notice: Option<(&str, Style)>) {
+pub fn bar(frame: &mut Frame, area: Rect, theme: &Theme, layers: &[Layer], notice: Option<(&str, Style)>) {
     let width = usize::from(area.width);
     if let Some((notice, style)) = notice {
         frame.render_widget(Line::styled(cut(&format!(" {notice}"), width, theme.signs.ellipsis), style), area);
@@ -50,15 +90,15 @@ pub fn bar(frame: &mut Frame, area: Rect, theme: &Theme, layers: &[Bindings], no
     let mut spans = vec![Span::raw(" ")];
     let mut taken = 1;
     // Help and quit are in the last list: they keep their place, the rest is shown as far as there is room.
-    let entry = |binding: &super::keys::Binding| {
+    let entry = |binding: &Bound| {
         let key = binding.keys.first().map(ToString::to_string).unwrap_or_default();
         (key, text::action(binding.action).0)
     };
     let width_of = |(key, word): &(String, &str)| key.chars().count() + word.len() + 3;
-    let (last, first) = layers.split_last().map_or((&[][..], &[][..]), |(last, first)| (last.list, first));
+    let (last, first) = layers.split_last().map_or((&[][..], &[][..]), |(last, first)| (&last.list[..], first));
     let always: Vec<_> = last.iter().filter(|binding| binding.in_bar).map(entry).collect();
     let reserve: usize = always.iter().map(width_of).sum();
-    let screen = first.iter().flat_map(|layer| layer.list).filter(|binding| binding.in_bar).map(entry);
+    let screen = first.iter().flat_map(|layer| &layer.list).filter(|binding| binding.in_bar).map(entry);
     let mut chosen = Vec::new();
     for item in screen {
         if taken + width_of(&item) + reserve > width {
@@ -106,7 +146,7 @@ pub fn prompt(frame: &mut Frame, area: Rect, theme: &Theme, title: &str, line: &
 }
 
 /// The help: every key in force, list by list. Returns nothing; `top` is the first line shown.
-pub fn help(frame: &mut Frame, body: Rect, theme: &Theme, layers: &[Bindings], top: usize) {
+pub fn help(frame: &mut Frame, body: Rect, theme: &Theme, layers: &[Layer], top: usize) {
     let lines = help_lines(layers, theme);
     let area = layout::centred(body, 76, lines.len() as u16 + 2);
     let inner = dialog(frame, area, theme, text::HELP_TITLE);
@@ -116,19 +156,19 @@ pub fn help(frame: &mut Frame, body: Rect, theme: &Theme, layers: &[Bindings], t
 }
 
 /// How many lines the help can be scrolled by.
-pub fn help_room(body: Rect, theme: &Theme, layers: &[Bindings]) -> usize {
+pub fn help_room(body: Rect, theme: &Theme, layers: &[Layer]) -> usize {
     let lines = help_lines(layers, theme).len();
     lines.saturating_sub(usize::from(layout::centred(body, 76, lines as u16 + 2).height.saturating_sub(2)))
 }
 
-fn help_lines(layers: &[Bindings], theme: &Theme) -> Vec<Line<'static>> {
+fn help_lines(layers: &[Layer], theme: &Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for layer in layers {
         if !lines.is_empty() {
             lines.push(Line::raw(""));
         }
         lines.push(Line::styled(layer.title, theme.title()));
-        for binding in layer.list {
+        for binding in &layer.list {
             let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
             lines.push(Line::from(vec![
                 Span::styled(format!("  {} ", fit(&keys.join(" "), 18, theme.signs.ellipsis)), theme.key()),
@@ -140,7 +180,7 @@ fn help_lines(layers: &[Bindings], theme: &Theme) -> Vec<Line<'static>> {
 }
 
 /// The question on leaving.
-pub fn quit(frame: &mut Frame, body: Rect, theme: &Theme, keys: Bindings, at_logout: Option<&str>, stopping: bool) {
+pub fn quit(frame: &mut Frame, body: Rect, theme: &Theme, keys: &Layer, at_logout: Option<&str>, stopping: bool) {
     let width = 70.min(body.width);
     let room = usize::from(width.saturating_sub(4));
     let mut lines = Vec::new();
@@ -158,8 +198,26 @@ pub fn quit(frame: &mut Frame, body: Rect, theme: &Theme, keys: Bindings, at_log
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
+/// The command palette.
+pub fn palette(frame: &mut Frame, body: Rect, theme: &Theme, palette: &Palette) {
+    let area = layout::centred(body, 72, body.height.min(18));
+    let inner = dialog(frame, area, theme, text::PALETTE_TITLE);
+    let rows = usize::from(inner.height.saturating_sub(1));
+    let (lines, cursor) = palette.lines(usize::from(inner.width), rows, theme);
+    frame.render_widget(Paragraph::new(lines), inner);
+    frame.set_cursor_position((inner.x + cursor as u16, inner.y));
+}
+
+/// Everything long.
+pub fn tasks(frame: &mut Frame, body: Rect, theme: &Theme, tasks: &Tasks) {
+    let area = layout::centred(body, 100, body.height.min(14));
+    let inner = dialog(frame, area, theme, text::TASKS_TITLE);
+    let lines = tasks.lines(usize::from(inner.width), usize::from(inner.height), theme);
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
 /// The question before something is done for good.
-pub fn confirm(frame: &mut Frame, body: Rect, theme: &Theme, keys: Bindings, question: &str) {
+pub fn confirm(frame: &mut Frame, body: Rect, theme: &Theme, keys: &Layer, question: &str) {
     let width = 70.min(body.width);
     let room = usize::from(width.saturating_sub(4));
     let mut lines: Vec<Line> = figures::wrap(question, room).into_iter().map(Line::raw).collect();
@@ -171,9 +229,9 @@ pub fn confirm(frame: &mut Frame, body: Rect, theme: &Theme, keys: Bindings, que
 }
 
 /// What can be answered, a line each.
-fn answers(keys: Bindings, theme: &Theme) -> Vec<Line<'static>> {
+fn answers(keys: &Layer, theme: &Theme) -> Vec<Line<'static>> {
     let shown = keys.list.iter().filter(|binding| binding.in_bar);
-    let answer = |binding: &super::keys::Binding| {
+    let answer = |binding: &Bound| {
         let key = binding.keys.first().map(ToString::to_string).unwrap_or_default();
         Line::from(vec![Span::styled(format!("{key:>5}  "), theme.key()), Span::raw(text::action(binding.action).1)])
     };

@@ -74,6 +74,8 @@ pub enum Command {
     Runs(RunsRequest),
     Picture(PictureRequest),
     StartEngine,
+    /// Take the mouse, or give it back.
+    Mouse(bool),
     Suspend,
     /// Take the terminal again after a stop.
     Resume,

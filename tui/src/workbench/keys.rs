@@ -3,7 +3,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::screens::ScreenName;
+use super::{keymap::Layer, screens::ScreenName};
 
 /// Everything that a key can do. Its words are in [`super::text::action`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,14 @@ pub enum Action {
     NextScreen,
     PreviousScreen,
     Help,
+    /// Everything that can be done here, found by its letters.
+    Palette,
+    /// What is chosen in the palette.
+    Run,
+    /// Everything long.
+    Tasks,
+    CancelTask,
+    Mouse,
     Quit,
     Suspend,
     Repaint,
@@ -111,6 +119,44 @@ impl Key {
         Some(Self { code: event.code, modifiers })
     }
 
+    /// The key that a person writes as it is shown: `q`, `Ctrl-q`, `Space`, `F5`, `Shift-Tab`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (ctrl, name) = match text.strip_prefix("Ctrl-").or_else(|| text.strip_prefix("ctrl-")) {
+            Some(name) => (true, name),
+            None => (false, text),
+        };
+        let mut letters = name.chars();
+        let code = match (letters.next(), letters.next()) {
+            (Some(letter), None) if !letter.is_control() => {
+                KeyCode::Char(if ctrl { letter.to_ascii_lowercase() } else { letter })
+            }
+            _ => match name.to_ascii_lowercase().as_str() {
+                "space" => KeyCode::Char(' '),
+                "up" => KeyCode::Up,
+                "down" => KeyCode::Down,
+                "left" => KeyCode::Left,
+                "right" => KeyCode::Right,
+                "pgup" | "pageup" => KeyCode::PageUp,
+                "pgdn" | "pagedown" => KeyCode::PageDown,
+                "home" => KeyCode::Home,
+                "end" => KeyCode::End,
+                "enter" => KeyCode::Enter,
+                "esc" => KeyCode::Esc,
+                "tab" => KeyCode::Tab,
+                "shift-tab" => KeyCode::BackTab,
+                "backspace" => KeyCode::Backspace,
+                "delete" => KeyCode::Delete,
+                "insert" => KeyCode::Insert,
+                function => {
+                    let number = function.strip_prefix('f')?.parse().ok().filter(|number| (1..=12).contains(number))?;
+                    KeyCode::F(number)
+                }
+            },
+        };
+        let modifiers = if ctrl { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
+        Some(Self { code, modifiers })
+    }
+
     pub fn code(self) -> KeyCode {
         self.code
     }
@@ -182,8 +228,12 @@ pub struct Bindings {
 }
 
 /// What this key does: the first list that knows it decides.
-pub fn action(layers: &[Bindings], key: Key) -> Option<Action> {
-    layers.iter().flat_map(|layer| layer.list).find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
+pub fn action(layers: &[Layer], key: Key) -> Option<Action> {
+    layers
+        .iter()
+        .flat_map(|layer| &layer.list)
+        .find(|binding| binding.keys.contains(&key))
+        .map(|binding| binding.action)
 }
 
 pub const UP: &[Key] = &[Key::plain(KeyCode::Up), Key::char('k')];
@@ -200,6 +250,7 @@ pub const GLOBAL: Bindings = Bindings {
     title: super::text::EVERYWHERE,
     list: &[
         shown(&[Key::char('?'), Key::plain(KeyCode::F(1))], Action::Help),
+        shown(&[Key::char(':'), Key::ctrl('p')], Action::Palette),
         shown(&[Key::char('q'), Key::ctrl('c')], Action::Quit),
         hidden(&[Key::char('1')], Action::Go(ScreenName::Live)),
         hidden(&[Key::char('2')], Action::Go(ScreenName::Captures)),
@@ -208,6 +259,8 @@ pub const GLOBAL: Bindings = Bindings {
         hidden(&[Key::char('5')], Action::Go(ScreenName::Log)),
         hidden(&[Key::plain(KeyCode::Tab)], Action::NextScreen),
         hidden(&[Key::plain(KeyCode::BackTab)], Action::PreviousScreen),
+        hidden(&[Key::ctrl('t')], Action::Tasks),
+        hidden(&[Key::char('M')], Action::Mouse),
         hidden(&[Key::char('P')], Action::Pause),
         hidden(&[Key::char('S')], Action::Rescan),
         hidden(&[Key::char('E')], Action::StartEngine),
@@ -284,6 +337,30 @@ pub const NOTE: Bindings = Bindings {
     list: &[
         shown(ENTER, Action::Train(TrainAction::KeepNote)),
         shown(&[Key::plain(KeyCode::Esc), Key::ctrl('c')], Action::Train(TrainAction::CancelNote)),
+        hidden(&[Key::ctrl('z')], Action::Suspend),
+    ],
+};
+
+/// Keys of the palette; every other key goes into its text.
+pub const PALETTE: Bindings = Bindings {
+    title: super::text::PALETTE_TITLE,
+    list: &[
+        shown(ENTER, Action::Run),
+        shown(&[Key::plain(KeyCode::Esc), Key::ctrl('c')], Action::Back),
+        hidden(&[Key::plain(KeyCode::Up), Key::plain(KeyCode::BackTab)], Action::Up),
+        hidden(&[Key::plain(KeyCode::Down), Key::plain(KeyCode::Tab)], Action::Down),
+        hidden(&[Key::ctrl('z')], Action::Suspend),
+    ],
+};
+
+/// Keys of the tasks.
+pub const TASKS: Bindings = Bindings {
+    title: super::text::TASKS_TITLE,
+    list: &[
+        shown(&[Key::char('x')], Action::CancelTask),
+        shown(&[Key::plain(KeyCode::Esc), Key::char('q'), Key::ctrl('t'), Key::ctrl('c')], Action::Back),
+        hidden(UP, Action::Up),
+        hidden(DOWN, Action::Down),
         hidden(&[Key::ctrl('z')], Action::Suspend),
     ],
 };

@@ -11,8 +11,10 @@ mod event;
 mod figures;
 mod form;
 mod jobs;
+mod keymap;
 mod keys;
 mod layout;
+mod palette;
 mod picture;
 mod plain;
 mod portrait;
@@ -22,6 +24,7 @@ mod runs;
 mod runs_reader;
 mod screens;
 mod settings;
+mod tasks;
 mod terminal;
 mod text;
 mod theme;
@@ -61,6 +64,7 @@ use self::{
 };
 pub use self::{
     event::Exit,
+    keymap::{KeyMap, names as key_names},
     portrait::portrait,
     settings::{TerminalFacts, WorkbenchSettings},
     theme::Colours,
@@ -105,12 +109,20 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
     };
     let mut app = App::new(Setup {
         workspace: plain::clean(&settings.workspace),
-        theme: Theme::new(settings.terminal.colours, settings.terminal.utf8),
+        theme: Theme::of(
+            settings.screen.theme,
+            settings.screen.chart,
+            settings.terminal.colours,
+            settings.terminal.utf8,
+        ),
+        keys: settings.keys,
+        mouse: settings.screen.mouse,
         zone: settings.time_zone,
         at_logout: settings.at_logout,
         size: screen.size().context("the terminal does not tell its size")?,
         now: Timestamp::now,
     });
+    app.warn(settings.key_problems);
     let frame = if settings.terminal.remote { REMOTE_FRAME } else { LOCAL_FRAME };
     let exit = turn(&mut app, &mut screen, &threads, &incoming, frame);
     screen.give_back();
@@ -204,6 +216,11 @@ fn obey(command: Command, screen: &mut Screen, threads: &Threads) -> Option<Exit
         Command::Rows(request) => threads.rows.ask(request),
         Command::Runs(request) => threads.runs.ask(request),
         Command::Picture(request) => threads.pictures.ask(request),
+        Command::Mouse(on) => {
+            if screen.mouse(on).is_err() {
+                return Some(Exit::TerminalLost);
+            }
+        }
         Command::Suspend => suspend(screen),
         Command::Resume => {
             if screen.resume().is_err() {

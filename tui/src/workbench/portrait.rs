@@ -10,6 +10,7 @@ use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, layout::Size};
 use super::{
     app::{App, Setup},
     event::{Command, Effects, Event, Exit, FromEngine},
+    keymap::KeyMap,
     picture::{Graphics, PictureAnswer, Studio, svg},
     reader::DatasetRows,
     rows::{Filter, Place, Rows, RowsAnswer, RowsRequest},
@@ -67,7 +68,7 @@ impl Headless {
                 self.ended = Some(exit);
                 return Effects::none();
             }
-            Command::StartEngine | Command::Suspend | Command::Resume => return Effects::none(),
+            Command::StartEngine | Command::Mouse(_) | Command::Suspend | Command::Resume => return Effects::none(),
         };
         self.app.update(answer)
     }
@@ -117,6 +118,8 @@ pub fn portrait(
     let setup = Setup {
         workspace: super::plain::clean(workspace),
         theme: Theme::new(Colours::True, true),
+        keys: KeyMap::default(),
+        mouse: false,
         zone: TimeZone::UTC,
         at_logout: None,
         size,

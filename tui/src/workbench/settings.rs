@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ferrule_core::{settings::Screen, workspace::DatasetPaths};
 use jiff::tz::TimeZone;
 
-use super::theme::Colours;
+use super::{keymap::KeyMap, theme::Colours};
 
 /// Everything that [`super::run`] needs.
 pub struct WorkbenchSettings {
@@ -18,6 +18,9 @@ pub struct WorkbenchSettings {
     pub log: Option<PathBuf>,
     pub terminal: TerminalFacts,
     pub screen: Screen,
+    pub keys: KeyMap,
+    /// What was wrong with the keys that are configured, a line each.
+    pub key_problems: Vec<String>,
     pub time_zone: TimeZone,
     /// Starts an engine for this workspace and returns once it answers; the error is one line for a person.
     pub start_engine: Box<dyn Fn() -> Result<(), String> + Send>,

@@ -61,6 +61,16 @@ impl Screen {
         self.clear()
     }
 
+    /// Takes the mouse, or gives it back to the terminal.
+    pub fn mouse(&mut self, on: bool) -> io::Result<()> {
+        self.mouse = on;
+        if on {
+            execute!(self.terminal.backend_mut(), EnableMouseCapture)
+        } else {
+            execute!(self.terminal.backend_mut(), DisableMouseCapture)
+        }
+    }
+
     /// Forgets what the terminal shows and clears it. Not ratatui's `clear`: that asks the terminal where the cursor is and
     /// waits for the answer, which the input thread would take or a silent terminal never give.
     fn clear(&mut self) -> io::Result<()> {

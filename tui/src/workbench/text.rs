@@ -5,6 +5,7 @@ use super::{
     keys::{Action, TrainAction},
     picture::View,
     screens::ScreenName,
+    tasks::TaskOf,
 };
 
 pub const PROGRAM: &str = "ferrule";
@@ -12,6 +13,15 @@ pub const EVERYWHERE: &str = "Everywhere";
 pub const HELP_TITLE: &str = "Help";
 pub const QUIT_TITLE: &str = "Quit";
 pub const CONFIRM_TITLE: &str = "Are you sure?";
+pub const PALETTE_TITLE: &str = "Commands";
+pub const TASKS_TITLE: &str = "Tasks";
+pub const SWAP_TRYING: &str = "workers load it";
+pub const NO_COMMAND: &str = "Nothing here is called so.";
+pub const ENDED: &str = "ended";
+pub const NO_TASKS: &str = "Nothing long has been begun since this screen was opened.";
+pub const NOT_CANCELLED: &str = "This task ends by itself.";
+pub const MOUSE_ON: &str = "The mouse works here; the terminal selects text with Shift held.";
+pub const MOUSE_OFF: &str = "The mouse is the terminal's again.";
 pub const NOTE_TITLE: &str = "About a run";
 pub const SEARCH_TITLE: &str = "Search";
 
@@ -108,6 +118,11 @@ pub const fn action(action: Action) -> (&'static str, &'static str) {
         Action::NextScreen => ("next", "next screen"),
         Action::PreviousScreen => ("previous", "previous screen"),
         Action::Help => ("help", "the keys that work here"),
+        Action::Palette => ("commands", "find what can be done here by its letters"),
+        Action::Run => ("do it", "do what is chosen"),
+        Action::Tasks => ("tasks", "everything long: how far it is, how it ended"),
+        Action::CancelTask => ("cancel", "cancel this task"),
+        Action::Mouse => ("mouse", "give the mouse to this screen or to the terminal"),
         Action::Quit => ("quit", "leave, or stop the engine"),
         Action::Suspend => ("suspend", "back to the shell; fg returns"),
         Action::Repaint => ("repaint", "draw the whole screen again"),
@@ -206,6 +221,30 @@ pub fn confirm(confirm: &Confirm) -> String {
 /// Why a run cannot be deployed.
 pub fn no_model(run: &str) -> String {
     format!("Run {run} has made no model yet: a training makes one at its end.")
+}
+
+/// `1 task`, `2 tasks`.
+pub fn tasks(count: usize) -> String {
+    if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+}
+
+/// A task in the list.
+pub fn task(of: &TaskOf) -> String {
+    match of {
+        TaskOf::Training(run) => format!("train {run}"),
+        TaskOf::Swap(generation) => format!("load generation {generation}"),
+    }
+}
+
+/// A screen's name where there is little room.
+pub const fn short_screen(name: ScreenName) -> &'static str {
+    match name {
+        ScreenName::Live => "Live",
+        ScreenName::Captures => "Capt",
+        ScreenName::Plugins => "Plug",
+        ScreenName::Training => "Train",
+        ScreenName::Log => "Log",
+    }
 }
 
 /// `1 run`, `2 runs`.

@@ -8,9 +8,9 @@ mod pty;
 
 use std::{sync::Arc, time::Duration};
 
-use ferrule::workbench::{self, Colours, Exit, TerminalFacts, WorkbenchSettings};
+use ferrule::workbench::{self, Colours, Exit, KeyMap, TerminalFacts, WorkbenchSettings};
 use ferrule_core::{
-    settings::{PictureProtocol, Screen},
+    settings::{ChartMarks, PictureProtocol, Screen, ThemeName},
     workspace::DatasetPaths,
 };
 
@@ -28,7 +28,14 @@ fn workbench_in_this_terminal() {
         dataset: DatasetPaths::at(dataset),
         log: None,
         terminal: TerminalFacts { colours: Colours::Palette256, multiplexer: true, ..TerminalFacts::default() },
-        screen: Screen { picture: PictureProtocol::Halfblocks, theme: "dark".into(), mouse: false },
+        screen: Screen {
+            picture: PictureProtocol::Halfblocks,
+            theme: ThemeName::Dark,
+            chart: ChartMarks::Auto,
+            mouse: false,
+        },
+        keys: KeyMap::default(),
+        key_problems: Vec::new(),
         time_zone: jiff::tz::TimeZone::UTC,
         start_engine: Box::new(|| Err("no engine can be started in this test".into())),
         at_logout: None,

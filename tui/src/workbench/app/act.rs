@@ -1,17 +1,20 @@
 //! What a person does: keys, the wheel, signals from outside, and the actions that they stand for.
 
-use crossterm::event::{Event as Terminal, MouseEventKind};
+use crossterm::event::{Event as Terminal, MouseButton, MouseEventKind};
 use ferrule_core::{protocol::Request, report::CaptureState};
 use ratatui::layout::Size;
 
-use super::{App, Dialog, Engine};
+use super::{App, Confirm, Dialog, Engine};
 use crate::workbench::{
+    chrome,
     event::{Command, Effects, Exit, Signal},
     keys::{self, Action, Key},
     layout,
+    palette::Palette,
     picture::View,
     rows::Row,
     screens::{ScreenName, detail::Open},
+    tasks::TaskOf,
     text,
 };
 
@@ -29,7 +32,9 @@ impl App {
                 match keys::action(&self.keys(), key) {
                     Some(action) => self.act(action),
                     None => {
-                        if self.dialog.is_none() && !(self.on_training() && self.typed_for_training(key)) {
+                        if let Some(Dialog::Palette(palette)) = &mut self.dialog {
+                            palette.key(key);
+                        } else if self.dialog.is_none() && !(self.on_training() && self.typed_for_training(key)) {
                             self.captures.typed(key);
                         }
                         Effects::redraw()
@@ -37,7 +42,9 @@ impl App {
                 }
             }
             Terminal::Paste(pasted) => {
-                if self.dialog.is_none() && !(self.on_training() && self.pasted_for_training(&pasted)) {
+                if let Some(Dialog::Palette(palette)) = &mut self.dialog {
+                    palette.paste(&pasted);
+                } else if self.dialog.is_none() && !(self.on_training() && self.pasted_for_training(&pasted)) {
                     self.captures.pasted(&pasted);
                 }
                 Effects::redraw()
@@ -54,6 +61,7 @@ impl App {
             Terminal::Mouse(mouse) => match mouse.kind {
                 MouseEventKind::ScrollUp => self.act(Action::Up),
                 MouseEventKind::ScrollDown => self.act(Action::Down),
+                MouseEventKind::Down(MouseButton::Left) => self.clicked(mouse.column, mouse.row),
                 _ => Effects::none(),
             },
             Terminal::FocusGained | Terminal::FocusLost => Effects::none(),
@@ -78,6 +86,11 @@ impl App {
             Action::NextScreen => self.go(self.screen.next()),
             Action::PreviousScreen => self.go(self.screen.previous()),
             Action::Help => self.dialog = Some(Dialog::Help { top: 0 }),
+            Action::Palette => self.dialog = Some(Dialog::Palette(Palette::over(&self.screen_keys()))),
+            Action::Run => return self.run_chosen(),
+            Action::Tasks => self.dialog = Some(Dialog::Tasks),
+            Action::CancelTask => self.cancel_task(),
+            Action::Mouse => return self.toggle_mouse(),
             Action::Quit => return self.quit(),
             Action::Suspend => return Effects::command(Command::Suspend),
             Action::Repaint => {
@@ -118,6 +131,41 @@ impl App {
             Action::Cancel => self.dialog = None,
         }
         Effects::redraw()
+    }
+
+    /// Does what is chosen in the palette, as if its key had been pressed.
+    fn run_chosen(&mut self) -> Effects {
+        let Some(Dialog::Palette(palette)) = &self.dialog else { return Effects::redraw() };
+        let Some(action) = palette.action() else { return Effects::redraw() };
+        self.dialog = None;
+        self.act(action)
+    }
+
+    fn cancel_task(&mut self) {
+        match self.tasks.selected() {
+            Some(TaskOf::Training(_)) => self.dialog = Some(Dialog::Confirm(Confirm::StopTraining)),
+            Some(TaskOf::Swap(_)) | None => self.say(true, text::NOT_CANCELLED.to_owned()),
+        }
+    }
+
+    fn toggle_mouse(&mut self) -> Effects {
+        self.setup.mouse = !self.setup.mouse;
+        self.say(false, if self.setup.mouse { text::MOUSE_ON } else { text::MOUSE_OFF }.to_owned());
+        Effects::command(Command::Mouse(self.setup.mouse))
+    }
+
+    /// The tab of a screen, clicked.
+    fn clicked(&mut self, column: u16, row: u16) -> Effects {
+        let Some(parts) = layout::parts(self.setup.size).filter(|_| self.dialog.is_none()) else {
+            return Effects::none();
+        };
+        if row != parts.header.y {
+            return Effects::none();
+        }
+        match chrome::tab_at(column, parts.header, &self.setup.theme, &self.engine_words().0) {
+            Some(screen) => self.act(Action::Go(screen)),
+            None => Effects::none(),
+        }
     }
 
     fn on_training(&self) -> bool {
@@ -165,9 +213,13 @@ impl App {
     }
 
     fn step(&mut self, by: isize) {
-        if let Some(Dialog::Help { top }) = &mut self.dialog {
-            *top = top.saturating_add_signed(by);
-        } else if let Some(open) = &mut self.open {
+        match &mut self.dialog {
+            Some(Dialog::Help { top }) => return *top = top.saturating_add_signed(by),
+            Some(Dialog::Palette(palette)) => return palette.step(by),
+            Some(Dialog::Tasks) => return self.tasks.step(by),
+            _ => {}
+        }
+        if let Some(open) = &mut self.open {
             open.scroll(by);
         } else {
             match self.screen {

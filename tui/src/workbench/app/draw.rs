@@ -16,7 +16,8 @@ impl App {
         let Some(parts) = layout::parts(size) else { return chrome::too_small(frame, size) };
         let theme = &self.setup.theme;
         let look = Look { theme, zone: &self.setup.zone, picture: &self.shown, covered: self.dialog.is_some() };
-        chrome::header(frame, parts.header, theme, &self.setup.workspace, self.screen, self.engine_word());
+        let (engine, style) = self.engine_words();
+        chrome::header(frame, parts.header, theme, &self.crumbs(), self.screen, (&engine, style));
         let detail = self.open.as_ref().map_or_else(|| self.live.detail(), Open::detail);
         let wanted = detail.and_then(|detail| self.picture_key(detail.row.capture));
         match (&self.open, self.screen) {
@@ -33,11 +34,15 @@ impl App {
         match &self.dialog {
             Some(Dialog::Help { top }) => chrome::help(frame, parts.body, theme, &self.screen_keys(), *top),
             Some(Dialog::Confirm(confirm)) => {
-                chrome::confirm(frame, parts.body, theme, keys::CONFIRM, &text::confirm(confirm));
+                let keys = self.setup.keys.apply(keys::CONFIRM);
+                chrome::confirm(frame, parts.body, theme, &keys, &text::confirm(confirm));
             }
+            Some(Dialog::Palette(palette)) => chrome::palette(frame, parts.body, theme, palette),
+            Some(Dialog::Tasks) => chrome::tasks(frame, parts.body, theme, &self.tasks),
             Some(Dialog::Quit) => {
                 let stopping = self.engine == Engine::Stopping;
-                chrome::quit(frame, parts.body, theme, keys::QUIT, self.setup.at_logout.as_deref(), stopping);
+                let keys = self.setup.keys.apply(keys::QUIT);
+                chrome::quit(frame, parts.body, theme, &keys, self.setup.at_logout.as_deref(), stopping);
             }
             None => {}
         }
@@ -52,6 +57,15 @@ impl App {
             .as_ref()
             .map(|notice| (notice.text.as_str(), if notice.bad { theme.warn() } else { theme.good() }));
         chrome::bar(frame, parts.keys, theme, &self.keys(), notice);
+    }
+
+    /// The engine's state, and how many long things go on.
+    pub(super) fn engine_words(&self) -> (String, Style) {
+        let (word, style) = self.engine_word();
+        match self.tasks.running() {
+            0 => (word.to_owned(), style),
+            running => (format!("{word}, {}", text::tasks(running)), style),
+        }
     }
 
     fn engine_word(&self) -> (&'static str, Style) {

@@ -15,6 +15,7 @@ use crate::workbench::{
     rows::{DetailFor, RowsAnswer, RowsRequest},
     runs::RunsAnswer,
     screens::{ScreenName, Shown, live, log::LogLine},
+    tasks::{TaskOf, TaskState},
     text,
 };
 
@@ -65,6 +66,16 @@ impl App {
     /// The end of a swap: what a person waits for after a change.
     fn swapped(&mut self, swap: &Swap) -> Effects {
         let generation = swap.generation.unwrap_or_default();
+        let at = self.clock((self.setup.now)());
+        let state = match swap.outcome {
+            SwapOutcome::Trying => TaskState::Running(None, text::SWAP_TRYING.to_owned()),
+            SwapOutcome::InForce => TaskState::Ended { good: true, words: swap.outcome.to_string() },
+            SwapOutcome::Refused | SwapOutcome::Superseded => {
+                let refusal = swap.refusal.as_deref().map(plain::clean);
+                TaskState::Ended { good: false, words: refusal.unwrap_or_else(|| swap.outcome.to_string()) }
+            }
+        };
+        self.tasks.stands(TaskOf::Swap(generation), &at, state);
         match swap.outcome {
             SwapOutcome::InForce => self.say(false, format!("Generation {generation} is in force.")),
             SwapOutcome::Refused => {
@@ -140,7 +151,9 @@ impl App {
         if self.status.as_ref() == Some(&status) {
             return Effects::none();
         }
-        self.training.stands(status.training.as_ref());
+        if self.training.stands(status.training.as_ref()) {
+            self.list_training();
+        }
         self.status = Some(status);
         Effects::redraw()
     }

@@ -14,9 +14,11 @@ use ratatui::layout::Size;
 use super::{
     chrome,
     event::{Command, Effects, Event, Exit},
-    keys::{self, Bindings},
-    layout,
+    keymap::{KeyMap, Layer},
+    keys, layout,
+    palette::Palette,
     picture::{PictureKey, PictureRequest, View},
+    plain,
     rows::{Detail, DetailFor, RowsRequest},
     screens::{
         ScreenName, Shown,
@@ -27,6 +29,8 @@ use super::{
         plugins::{self, Plugins},
         training::{self, Training},
     },
+    tasks::Tasks,
+    text,
     theme::Theme,
 };
 
@@ -47,6 +51,8 @@ enum Dialog {
     Help { top: usize },
     Quit,
     Confirm(Confirm),
+    Palette(Palette),
+    Tasks,
 }
 
 /// Something that is done once a person has said so twice.
@@ -69,6 +75,9 @@ struct Notice {
 pub struct Setup {
     pub workspace: String,
     pub theme: Theme,
+    pub keys: KeyMap,
+    /// The mouse is ours.
+    pub mouse: bool,
     pub zone: TimeZone,
     pub at_logout: Option<String>,
     pub size: Size,
@@ -89,6 +98,7 @@ pub struct App {
     open: Option<Open>,
     plugins: Plugins,
     training: Training,
+    tasks: Tasks,
     log: Log,
     view: View,
     layers: bool,
@@ -116,6 +126,7 @@ impl App {
             open: None,
             plugins: Plugins::default(),
             training: Training::default(),
+            tasks: Tasks::default(),
             log: Log::default(),
             view: View::Whole,
             layers: true,
@@ -144,24 +155,28 @@ impl App {
     }
 
     /// The keys in force, the innermost first.
-    pub fn keys(&self) -> Vec<Bindings> {
+    pub fn keys(&self) -> Vec<Layer> {
+        let own = |bindings| vec![self.setup.keys.apply(bindings)];
         match self.dialog {
-            Some(Dialog::Quit) => vec![keys::QUIT],
-            Some(Dialog::Help { .. }) => vec![keys::HELP],
-            Some(Dialog::Confirm(_)) => vec![keys::CONFIRM],
-            None if self.captures.is_searching() => vec![keys::SEARCH],
+            Some(Dialog::Quit) => own(keys::QUIT),
+            Some(Dialog::Help { .. }) => own(keys::HELP),
+            Some(Dialog::Confirm(_)) => own(keys::CONFIRM),
+            Some(Dialog::Tasks) => own(keys::TASKS),
+            Some(Dialog::Palette(_)) => vec![keys::PALETTE.into()],
+            None if self.captures.is_searching() => vec![keys::SEARCH.into()],
             None => self.screen_keys(),
         }
     }
 
     /// The screen's keys and those that work everywhere.
-    fn screen_keys(&self) -> Vec<Bindings> {
+    fn screen_keys(&self) -> Vec<Layer> {
+        // Where text is typed, keys stay as they ship.
         if self.screen == ScreenName::Training && self.open.is_none() {
             if self.training.is_noting() {
-                return vec![keys::NOTE];
+                return vec![keys::NOTE.into()];
             }
             if self.training.is_form_open() {
-                return vec![keys::TRAINING_FORM];
+                return vec![keys::TRAINING_FORM.into()];
             }
         }
         let screen = match (self.screen, &self.open) {
@@ -172,7 +187,31 @@ impl App {
             (ScreenName::Training, None) => training::KEYS,
             (ScreenName::Log, None) => log::KEYS,
         };
-        vec![screen, keys::GLOBAL]
+        [screen, keys::GLOBAL].map(|bindings| self.setup.keys.apply(bindings)).into()
+    }
+
+    /// Where a person is, from the workspace inwards.
+    fn crumbs(&self) -> Vec<String> {
+        let mut crumbs = vec![self.setup.workspace.clone(), text::screen(self.screen).to_owned()];
+        match &self.open {
+            Some(open) => crumbs.push(format!("#{}", open.capture)),
+            None if self.screen == ScreenName::Training && self.training.is_form_open() => {
+                crumbs.push(text::TRAINING_NEW.to_owned());
+            }
+            None => {}
+        }
+        crumbs
+    }
+
+    /// What was wrong before the screen was there: into the log, and the first of it where it is seen.
+    pub fn warn(&mut self, problems: Vec<String>) {
+        for problem in problems {
+            let problem = plain::clean(&problem);
+            self.note("warn", problem.clone());
+            if self.notice.is_none() {
+                self.say(true, problem);
+            }
+        }
     }
 
     fn say(&mut self, bad: bool, text: String) {

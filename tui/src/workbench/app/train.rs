@@ -10,7 +10,9 @@ use super::{App, Confirm, Dialog};
 use crate::workbench::{
     event::{Command, Effects},
     keys::{Key, TrainAction},
-    plain, text, typing,
+    plain,
+    tasks::{TaskOf, TaskState},
+    text, typing,
 };
 
 impl App {
@@ -139,6 +141,7 @@ impl App {
     /// A step of the training: into its screen, and what a person should not miss as a line of the log.
     pub(super) fn trained(&mut self, event: &TrainingEvent) -> Effects {
         self.training.hear(event);
+        self.training_as_task(event);
         let line = match (event.name.as_str(), &event.ended) {
             ("started", _) => Some(("info", format!("run {} is being trained", event.run))),
             ("warning", _) => Some(("warn", event.message.clone())),
@@ -157,6 +160,27 @@ impl App {
             self.note(level, line);
         }
         Effects::redraw()
+    }
+
+    fn training_as_task(&mut self, event: &TrainingEvent) {
+        let Some(ended) = &event.ended else { return self.list_training() };
+        let words = format!("{} {}", ended.state, ended.message.as_deref().unwrap_or_default());
+        let state = TaskState::Ended { good: ended.state != "failed", words: plain::clean(words.trim_end()) };
+        let at = self.clock((self.setup.now)());
+        self.tasks.stands(TaskOf::Training(plain::clean(&event.run)), &at, state);
+    }
+
+    /// The training that runs as a task; one that ended while nobody told of it has ended.
+    pub(super) fn list_training(&mut self) {
+        let at = self.clock((self.setup.now)());
+        match self.training.now() {
+            Some(now) => {
+                let words = format!("epoch {} of {}", now.epoch.min(now.epochs), now.epochs);
+                let state = TaskState::Running(Some(now.share()), words);
+                self.tasks.stands(TaskOf::Training(now.run.clone()), &at, state);
+            }
+            None => self.tasks.end_trainings(),
+        }
     }
 
     /// What the Training screen has to read, and to ask.

@@ -19,6 +19,7 @@ use ratatui::{
 };
 
 use super::{
+    keys::{self, Bindings},
     layout,
     picture::{Picture, PictureKey},
     plain::cut,
@@ -51,6 +52,16 @@ impl ScreenName {
         let place = Self::ALL.iter().position(|name| *name == self).unwrap_or(0);
         Self::ALL[(place + by) % Self::ALL.len()]
     }
+}
+
+/// The keys of every screen, and of one capture.
+pub const ALL_KEYS: &[Bindings] = &[live::KEYS, captures::KEYS, detail::KEYS, plugins::KEYS, training::KEYS, log::KEYS];
+
+/// Every list of keys that a person may change: those of screens, of dialogs, and those that work everywhere. Where text is
+/// typed, keys stay as they ship.
+pub fn layers() -> Vec<Bindings> {
+    let dialogs = [keys::GLOBAL, keys::HELP, keys::QUIT, keys::CONFIRM, keys::TASKS];
+    ALL_KEYS.iter().copied().chain(dialogs).collect()
 }
 
 /// What every screen needs to draw.

@@ -1,6 +1,7 @@
 //! The whole workbench without a terminal: keys and events in, screens out.
 
 mod behaviour;
+mod commanding;
 mod pictures;
 mod reader;
 mod sample;

@@ -20,6 +20,7 @@ use super::trainings::SampleRuns;
 use crate::workbench::{
     app::Setup,
     event::{Event, FromEngine},
+    keymap::KeyMap,
     portrait::Headless,
     rows::{Detail, Filter, Label, Page, Place, Row, Rows},
     theme::{Colours, Theme},
@@ -270,13 +271,24 @@ impl Bench {
         Self::with(size, colours, true, "", None)
     }
 
+    /// With keys of a person's own.
+    pub fn with_keys(size: Size, keys: KeyMap) -> Self {
+        Self::made(size, (Colours::Palette256, true), "", None, keys)
+    }
+
     pub fn with(size: Size, colours: Colours, utf8: bool, prefix: &str, at_logout: Option<&str>) -> Self {
+        Self::made(size, (colours, utf8), prefix, at_logout, KeyMap::default())
+    }
+
+    fn made(size: Size, (colours, utf8): (Colours, bool), prefix: &str, at_logout: Option<&str>, keys: KeyMap) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let picture = folder.path().join("endface.png");
         end_face().save(&picture).expect("a picture");
         let setup = Setup {
             workspace: "demo".into(),
             theme: Theme::new(colours, utf8),
+            keys,
+            mouse: true,
             zone: TimeZone::UTC,
             at_logout: at_logout.map(str::to_owned),
             size,
@@ -350,6 +362,8 @@ fn named(name: &str) -> KeyCode {
         "Left" => KeyCode::Left,
         "Right" => KeyCode::Right,
         "Backspace" => KeyCode::Backspace,
+        "F5" => KeyCode::F(5),
+        "C-t" => KeyCode::Char('t'),
         "C-u" => KeyCode::Char('u'),
         "PgDn" => KeyCode::PageDown,
         "PgUp" => KeyCode::PageUp,

@@ -4,7 +4,6 @@ use ferrule_core::training::Steer;
 use ratatui::{
     Frame,
     layout::{Rect, Size},
-    style::Color,
     text::{Line, Span},
     widgets::Paragraph,
 };
@@ -24,8 +23,6 @@ use crate::workbench::{
     text,
     theme::Theme,
 };
-
-const TINTS: [Color; 6] = [Color::Cyan, Color::Yellow, Color::Magenta, Color::Green, Color::Blue, Color::Red];
 
 /// Figures that curves can be of, those that there are; `loss` is both splits'.
 const METRICS: [&str; 12] = [
@@ -186,7 +183,7 @@ impl Training {
         let curve = |run: &Run, name: &str, sign: &str, place: usize| Curve {
             sign: sign.to_owned(),
             points: points(self.epochs_of(&run.name), name),
-            colour: TINTS[place % TINTS.len()],
+            colour: theme.curve(place),
             best: alone.then(|| self.best_epoch(run)).flatten().map(f64::from),
         };
         let mut curves = Vec::new();
