@@ -19,7 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         section(&manifest, "dependencies").filter_map(|line| line.strip_suffix(".workspace = true")).collect();
     let mut standing = String::from("[package]\nname = \"ferrule-abi\"\n");
     for key in ["version", "edition", "rust-version", "license"] {
-        let line = section(&workspace, "workspace.package").find(|line| assigns(line, key));
+        // The interface has a version of its own.
+        let own = section(&manifest, "package").find(|line| assigns(line, key));
+        let line = own.or_else(|| section(&workspace, "workspace.package").find(|line| assigns(line, key)));
         writeln!(standing, "{}", line.ok_or_else(|| format!("the workspace has no {key}"))?)?;
     }
     standing.push_str("publish = false\n\n[dependencies]\n");

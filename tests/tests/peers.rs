@@ -72,7 +72,7 @@ fn a_reader_written_against_the_four_tables_reads_a_built_dataset_unchanged() {
 fn scikit_learn_finds_the_splits_stratified() {
     let Some(python) = python() else { return };
     let lab = Lab::new();
-    lab.simulate(&lab.root().join("raw"), 120, "burst-v1", 32);
+    lab.simulate(&lab.root().join("raw"), 120, "train-v1", 32);
     let output = lab.ferrule(&["build", "raw", "--correlations", "off", "--out", "out"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     let answer = peer(&python, "stratified.py", &[&lab.root().join("out")]);

@@ -415,12 +415,16 @@ fn a_plugin_from_when_the_interface_was_frozen_comes_into_force_and_judges() {
 
     let lab = Lab::new();
     let engine = lab.start_engine();
-    let build = install(&lab, &target.join("release/libfrozen.so"));
+    let library = target.join("release/libfrozen.so");
+    let (status, told) = object(&lab.run(&["plugin", "install", "--json", path(&library)]));
+    assert_eq!((status, &told["plugins"][0]["id"]), (0, &"frozen".into()), "{told:#}");
+    let build = told["build"].as_str().unwrap();
+    let (status, told) = object(&lab.run(&["plugin", "enable", "--json", "frozen"]));
+    assert_eq!((status, told["outcome"].as_str()), (0, Some("in-force")), "{told:#}");
     lab.simulate(&lab.captures(), 1, "demo-v1", 3);
     lab.wait_done(1);
-    assert_eq!(last_build(&lab, "frozen").as_deref(), Some(build.as_str()));
-    let pit =
-        "SELECT count(*) FROM defects WHERE plugin = 'frozen' AND type = 'pit' AND area_px = 25 AND confidence = 0.9";
+    assert_eq!(last_build(&lab, "frozen").as_deref(), Some(build));
+    let pit = "SELECT count(*) FROM defects WHERE plugin = 'frozen 1.0.0' AND dtype = 'pit' AND area_px = 25 AND confidence = 0.9";
     assert_eq!(lab.query_count(pit), 1);
     assert!(lab.run(&["stop"]).status.success());
     engine.wait();

@@ -5,9 +5,9 @@
 //! The macro writes the root module of `extern "C"` functions ([`PluginLibrary`]) and catches every panic. Plug-ins in C
 //! include `include/ferrule_plugin.h` instead and name nothing of this crate; [`c`] is that header for the host.
 //!
-//! Layouts are checked by abi_stable when a library is loaded. Until 1.0.0 the interface may change; how it can grow
-//! afterwards without refusing old plug-ins: new inputs travel as [`Parameter`]s, new outputs as [`Attribute`]s, new
-//! abilities as operations of [`PluginLibrary::call`].
+//! Layouts are checked by abi_stable when a library is loaded. The interface is frozen at 1.0.0 (`tests/frozen` is a
+//! plug-in of that day, which must go on working); how it grows without refusing old plug-ins: new inputs travel as
+//! [`Parameter`]s, new outputs as [`Attribute`]s, new abilities as operations of [`PluginLibrary::call`].
 //!
 //! Conventions for all coordinates: pixel centres are integers, (0, 0) is the centre of the top-left pixel, x points
 //! right, y points down, angles turn from +x toward +y, lengths are in pixels unless a name says otherwise.
