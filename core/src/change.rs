@@ -146,6 +146,23 @@ pub fn make(change: &Change, workspace: &Workspace, catalogue: &Catalogue) -> Re
     Ok(draft.made)
 }
 
+/// The settings with a plug-in so set, and in the pipeline: to try it out, not to be written.
+///
+/// # Errors
+/// There is no such plug-in, or none for a slot of the pipeline, or a parameter that it does not take.
+pub fn try_on(
+    settings: &mut Settings,
+    plugin: &PluginId,
+    set: &BTreeMap<String, ParameterValue>,
+    catalogue: &Catalogue,
+) -> Result<(), ChangeError> {
+    let slot = slot_of(plugin, catalogue)?;
+    check(plugin, set, &[], catalogue)?;
+    enable(list_mut(&mut settings.pipeline, slot, plugin)?, plugin, slot, None)?;
+    settings.parameters.insert(plugin.clone(), set.clone());
+    Ok(())
+}
+
 fn draft(
     change: &Change,
     workspace: &Workspace,

@@ -4,16 +4,19 @@
 //! After that every request carries an `id`, and exactly one answer carries it back; events come between, once asked for.
 //! A person can speak it with `socat`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     change::Change,
     dataset::review::{Review, Reviewed},
-    host::card::ParameterCard,
+    host::card::{DescriptorCard, ParameterCard},
     ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
     report::{CaptureState, Outcome},
     swap::Swap,
     training::{Ended, Plan, Steer},
+    worker::messages::ParameterValue,
 };
 
 /// Counted up when an older side could not understand a newer one.
@@ -98,6 +101,8 @@ pub enum Request {
     Steer {
         steer: Steer,
     },
+    /// Every plug-in that was found, in the pipeline or not, and what is set of it.
+    Plugins,
     /// What the trainer can be told, or why there is none.
     Trainer,
     /// What a person says of a run; an [`Event::Run`] tells that it is stored.
@@ -130,6 +135,7 @@ pub enum Answer {
         run: String,
     },
     Trainer(Box<Trainer>),
+    Plugins(Box<PluginList>),
     Refused(Refusal),
 }
 
@@ -276,6 +282,27 @@ pub struct PluginStatus {
     pub problem: Option<String>,
     /// Median milliseconds a capture over its slot.
     pub ms: Option<f64>,
+}
+
+/// What there is of plug-ins.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PluginList {
+    pub plugins: Vec<PluginFound>,
+    pub refused: Vec<RefusedLibrary>,
+}
+
+/// A plug-in that can be used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PluginFound {
+    pub card: DescriptorCard,
+    pub build: BuildHash,
+    /// In its slot of `ferrule.toml`, from 0; `None` where it is in no pipeline.
+    pub place: Option<u32>,
+    /// Parameters that `ferrule.toml` sets.
+    #[serde(with = "crate::training::plain")]
+    pub set: BTreeMap<String, ParameterValue>,
+    /// Its file, escaped for display.
+    pub found: String,
 }
 
 /// Something that happened.

@@ -1,5 +1,6 @@
 //! What the commands that inspect pictures without storing have in common: which settings and plug-ins, how many workers,
-//! what is known of the optics, and how such a run is stopped. Called by `inspect`, `evaluate` and `compare`.
+//! what is known of the optics, and how such a run is stopped. Called by `inspect`, `evaluate` and `compare`,
+//! and by the workbench, which tries parameters out.
 
 use std::{
     num::NonZeroUsize,
@@ -9,11 +10,14 @@ use std::{
 
 use clap::Args;
 use crossbeam_channel::Receiver;
+use ferrule::workbench::TryOut;
 use ferrule_core::{
+    change,
     config::Configuration,
     host::{Catalogue, LibraryStore, Policy, SearchPaths, assemble},
-    inspect::{Batch, InspectError},
+    inspect::{self, Batch, InspectError},
     pool::PoolSettings,
+    report::Inspection,
     settings::Settings,
     worker::messages::{Optics, Pipeline},
     workspace::{CONFIGURATION, Workspace},
@@ -193,6 +197,51 @@ fn pipeline(settings: &Settings, paths: &SearchPaths, catalogue: &Catalogue) -> 
         let looked: Vec<String> = paths.iter().map(|path| path.directory.display().to_string()).collect();
         failure.hint(format!("plug-ins are looked for in {}", looked.join(", ")))
     })
+}
+
+/// Tries parameters out on a picture, in one worker of this process, with everything else as the workspace has it.
+pub fn trying(workspace: Workspace, path: &PluginPath, environment: &Environment) -> Result<TryOut, Failure> {
+    let search = path.search(Some(&workspace), environment)?;
+    let program = worker_program()?;
+    let store = LibraryStore::at(workspace.plugin_store());
+    let mut found: Option<Catalogue> = None;
+    Ok(Box::new(move |trial| {
+        let mut settings = Configuration::load(&workspace).map_err(|error| error.to_string())?.settings;
+        // Every library is read and hashed for it: once for what is typed into one form.
+        let known = found.take().filter(|_| !trial.fresh);
+        let build = || Catalogue::build(&search, &store, &program, Policy::of(&settings.plugins));
+        let catalogue = &*found.insert(known.unwrap_or_else(build));
+        change::try_on(&mut settings, &trial.plugin, &trial.set, catalogue).map_err(|error| error.to_string())?;
+        let pipeline = assemble(&settings, catalogue).map_err(|error| error.to_string())?;
+        let mut pool = PoolSettings::of(program.clone(), &settings.workers, &settings.plugins, None);
+        pool.count = 1;
+        let (extensions, sources) = (settings.capture.extensions, settings.sources);
+        let batch =
+            Batch { pool, pipeline, extensions, optics: Optics::default(), sources, masks: None, overlay: None };
+        // The source's own file says most of its optics; the dataset's copy is there for certain.
+        let picture = trial.pictures.iter().rev().find(|picture| picture.exists());
+        let picture = picture.ok_or("the picture is no longer there")?;
+        let mut heard = One::default();
+        inspect::run(batch, vec![picture.clone()], &crossbeam_channel::never(), &mut heard)
+            .map_err(|error| error.to_string())?;
+        heard.0.unwrap_or_else(|| Err("nothing came of it".into()))
+    }))
+}
+
+/// The answer to one file.
+#[derive(Default)]
+struct One(Option<Result<Inspection, String>>);
+
+impl inspect::Listener for One {
+    fn answer(&mut self, answer: &inspect::Answered) -> bool {
+        self.0 = Some(answer.result.clone().map_err(|failure| failure.to_string()));
+        true
+    }
+
+    fn remark(&mut self, remark: &str) {
+        // Why a worker ended says more than that the file has no answer.
+        self.0.get_or_insert_with(|| Err(remark.to_owned()));
+    }
 }
 
 /// Hears of it when the person, or the system, wants an end.

@@ -19,6 +19,7 @@
 //! | `requests` | what clients ask |
 //! | `splits` | sides of the split, when there is nothing better to do |
 //! | `figures` | rates and times |
+//! | `plugins` | what clients hear of plug-ins |
 //! | `training` | the one training that runs |
 
 mod dispatch;
@@ -27,6 +28,7 @@ pub(crate) mod hashing;
 mod hints;
 pub(crate) mod intake;
 pub mod lock;
+mod plugins;
 pub(crate) mod queue;
 mod receipts;
 mod reload;

@@ -24,15 +24,11 @@ use super::{
 };
 use crate::{
     config::Configuration,
-    host::{Catalogue, SearchPaths, assemble, card::Slot, parameter_files},
-    names,
+    host::{Catalogue, SearchPaths, assemble, parameter_files},
     pool::{Pool, PoolSettings},
-    protocol::{Event, Looked, PluginStatus, RefusedLibrary},
+    protocol::{Event, Looked},
     settings::Plugins,
-    worker::{
-        arguments::WorkerProgram,
-        messages::{Pipeline, Stage},
-    },
+    worker::{arguments::WorkerProgram, messages::Pipeline},
 };
 
 /// Between a hint and the look that it asks for.
@@ -262,13 +258,8 @@ impl Engine {
             self.problem(&about, line);
         }
         self.record_refusals(&catalogue.refused);
-        let refused = catalogue.refused.iter().map(|refusal| RefusedLibrary {
-            path: names::display(&refusal.path),
-            build: refusal.build.clone(),
-            reason: names::visible(&refusal.reason).into_owned(),
-        });
-        let refused = refused.collect();
         self.reload.catalogue = Some(catalogue);
+        let refused = self.plugin_list().refused;
         // What is read now need not be looked at again.
         self.reload.files = self.parameter_files();
         self.take_up("plug-ins");
@@ -315,26 +306,5 @@ impl Engine {
             Ok(pool) => self.pool = Some(pool),
             Err(error) => self.problem("workers", error.to_string()),
         }
-    }
-
-    /// The plug-ins of the pipeline in force, with their health.
-    pub fn plugin_status(&self) -> Vec<PluginStatus> {
-        let Some(pipeline) = self.reload.pipeline() else { return Vec::new() };
-        let slots: [(Slot, &Vec<Stage>); 4] = [
-            (Slot::Segment, &pipeline.segment),
-            (Slot::Detect, &pipeline.detect),
-            (Slot::Measure, &pipeline.measure),
-            (Slot::Grade, &pipeline.grade),
-        ];
-        let status = |slot: Slot, stage: &Stage| PluginStatus {
-            slot: slot.to_string(),
-            id: stage.plugin.clone(),
-            version: stage.version.clone(),
-            build: stage.build.clone(),
-            quarantined: self.quarantined.contains_key(&stage.plugin),
-            problem: self.quarantined.get(&stage.plugin).cloned(),
-            ms: self.figures.slot_ms(slot),
-        };
-        slots.iter().flat_map(|(slot, stages)| stages.iter().map(|stage| status(*slot, stage))).collect()
     }
 }

@@ -80,6 +80,7 @@ impl Engine {
             Request::Look => Answer::Ok { count: self.look_now() },
             Request::Train { plan, resume } => self.train(plan.map(|plan| *plan), resume),
             Request::Steer { steer } => self.steer(steer),
+            Request::Plugins => Answer::Plugins(Box::new(self.plugin_list())),
             Request::Trainer => Answer::Trainer(Box::new(self.trainer())),
             Request::Note { run, notes, tags } => self.note(run, notes, tags),
             Request::DeleteRun { run } => self.delete_run(&run),

@@ -6,6 +6,7 @@ use ferrule_core::{config::Configuration, doctor::logout::at_logout};
 use jiff::tz::TimeZone;
 
 use crate::{
+    batch::trying,
     environment::{self, Environment},
     failure::Failure,
     launch::Launch,
@@ -47,6 +48,7 @@ impl Workbench {
             key_problems,
             screen: configuration.settings.screen,
             time_zone: TimeZone::system(),
+            try_out: trying(workspace.clone(), &self.path, environment)?,
             start_engine: Box::new(move || launch.start().map_err(|failure| failure.messages.join("; "))),
             at_logout: at_logout(environment.user.as_deref()).warning().map(str::to_owned),
         };

@@ -9,6 +9,7 @@ use super::{
     picture::{PictureAnswer, PictureRequest},
     rows::{RowsAnswer, RowsRequest},
     runs::{RunsAnswer, RunsRequest},
+    trial::{PluginsAnswer, PluginsRequest},
 };
 
 /// Everything that can happen to the workbench. Nothing on the screen ages by itself, so there is no clock in it.
@@ -19,6 +20,7 @@ pub enum Event {
     Engine(FromEngine),
     Rows(RowsAnswer),
     Runs(RunsAnswer),
+    Plugins(PluginsAnswer),
     Picture(PictureAnswer),
     Signal(Signal),
     /// The terminal hung up or fails: nothing can be shown any more.
@@ -72,6 +74,7 @@ pub enum Command {
     Ask(Request),
     Rows(RowsRequest),
     Runs(RunsRequest),
+    Plugins(PluginsRequest),
     Picture(PictureRequest),
     StartEngine,
     /// Take the mouse, or give it back.

@@ -1,6 +1,8 @@
 //! A form: fields that are described as plug-ins describe their parameters, typed into, checked as they are typed, and read
 //! as one. Knows nothing of what the values are for.
 
+use std::collections::BTreeMap;
+
 use crossterm::event::KeyCode;
 use ferrule_core::{
     host::card::{ParameterCard, ParameterKind},
@@ -83,6 +85,11 @@ impl Form {
 
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.card.name == name)
+    }
+
+    /// What each field's owner would choose.
+    pub fn defaults(&self) -> BTreeMap<String, ParameterValue> {
+        self.fields.iter().map(|field| (field.card.name.clone(), field.card.default.clone())).collect()
     }
 
     /// Puts a value into a field, as if it had been typed.

@@ -50,6 +50,7 @@ pub enum Action {
     Layers,
 
     Train(TrainAction),
+    Plugin(PluginAction),
 
     Release,
     Level,
@@ -85,6 +86,19 @@ pub enum TrainAction {
     CancelNote,
     Delete,
     Deploy,
+}
+
+/// What a key can do on the Plug-ins screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PluginAction {
+    Open,
+    Switch,
+    Earlier,
+    Later,
+    Swaps,
+    Apply,
+    Close,
+    Default,
 }
 
 /// A key with its modifiers, shift aside where the character already tells.
@@ -361,6 +375,24 @@ pub const TASKS: Bindings = Bindings {
         shown(&[Key::plain(KeyCode::Esc), Key::char('q'), Key::ctrl('t'), Key::ctrl('c')], Action::Back),
         hidden(UP, Action::Up),
         hidden(DOWN, Action::Down),
+        hidden(&[Key::ctrl('z')], Action::Suspend),
+    ],
+};
+
+/// Keys of a plug-in's parameters; every other key goes into the field.
+pub const PARAMETERS: Bindings = Bindings {
+    title: super::text::PARAMETERS_TITLE,
+    list: &[
+        shown(ENTER, Action::Plugin(PluginAction::Apply)),
+        shown(&[Key::plain(KeyCode::Esc)], Action::Plugin(PluginAction::Close)),
+        shown(&[Key::ctrl('r')], Action::Plugin(PluginAction::Default)),
+        hidden(&[Key::ctrl('o')], Action::Zoom),
+        shown(&[Key::plain(KeyCode::Down), Key::plain(KeyCode::Tab)], Action::Down),
+        hidden(&[Key::plain(KeyCode::Up), Key::plain(KeyCode::BackTab)], Action::Up),
+        hidden(&[Key::plain(KeyCode::PageUp)], Action::PageUp),
+        hidden(&[Key::plain(KeyCode::PageDown)], Action::PageDown),
+        hidden(&[Key::plain(KeyCode::F(1))], Action::Help),
+        hidden(&[Key::ctrl('c')], Action::Quit),
         hidden(&[Key::ctrl('z')], Action::Suspend),
     ],
 };

@@ -103,6 +103,19 @@ pub fn form(body: Rect) -> FormParts {
     FormParts { fields, beside }
 }
 
+/// Beside a plug-in's parameters: the picture that they are tried on, and what comes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrialParts {
+    pub picture: Rect,
+    pub words: Rect,
+}
+
+pub fn trial(beside: Rect) -> TrialParts {
+    let words = (beside.height / 2).min(12);
+    let [picture, words] = Layout::vertical([Constraint::Min(1), Constraint::Length(words)]).areas(beside);
+    TrialParts { picture, words }
+}
+
 /// Room for a 4:3 picture of the area's height, cells being about twice as high as wide, within bounds that leave
 /// the figures beside it readable.
 fn picture_width(area: Rect) -> u16 {

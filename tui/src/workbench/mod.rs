@@ -28,6 +28,7 @@ mod tasks;
 mod terminal;
 mod text;
 mod theme;
+mod trial;
 mod typing;
 
 #[cfg(test)]
@@ -61,6 +62,7 @@ use self::{
     runs_reader::DatasetRuns,
     terminal::Screen,
     theme::Theme,
+    trial::PluginsRequest,
 };
 pub use self::{
     event::Exit,
@@ -68,6 +70,7 @@ pub use self::{
     portrait::portrait,
     settings::{TerminalFacts, WorkbenchSettings},
     theme::Colours,
+    trial::{Trial, TryOut},
 };
 
 /// Events that wait for the loop; a sender beyond that waits.
@@ -99,12 +102,14 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
     let (events, incoming) = bounded(BACKLOG);
     let open = open_rows(&settings);
     let trainings = answer_runs(&settings);
+    let mut about_plugins = trial::answering(settings.dataset.clone(), settings.try_out);
     let threads = Threads {
         input: Input::start(&stdin, events.clone())?,
         signals: SignalJob::start(events.clone())?,
         engine: EngineJob::start(settings.dataset, settings.start_engine, events.clone())?,
         rows: RowsJob::start(open, events.clone())?,
         runs: AnswerJob::start("runs", trainings, events.clone())?,
+        plugins: AnswerJob::start("trials", move |question| Event::Plugins(about_plugins(question)), events.clone())?,
         pictures: PictureJob::start(graphics, events)?,
     };
     let mut app = App::new(Setup {
@@ -164,6 +169,7 @@ struct Threads {
     engine: EngineJob,
     rows: RowsJob,
     runs: AnswerJob<RunsRequest>,
+    plugins: AnswerJob<PluginsRequest>,
     pictures: PictureJob,
 }
 
@@ -173,6 +179,7 @@ impl Threads {
         self.engine.join(PATIENCE);
         self.rows.join(PATIENCE);
         self.runs.join(PATIENCE);
+        self.plugins.join(PATIENCE);
         self.pictures.join(PATIENCE);
         self.signals.join(PATIENCE);
     }
@@ -215,6 +222,7 @@ fn obey(command: Command, screen: &mut Screen, threads: &Threads) -> Option<Exit
         Command::StartEngine => threads.engine.send(ToEngine::Start),
         Command::Rows(request) => threads.rows.ask(request),
         Command::Runs(request) => threads.runs.ask(request),
+        Command::Plugins(request) => threads.plugins.ask(request),
         Command::Picture(request) => threads.pictures.ask(request),
         Command::Mouse(on) => {
             if screen.mouse(on).is_err() {

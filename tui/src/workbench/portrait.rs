@@ -17,6 +17,7 @@ use super::{
     runs::{self, Runs, RunsAnswer},
     runs_reader::DatasetRuns,
     theme::{Colours, Theme},
+    trial::{PluginsAnswer, PluginsRequest},
 };
 use ferrule_core::protocol::{Answer, Request};
 
@@ -25,6 +26,8 @@ pub struct Headless {
     pub app: App,
     rows: Box<dyn Rows>,
     runs: Box<dyn Runs>,
+    /// Answers about plug-ins; tests put their own in.
+    pub plugins: Box<dyn FnMut(PluginsRequest) -> PluginsAnswer>,
     studio: Studio,
     /// What the engine was asked.
     pub asked: Vec<Request>,
@@ -35,7 +38,15 @@ pub struct Headless {
 impl Headless {
     pub fn new(setup: Setup, rows: Box<dyn Rows>, runs: Box<dyn Runs>) -> Self {
         let studio = Studio::new(Graphics::characters(setup.theme.colours));
-        Self { app: App::new(setup), rows, runs, studio, asked: Vec::new(), ended: None }
+        Self {
+            app: App::new(setup),
+            rows,
+            runs,
+            plugins: Box::new(|_| PluginsAnswer::Swaps(Ok(Vec::new()))),
+            studio,
+            asked: Vec::new(),
+            ended: None,
+        }
     }
 
     /// Takes an event in and answers every question that follows. Returns whether the screen changed.
@@ -56,6 +67,7 @@ impl Headless {
             Command::Runs(request) => {
                 Event::Runs(runs::answer(self.runs.as_mut(), request).unwrap_or_else(RunsAnswer::Failed))
             }
+            Command::Plugins(request) => Event::Plugins((self.plugins)(request)),
             Command::Picture(request) => {
                 let result = self.studio.make(&request);
                 Event::Picture(PictureAnswer { key: request.key, detail: request.detail, result })

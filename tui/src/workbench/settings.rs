@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ferrule_core::{settings::Screen, workspace::DatasetPaths};
 use jiff::tz::TimeZone;
 
-use super::{keymap::KeyMap, theme::Colours};
+use super::{keymap::KeyMap, theme::Colours, trial::TryOut};
 
 /// Everything that [`super::run`] needs.
 pub struct WorkbenchSettings {
@@ -24,6 +24,8 @@ pub struct WorkbenchSettings {
     pub time_zone: TimeZone,
     /// Starts an engine for this workspace and returns once it answers; the error is one line for a person.
     pub start_engine: Box<dyn Fn() -> Result<(), String> + Send>,
+    /// Inspects a picture with a plug-in's parameters as they are typed; nothing is stored.
+    pub try_out: TryOut,
     /// Set when logging out would end the engine: what would happen, and the remedy.
     pub at_logout: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use super::{
     app::Confirm,
-    keys::{Action, TrainAction},
+    keys::{Action, PluginAction, TrainAction},
     picture::View,
     screens::ScreenName,
     tasks::TaskOf,
@@ -22,6 +22,20 @@ pub const NO_TASKS: &str = "Nothing long has been begun since this screen was op
 pub const NOT_CANCELLED: &str = "This task ends by itself.";
 pub const MOUSE_ON: &str = "The mouse works here; the terminal selects text with Shift held.";
 pub const MOUSE_OFF: &str = "The mouse is the terminal's again.";
+pub const PARAMETERS_TITLE: &str = "Parameters";
+pub const SWAPS: &str = "Swaps, the newest first";
+pub const SWAPS_BACK: &str = "s goes back";
+pub const NO_SWAPS: &str = "Nothing has been swapped yet.";
+pub const NOTHING_CHANGED: &str = "nothing changed";
+pub const NO_PARAMETERS: &str = "This plug-in has no parameters.";
+pub const RELEASE_HELP: &str = "u takes it back into the pipeline and queues what is incomplete because of it.";
+pub const FORM_APPLY: &str = "Enter applies";
+pub const TRIAL: &str = "Tried on";
+pub const TRIAL_WAITS: &str = "trying";
+pub const TRIAL_EFFECT: &str = "Effect";
+pub const TRIAL_STORED: &str = "stored";
+pub const TRIAL_TYPED: &str = "typed";
+pub const NO_TRIAL: &str = "No capture to try it on yet: the one on the Live screen is taken.";
 pub const NOTE_TITLE: &str = "About a run";
 pub const SEARCH_TITLE: &str = "Search";
 
@@ -149,6 +163,7 @@ pub const fn action(action: Action) -> (&'static str, &'static str) {
         Action::Zoom => ("zoom", "the whole picture or the fibre"),
         Action::Layers => ("layers", "with or without zones and defects drawn over it"),
         Action::Train(action) => train_action(action),
+        Action::Plugin(action) => plugin_action(action),
         Action::Release => ("release", "take this plug-in out of quarantine"),
         Action::Level => ("level", "least level that is shown"),
         Action::Follow => ("follow", "stay at the newest line"),
@@ -158,6 +173,19 @@ pub const fn action(action: Action) -> (&'static str, &'static str) {
         Action::StopEngine => ("stop the engine", "stop the engine after what is in hand, then leave"),
         Action::Confirm => ("yes", "do it"),
         Action::Cancel => ("stay", "leave it as it is"),
+    }
+}
+
+const fn plugin_action(action: PluginAction) -> (&'static str, &'static str) {
+    match action {
+        PluginAction::Open => ("parameters", "its parameters, tried on the capture of Live"),
+        PluginAction::Switch => ("in/out", "into the pipeline, or out of it"),
+        PluginAction::Earlier => ("earlier", "one place earlier in its slot"),
+        PluginAction::Later => ("later", "one place later in its slot"),
+        PluginAction::Swaps => ("swaps", "what was swapped when, and how it ended"),
+        PluginAction::Apply => ("apply", "write what is typed into ferrule.toml"),
+        PluginAction::Close => ("close", "close; nothing is changed"),
+        PluginAction::Default => ("default", "the plug-in's own value again"),
     }
 }
 

@@ -38,6 +38,7 @@ fn workbench_in_this_terminal() {
         key_problems: Vec::new(),
         time_zone: jiff::tz::TimeZone::UTC,
         start_engine: Box::new(|| Err("no engine can be started in this test".into())),
+        try_out: Box::new(|_| Err("nothing can be tried in this test".into())),
         at_logout: None,
     };
     let code = match workbench::run(settings) {

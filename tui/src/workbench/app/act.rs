@@ -34,7 +34,10 @@ impl App {
                     None => {
                         if let Some(Dialog::Palette(palette)) = &mut self.dialog {
                             palette.key(key);
-                        } else if self.dialog.is_none() && !(self.on_training() && self.typed_for_training(key)) {
+                        } else if self.dialog.is_none()
+                            && !(self.on_training() && self.typed_for_training(key))
+                            && !(self.on_plugins() && self.typed_for_plugins(key))
+                        {
                             self.captures.typed(key);
                         }
                         Effects::redraw()
@@ -44,7 +47,10 @@ impl App {
             Terminal::Paste(pasted) => {
                 if let Some(Dialog::Palette(palette)) = &mut self.dialog {
                     palette.paste(&pasted);
-                } else if self.dialog.is_none() && !(self.on_training() && self.pasted_for_training(&pasted)) {
+                } else if self.dialog.is_none()
+                    && !(self.on_training() && self.pasted_for_training(&pasted))
+                    && !(self.on_plugins() && self.pasted_for_plugins(&pasted))
+                {
                     self.captures.pasted(&pasted);
                 }
                 Effects::redraw()
@@ -122,6 +128,7 @@ impl App {
             Action::Zoom => self.view = if self.view == View::Whole { View::Fibre } else { View::Whole },
             Action::Layers => self.layers = !self.layers,
             Action::Train(action) => return self.train(action),
+            Action::Plugin(action) => return self.plugin(action),
             Action::Confirm => return self.confirmed(),
             Action::Release => return self.release(),
             Action::Level => self.log.next_level(),
@@ -225,10 +232,13 @@ impl App {
             match self.screen {
                 ScreenName::Live => self.live.step(by),
                 ScreenName::Captures => self.captures.window.step(by),
-                ScreenName::Plugins => {
-                    let count = self.status.as_ref().map_or(0, |status| status.plugins.len());
-                    self.plugins.step(by, count);
-                }
+                ScreenName::Plugins => match self.plugins.form() {
+                    Some(form) => form.form.step(by),
+                    None => {
+                        let count = self.plugins.rows(self.status.as_ref()).len();
+                        self.plugins.step(by, count);
+                    }
+                },
                 ScreenName::Training => match self.training.form() {
                     Some(form) => form.form.step(by),
                     None => self.training.step(by),

@@ -5,7 +5,7 @@ use ratatui::{Frame, layout::Size, style::Style};
 use super::{App, Dialog, Engine};
 use crate::workbench::{
     chrome, keys, layout,
-    screens::{Look, ScreenName, detail::Open},
+    screens::{Look, ScreenName},
     text,
 };
 
@@ -18,7 +18,11 @@ impl App {
         let look = Look { theme, zone: &self.setup.zone, picture: &self.shown, covered: self.dialog.is_some() };
         let (engine, style) = self.engine_words();
         chrome::header(frame, parts.header, theme, &self.crumbs(), self.screen, (&engine, style));
-        let detail = self.open.as_ref().map_or_else(|| self.live.detail(), Open::detail);
+        let detail = match (&self.open, self.screen) {
+            (Some(open), _) => open.detail(),
+            (None, ScreenName::Plugins) => self.plugins.open().and_then(|form| form.shown()),
+            (None, _) => self.live.detail(),
+        };
         let wanted = detail.and_then(|detail| self.picture_key(detail.row.capture));
         match (&self.open, self.screen) {
             (Some(open), _) => open.draw(frame, parts.body, &look, wanted, text::view(self.view)),
@@ -27,7 +31,9 @@ impl App {
                 let seen = self.status.as_ref().map(|status| status.counts.seen);
                 self.captures.draw(frame, parts.body, &look, seen);
             }
-            (None, ScreenName::Plugins) => self.plugins.draw(frame, parts.body, &look, self.status.as_ref()),
+            (None, ScreenName::Plugins) => {
+                self.plugins.draw(frame, parts.body, &look, self.status.as_ref(), wanted);
+            }
             (None, ScreenName::Training) => self.training.draw(frame, parts.body, &look),
             (None, ScreenName::Log) => self.log.draw(frame, parts.body, &look),
         }

@@ -28,6 +28,7 @@ impl App {
                 self.captures.reload();
                 self.live.forget();
                 self.training.reload();
+                self.plugins.outdated();
                 Effects::command(Command::Rows(RowsRequest::Recent { limit: live::RECENT }))
             }
             FromEngine::Gone(reason) => self.lost(&plain::clean(&reason)),
@@ -52,8 +53,12 @@ impl App {
                 Effects::none()
             }
             FromEngine::Event(EngineEvent::Swap(swap)) => self.swapped(&swap),
-            // The log tells of them, and the status shows what is in force.
-            FromEngine::Event(EngineEvent::Looked(_) | EngineEvent::Reviewed(_)) => Effects::none(),
+            // Another look at plug-ins and settings: the list may be another one.
+            FromEngine::Event(EngineEvent::Looked(_)) => {
+                self.plugins.outdated();
+                Effects::none()
+            }
+            FromEngine::Event(EngineEvent::Reviewed(_)) => Effects::none(),
             FromEngine::Event(EngineEvent::Training(event)) => self.trained(&event),
             FromEngine::Event(EngineEvent::Stopping) => {
                 self.engine = Engine::Stopping;
@@ -76,6 +81,7 @@ impl App {
             }
         };
         self.tasks.stands(TaskOf::Swap(generation), &at, state);
+        self.plugins.outdated();
         match swap.outcome {
             SwapOutcome::InForce => self.say(false, format!("Generation {generation} is in force.")),
             SwapOutcome::Refused => {
@@ -128,6 +134,7 @@ impl App {
                 self.say(false, if *paused { text::ENGINE_PAUSED } else { text::ENGINE_RUNNING }.to_owned());
             }
             (Request::Rescan, Answer::Ok { .. }) => self.say(false, "Looking into every watched folder.".to_owned()),
+            (_, Answer::Plugins(list)) => self.plugins.take(*list),
             (_, Answer::Trainer(trainer)) => self.training.take_trainer(*trainer),
             (_, Answer::Training { run }) => {
                 self.training.close_form();
@@ -139,6 +146,8 @@ impl App {
                 self.say(false, format!("Run {} is removed.", plain::clean(run)));
             }
             (Request::Change { .. }, Answer::Ok { count }) => {
+                self.plugins.close_form();
+                self.plugins.outdated();
                 self.say(false, if count > 0 { text::CHANGED } else { text::UNCHANGED }.to_owned());
             }
             (_, Answer::Ok { .. }) => return Effects::none(),

@@ -3,6 +3,7 @@
 mod act;
 mod draw;
 mod hear;
+mod plugin;
 mod train;
 
 use std::sync::Arc;
@@ -145,6 +146,7 @@ impl App {
             Event::Engine(said) => self.heard(said),
             Event::Rows(answer) => self.rows(answer),
             Event::Runs(answer) => self.runs(answer),
+            Event::Plugins(answer) => self.plugins_answered(answer),
             Event::Picture(answer) => self.picture(answer),
             Event::Signal(signal) => self.signal(signal),
             Event::TerminalLost => Effects::command(Command::Quit(Exit::TerminalLost)),
@@ -179,6 +181,9 @@ impl App {
                 return vec![keys::TRAINING_FORM.into()];
             }
         }
+        if self.on_plugins() && self.plugins.open().is_some() {
+            return vec![keys::PARAMETERS.into()];
+        }
         let screen = match (self.screen, &self.open) {
             (_, Some(_)) => detail::KEYS,
             (ScreenName::Live, None) => live::KEYS,
@@ -197,6 +202,9 @@ impl App {
             Some(open) => crumbs.push(format!("#{}", open.capture)),
             None if self.screen == ScreenName::Training && self.training.is_form_open() => {
                 crumbs.push(text::TRAINING_NEW.to_owned());
+            }
+            None if self.screen == ScreenName::Plugins => {
+                crumbs.extend(self.plugins.open().map(|form| form.plugin.to_string()));
             }
             None => {}
         }
@@ -234,6 +242,10 @@ impl App {
         self.captures.window.show(Captures::rows_shown(parts.body));
         self.log.show(usize::from(parts.body.height.saturating_sub(1)));
         self.training.show(parts.body);
+        let fields = layout::inner(layout::form(parts.body).fields);
+        if let Some(form) = self.plugins.form() {
+            form.form.show(fields.height);
+        }
         if let Some(open) = &mut self.open {
             open.show(parts.body, &self.setup.theme);
         }
@@ -254,6 +266,9 @@ impl App {
         if self.screen == ScreenName::Training && self.open.is_none() {
             commands.extend(self.training_wishes());
         }
+        if self.on_plugins() {
+            commands.extend(self.plugin_wishes());
+        }
         // Also before it is looked at: keys typed ahead find their rows.
         commands.extend(self.captures.wanted().map(Command::Rows));
         if let Some(open) = &mut self.open
@@ -269,7 +284,11 @@ impl App {
     /// The picture of that capture in the room that the screen has for one.
     fn picture_key(&self, capture: CaptureId) -> Option<PictureKey> {
         let body = layout::parts(self.setup.size)?.body;
-        let pane = if self.open.is_some() { layout::detail(body).picture } else { layout::live(body).picture };
+        let pane = match (&self.open, self.screen) {
+            (Some(_), _) => layout::detail(body).picture,
+            (None, ScreenName::Plugins) => layout::trial(layout::form(body).beside).picture,
+            (None, _) => layout::live(body).picture,
+        };
         let inner = layout::inner(pane);
         let room = Size::new(inner.width, inner.height);
         Some(PictureKey { capture, room, view: self.view, layers: self.layers, epoch: self.epoch })
@@ -280,6 +299,7 @@ impl App {
         let detail = match (&self.open, self.screen) {
             (Some(open), _) => open.detail()?,
             (None, ScreenName::Live) => self.live.coming()?,
+            (None, ScreenName::Plugins) => self.plugins.open()?.shown()?,
             (None, _) => return None,
         };
         let detail = Arc::clone(detail);

@@ -79,7 +79,7 @@ fn the_help_shows_exactly_the_keys_in_force() {
 
 #[test]
 fn no_key_means_two_things_on_one_screen() {
-    let typed = [keys::PALETTE, keys::SEARCH, keys::TRAINING_FORM, keys::NOTE];
+    let typed = [keys::PALETTE, keys::SEARCH, keys::TRAINING_FORM, keys::NOTE, keys::PARAMETERS];
     for layer in crate::workbench::screens::layers().into_iter().chain(typed) {
         let all: Vec<_> = layer.list.iter().flat_map(|binding| binding.keys).collect();
         for (index, key) in all.iter().enumerate() {
@@ -242,10 +242,10 @@ fn retry_and_inspect_again_ask_the_engine_and_say_what_came() {
 fn a_quarantined_plugin_is_released_and_a_sound_one_is_not() {
     let mut bench = bench();
     bench.press("3u");
-    assert!(bench.headless.asked.is_empty());
+    assert_eq!(bench.headless.asked, [Request::Plugins]);
     bench.press("jju");
     let plugin = "detect-scratch".parse().expect("an id");
-    assert_eq!(bench.headless.asked, [Request::Release { plugin }]);
+    assert_eq!(bench.headless.asked, [Request::Plugins, Request::Release { plugin }]);
 }
 
 #[test]

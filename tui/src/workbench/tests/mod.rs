@@ -3,6 +3,7 @@
 mod behaviour;
 mod commanding;
 mod pictures;
+mod plugins;
 mod reader;
 mod sample;
 mod screens;
