@@ -182,3 +182,21 @@ fn segmenters_that_are_to_agree_leave_figures_of_agreement_in_the_database_and_i
         assert!(answer["zones"]["cladding"]["confidence"].as_f64().unwrap() > 0.9);
     }
 }
+
+#[test]
+fn watching_plainly_prints_one_line_a_capture_that_is_through() {
+    use std::io::{BufRead, BufReader};
+    let lab = Lab::new();
+    let _engine = lab.start_engine();
+    let mut watch = lab.ferrule(&["watch", "--plain"]);
+    let mut child = watch.arg(&lab.workspace).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    // How things stand; from then on it hears of every capture.
+    assert!(lines.next().unwrap().contains("none seen"));
+    lab.simulate(&lab.captures(), 2, "burst-v1", 8);
+    let two: Vec<String> = lines.by_ref().take(2).collect();
+    assert!(two.iter().all(|line| line.starts_with("done ") && line.contains(".png")), "{two:?}");
+    assert_ne!(two[0], two[1]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

@@ -1,9 +1,13 @@
-//! `ferrule watch`: how the work goes, without the workbench: one line renewed on a terminal, plain lines elsewhere.
+//! `ferrule watch`: how the work goes, without the workbench: one line renewed on a terminal, plain lines elsewhere, or one
+//! line a capture.
 
 use std::io::{IsTerminal, stderr};
 
 use clap::Args;
-use ferrule_core::protocol::{Counts, Event, Status};
+use ferrule_core::{
+    protocol::{Counts, Event, Status},
+    report::CaptureState,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
@@ -23,13 +27,17 @@ pub struct Watch {
     /// One JSON object (the status) a line, at each change
     #[arg(long)]
     json: bool,
+    /// One line a capture once it is through, for logs and screen readers: how things stand first, then each
+    #[arg(long, conflicts_with = "json")]
+    plain: bool,
 }
 
 impl Watch {
     pub fn run(self) -> Result<(), Failure> {
         let (_, dataset) = self.place.dataset()?;
         let mut output = Output::new();
-        let live = !self.json && stderr().is_terminal();
+        let live = !self.json && !self.plain && stderr().is_terminal();
+        let mut told = false;
         let bar = if live { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             bar.set_style(style);
@@ -43,13 +51,17 @@ impl Watch {
                         output.object(status)?;
                     } else if live {
                         bar.set_message(summary(status));
-                    } else {
+                    } else if !self.plain || !std::mem::replace(&mut told, true) {
                         output.line(&summary(status))?;
                     }
                     output.flush()?;
                     if self.until_idle && is_idle(&status.counts) {
                         return Ok(Follow::Enough);
                     }
+                }
+                Event::Capture(capture) if self.plain && is_through(capture.state) => {
+                    output.line(&capture_line(capture))?;
+                    output.flush()?;
                 }
                 Event::Capture(capture) if live && capture.message.is_some() => bar.println(capture_line(capture)),
                 _ => {}
@@ -70,6 +82,11 @@ impl Watch {
 fn summary(status: &Status) -> String {
     let problems = if status.problems.is_empty() { String::new() } else { format!("; {}", status.problems.join("; ")) };
     format!("{}; {:.1} a second{problems}", counts(&status.counts), status.per_second)
+}
+
+/// Nothing more happens to it by itself.
+fn is_through(state: CaptureState) -> bool {
+    !matches!(state, CaptureState::Settling | CaptureState::Queued | CaptureState::Running)
 }
 
 /// Nothing of what was seen waits for anything.
