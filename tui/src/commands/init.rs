@@ -22,29 +22,41 @@ pub struct Init {
 impl Init {
     pub fn run(self) -> Result<(), Failure> {
         let root = environment::absolute(&self.dir).map_err(|error| refused(&self.dir, &error))?;
-        let workspace = Workspace::at(&root);
         let mut output = Output::new();
-        make_folder(&root)?;
-        for (folder, purpose) in [
-            (root.join("captures"), "point the microscope here, or name its folder in ferrule.toml"),
-            (workspace.plugins(), "plug-ins of your own; used before those that ship"),
-        ] {
-            let made = if make_folder(&folder)? { "made" } else { "kept" };
-            output.line(&format!("{made}  {}  ({purpose})", folder.display()))?;
+        for line in make(&root, OWN)? {
+            output.line(&line)?;
         }
-        let file = workspace.configuration();
-        // A new file only: what a person wrote is never written over.
-        let made = match fs::OpenOptions::new().write(true).create_new(true).open(&file) {
-            Ok(mut to) => {
-                io::Write::write_all(&mut to, template().as_bytes()).map_err(|error| refused(&file, &error))?;
-                "made"
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => "kept",
-            Err(error) => return Err(refused(&file, &error)),
-        };
-        output.line(&format!("{made}  {}  (every setting, commented out)", file.display()))?;
         output.flush()
     }
+}
+
+/// The folder of captures that a workspace has by itself.
+const OWN: &str = "captures";
+
+/// Makes a workspace that watches this folder; what was made and what was there already, a line each.
+pub fn make(root: &Path, captures: &str) -> Result<Vec<String>, Failure> {
+    let workspace = Workspace::at(root);
+    make_folder(root)?;
+    let mut lines = Vec::new();
+    let own = (root.join(OWN), "point the microscope here, or name its folder in ferrule.toml");
+    let plugins = (workspace.plugins(), "plug-ins of your own; used before those that ship");
+    let is_own = captures.trim_end_matches('/') == OWN;
+    for (folder, purpose) in is_own.then_some(own).into_iter().chain([plugins]) {
+        let made = if make_folder(&folder)? { "made" } else { "kept" };
+        lines.push(format!("{made}  {}  ({purpose})", folder.display()));
+    }
+    let file = workspace.configuration();
+    // A new file only: what a person wrote is never written over.
+    let made = match fs::OpenOptions::new().write(true).create_new(true).open(&file) {
+        Ok(mut to) => {
+            io::Write::write_all(&mut to, template(captures).as_bytes()).map_err(|error| refused(&file, &error))?;
+            "made"
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => "kept",
+        Err(error) => return Err(refused(&file, &error)),
+    };
+    lines.push(format!("{made}  {}  (every setting, commented out)", file.display()));
+    Ok(lines)
 }
 
 /// Makes a folder that only its owner writes, whatever the umask: plug-ins are not taken from any other.
@@ -74,7 +86,7 @@ fn refused(path: &Path, error: &io::Error) -> Failure {
 
 /// The shipped file with every section and value commented out (`#key`) below its reason (`# why`), except the one
 /// source. Sections too, so that a block pasted at the end is not a second one of its name.
-fn template() -> String {
+fn template(captures: &str) -> String {
     let mut text = String::from(
         "# Settings of this Ferrule workspace. To change one, take away the # before it and before its [section];\n\
          # a running engine takes it up.\n",
@@ -84,7 +96,11 @@ fn template() -> String {
         if says && !["[[capture]]", "path = \"captures\""].contains(&line) {
             text.push('#');
         }
-        text.push_str(line);
+        // A JSON text is a TOML text, too.
+        match line {
+            "path = \"captures\"" => text.push_str(&format!("path = {}", serde_json::Value::from(captures))),
+            line => text.push_str(line),
+        }
         text.push('\n');
     }
     text
@@ -99,7 +115,7 @@ mod tests {
     #[test]
     fn the_template_says_nothing_but_the_default_source() {
         let root = Path::new("/lab/bench");
-        let written = Configuration::of(&template(), Path::new("ferrule.toml"), root).unwrap();
+        let written = Configuration::of(&template(OWN), Path::new("ferrule.toml"), root).unwrap();
         assert_eq!(written.settings, Configuration::shipped(root).unwrap().settings);
         let own: Vec<_> = written.values.iter().filter(|shown| shown.origin.to_string() != "default").collect();
         assert_eq!(own.len(), 1, "{own:?}");
@@ -107,8 +123,16 @@ mod tests {
     }
 
     #[test]
+    fn the_folder_that_is_asked_for_is_the_source() {
+        let root = Path::new("/lab/bench");
+        let odd = "/mnt/scope \"1\"\\x";
+        let written = Configuration::of(&template(odd), Path::new("ferrule.toml"), root).unwrap();
+        assert_eq!(written.settings.sources[0].path, Path::new(odd));
+    }
+
+    #[test]
     fn every_commented_key_can_be_taken_as_it_stands() {
-        let all = template()
+        let all = template(OWN)
             .lines()
             .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned() + "\n")
             .collect::<String>();

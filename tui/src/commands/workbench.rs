@@ -1,12 +1,19 @@
 //! `ferrule [WORKSPACE]`: the workbench, on an engine that is started where none runs.
 
+use std::{
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Command, Stdio},
+};
+
 use clap::Args;
-use ferrule::workbench::{self, Exit, KeyMap, TerminalFacts, WorkbenchSettings};
+use ferrule::workbench::{self, Exit, KeyMap, TerminalFacts, Wish, WorkbenchSettings};
 use ferrule_core::{config::Configuration, doctor::logout::at_logout};
 use jiff::tz::TimeZone;
 
+use super::init;
 use crate::{
-    batch::trying,
+    batch::{self, trying},
     environment::{self, Environment},
     failure::Failure,
     launch::Launch,
@@ -26,6 +33,13 @@ pub struct Workbench {
 
 impl Workbench {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
+        let facts = TerminalFacts::read(environment::variable);
+        if self.place.workspace.is_none() && !facts.dumb && workbench::is_terminal() && self.place.find().is_err() {
+            let here = batch::absolute(Path::new("."))?;
+            if !first_start(&here, &facts)? {
+                return Ok(());
+            }
+        }
         let (workspace, dataset) = self.place.dataset()?;
         // Wrong settings, told by now: the engine runs on the last good ones, and the screen on the shipped ones.
         let configuration = Configuration::load(&workspace).or_else(|_| Configuration::shipped(workspace.root()))?;
@@ -43,7 +57,7 @@ impl Workbench {
             root: workspace.root().to_owned(),
             dataset,
             log: Some(workspace.log()),
-            terminal: TerminalFacts::read(environment::variable),
+            terminal: facts,
             keys,
             key_problems,
             screen: configuration.settings.screen,
@@ -62,4 +76,33 @@ impl Workbench {
         }
         output.flush()
     }
+}
+
+/// Pictures of the demo, and how many come in a second.
+const DEMO: (&str, &str) = ("120", "1");
+
+/// Asks what is to be made here, and makes it; whether there is a workspace now.
+fn first_start(here: &Path, facts: &TerminalFacts) -> Result<bool, Failure> {
+    match workbench::welcome(here, facts).map_err(|error| Failure::failed(format!("{error:#}")))? {
+        Wish::Nothing => return Ok(false),
+        Wish::Watch(captures) => {
+            init::make(here, &captures)?;
+        }
+        Wish::Demo => {
+            init::make(here, "captures")?;
+            simulate(here)?;
+        }
+    }
+    Ok(true)
+}
+
+/// The microscope of the demo: a process of its own, which ends after its last picture.
+fn simulate(here: &Path) -> Result<(), Failure> {
+    let trouble = |error| Failure::failed(format!("the simulated microscope cannot be started: {error}"));
+    let executable = environment::executable().map_err(trouble)?;
+    let mut command = Command::new(executable);
+    command.args(["simulate", "--count", DEMO.0, "--rate", DEMO.1, "--out"]).arg(here.join("captures"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Ctrl-C on this terminal is not meant for it.
+    command.process_group(0).spawn().map(drop).map_err(trouble)
 }

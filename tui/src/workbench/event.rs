@@ -10,6 +10,7 @@ use super::{
     rows::{RowsAnswer, RowsRequest},
     runs::{RunsAnswer, RunsRequest},
     trial::{PluginsAnswer, PluginsRequest},
+    welcome::FoldersAnswer,
 };
 
 /// Everything that can happen to the workbench. Nothing on the screen ages by itself, so there is no clock in it.
@@ -21,6 +22,8 @@ pub enum Event {
     Rows(RowsAnswer),
     Runs(RunsAnswer),
     Plugins(PluginsAnswer),
+    /// Where a workspace is still to be made.
+    Folders(FoldersAnswer),
     Picture(PictureAnswer),
     Signal(Signal),
     /// The terminal hung up or fails: nothing can be shown any more.

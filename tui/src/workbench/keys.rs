@@ -61,6 +61,8 @@ pub enum Action {
 
     LeaveRunning,
     StopEngine,
+    /// A path to what it can only be.
+    Complete,
     /// Yes, do it.
     Confirm,
     Cancel,
@@ -394,5 +396,26 @@ pub const PARAMETERS: Bindings = Bindings {
         hidden(&[Key::plain(KeyCode::F(1))], Action::Help),
         hidden(&[Key::ctrl('c')], Action::Quit),
         hidden(&[Key::ctrl('z')], Action::Suspend),
+    ],
+};
+
+/// Keys where there is no workspace yet.
+pub const WELCOME: Bindings = Bindings {
+    title: super::text::WELCOME_TITLE,
+    list: &[
+        shown(ENTER, Action::Open),
+        shown(DOWN, Action::Down),
+        hidden(UP, Action::Up),
+        shown(&[Key::char('q'), Key::plain(KeyCode::Esc), Key::ctrl('c')], Action::Quit),
+    ],
+};
+
+/// Keys while the folder to watch is typed.
+pub const FOLDER: Bindings = Bindings {
+    title: super::text::WELCOME_TITLE,
+    list: &[
+        shown(ENTER, Action::Open),
+        shown(&[Key::plain(KeyCode::Tab)], Action::Complete),
+        shown(&[Key::plain(KeyCode::Esc), Key::ctrl('c')], Action::Back),
     ],
 };

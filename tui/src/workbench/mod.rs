@@ -30,6 +30,7 @@ mod text;
 mod theme;
 mod trial;
 mod typing;
+mod welcome;
 
 #[cfg(test)]
 mod tests;
@@ -71,6 +72,7 @@ pub use self::{
     settings::{TerminalFacts, WorkbenchSettings},
     theme::Colours,
     trial::{Trial, TryOut},
+    welcome::{Wish, welcome},
 };
 
 /// Events that wait for the loop; a sender beyond that waits.
@@ -91,7 +93,7 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
     if settings.terminal.dumb {
         bail!(text::DUMB);
     }
-    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+    if !is_terminal() {
         bail!(text::NO_TERMINAL);
     }
     terminal::tell_panics(settings.log.clone());
@@ -137,6 +139,11 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
         threads.join();
     }
     Ok(exit)
+}
+
+/// Whether somebody can be shown something and asked.
+pub fn is_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
 /// Opens the dataset's database when the first question comes, and again after a failure.

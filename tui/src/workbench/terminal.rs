@@ -18,7 +18,7 @@ use crossterm::{
     },
 };
 use ratatui::{
-    Terminal,
+    Frame, Terminal,
     backend::CrosstermBackend,
     layout::{Rect, Size},
 };
@@ -91,9 +91,13 @@ impl Screen {
 
     /// Draws what changed, as one synchronised update; `repaint` writes every cell.
     pub fn draw(&mut self, app: &App, repaint: bool) -> io::Result<()> {
+        self.draw_with(|frame| app.draw(frame), repaint)
+    }
+
+    /// The same, of something else than the workbench.
+    pub fn draw_with(&mut self, draw: impl FnOnce(&mut Frame), repaint: bool) -> io::Result<()> {
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        let drawn = if repaint { self.clear() } else { Ok(()) }
-            .and_then(|()| self.terminal.draw(|frame| app.draw(frame)).map(|_| ()));
+        let drawn = if repaint { self.clear() } else { Ok(()) }.and_then(|()| self.terminal.draw(draw).map(|_| ()));
         // Ended whatever happened: a terminal that waits for the end shows nothing.
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         drawn

@@ -36,6 +36,14 @@ pub const TRIAL_EFFECT: &str = "Effect";
 pub const TRIAL_STORED: &str = "stored";
 pub const TRIAL_TYPED: &str = "typed";
 pub const NO_TRIAL: &str = "No capture to try it on yet: the one on the Live screen is taken.";
+pub const WELCOME_TITLE: &str = "first start";
+pub const WELCOME_CHOICES: [(&str, &str); 3] = [
+    ("Make a workspace here", "and watch the folder that a microscope writes into"),
+    ("Look around first", "a workspace here, with simulated captures that come in one by one"),
+    ("Leave", "nothing is made; `ferrule inspect FILE` needs no workspace"),
+];
+pub const WELCOME_FOLDER: &str = "Which folder does the microscope write into? Nothing in it is ever changed or deleted. A \
+                                  name without / is a folder of the workspace; `captures` is made if it is not there.";
 pub const NOTE_TITLE: &str = "About a run";
 pub const SEARCH_TITLE: &str = "Search";
 
@@ -171,6 +179,7 @@ pub const fn action(action: Action) -> (&'static str, &'static str) {
         Action::SearchCancel => ("cancel", "leave the search as it was"),
         Action::LeaveRunning => ("leave it running", "close this screen; the engine goes on"),
         Action::StopEngine => ("stop the engine", "stop the engine after what is in hand, then leave"),
+        Action::Complete => ("complete", "complete the folder's name"),
         Action::Confirm => ("yes", "do it"),
         Action::Cancel => ("stay", "leave it as it is"),
     }
@@ -249,6 +258,11 @@ pub fn confirm(confirm: &Confirm) -> String {
 /// Why a run cannot be deployed.
 pub fn no_model(run: &str) -> String {
     format!("Run {run} has made no model yet: a training makes one at its end.")
+}
+
+/// Why the first start asks.
+pub fn no_workspace(folder: &str) -> String {
+    format!("{folder} is no workspace yet: nothing is watched here, and nothing is kept.")
 }
 
 /// `1 task`, `2 tasks`.

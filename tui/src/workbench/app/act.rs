@@ -135,6 +135,8 @@ impl App {
             Action::Follow => self.log.follow(),
             Action::LeaveRunning => return Effects::command(Command::Quit(Exit::Left)),
             Action::StopEngine => return self.stop_engine(),
+            // Where a workspace is still to be made.
+            Action::Complete => {}
             Action::Cancel => self.dialog = None,
         }
         Effects::redraw()

@@ -147,6 +147,7 @@ impl App {
             Event::Rows(answer) => self.rows(answer),
             Event::Runs(answer) => self.runs(answer),
             Event::Plugins(answer) => self.plugins_answered(answer),
+            Event::Folders(_) => Effects::none(),
             Event::Picture(answer) => self.picture(answer),
             Event::Signal(signal) => self.signal(signal),
             Event::TerminalLost => Effects::command(Command::Quit(Exit::TerminalLost)),

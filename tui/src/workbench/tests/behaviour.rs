@@ -79,7 +79,8 @@ fn the_help_shows_exactly_the_keys_in_force() {
 
 #[test]
 fn no_key_means_two_things_on_one_screen() {
-    let typed = [keys::PALETTE, keys::SEARCH, keys::TRAINING_FORM, keys::NOTE, keys::PARAMETERS];
+    let typed =
+        [keys::PALETTE, keys::SEARCH, keys::TRAINING_FORM, keys::NOTE, keys::PARAMETERS, keys::WELCOME, keys::FOLDER];
     for layer in crate::workbench::screens::layers().into_iter().chain(typed) {
         let all: Vec<_> = layer.list.iter().flat_map(|binding| binding.keys).collect();
         for (index, key) in all.iter().enumerate() {
