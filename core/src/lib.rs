@@ -14,6 +14,7 @@ mod draw;
 pub mod engine;
 pub mod evaluate;
 pub mod export;
+pub mod filter;
 pub mod host;
 pub mod ids;
 pub mod ingest;

@@ -14,6 +14,7 @@ use crate::{
     host::card::{DescriptorCard, ParameterCard},
     ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
     report::{CaptureState, Outcome},
+    store::SavedView,
     swap::Swap,
     training::{Ended, Plan, Steer},
     worker::messages::ParameterValue,
@@ -79,6 +80,14 @@ pub enum Request {
     /// of it, one a request, in the order of the requests.
     Review {
         reviews: Vec<Review>,
+    },
+    /// Keeps a view of the list of captures, in place of one of the same name. An [`Event::Views`] follows.
+    KeepView {
+        view: SavedView,
+    },
+    /// Forgets a saved view. An [`Event::Views`] follows.
+    ForgetView {
+        name: String,
     },
     /// Takes a plug-in out of quarantine and queues what is incomplete because of it.
     Release {
@@ -319,6 +328,8 @@ pub enum Event {
     Looked(Looked),
     /// Reviews are committed.
     Reviewed(Reviewed),
+    /// Saved views changed.
+    Views,
     /// A line for the log; `level` as in `log.level`.
     Log { at: String, level: String, message: String },
     /// A step of the training; what it says of an epoch is committed.

@@ -14,6 +14,7 @@ use std::{
 };
 
 use ferrule_core::{
+    filter::Filter,
     ids::{CaptureId, ImageId, PipelineId},
     ingest::FileKey,
     report::{CaptureState, Inspection, Severity},
@@ -68,7 +69,7 @@ fn main() {
 
 fn items(paths: &DatasetPaths) -> Vec<Item> {
     let reader = Reader::open(paths).unwrap();
-    let query = CaptureQuery { limit: MOST, states: vec![CaptureState::Done], ..CaptureQuery::default() };
+    let query = CaptureQuery { limit: MOST, filter: Filter::of_state(CaptureState::Done), ..CaptureQuery::default() };
     let page = reader.captures_page(&query).unwrap();
     let item = |capture| {
         let detail = reader.capture(capture).unwrap()?;

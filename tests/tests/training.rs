@@ -207,7 +207,7 @@ const THREADS: usize = 25;
 
 /// Opens the form and types a training that is small enough for a test.
 fn fill_form(terminal: &mut Terminal, lab: &Lab, epochs: &str) {
-    terminal.press("4");
+    terminal.press("5");
     terminal.wait_for("begins a training");
     terminal.press("n");
     terminal.wait_for("Learns from");
@@ -277,7 +277,7 @@ fn a_training_is_found_again_after_its_terminal_was_lost() {
     terminal.wait_end();
     // The run as it is, and its curves from the first epoch on.
     let mut again = workbench(&lab);
-    again.press("4");
+    again.press("5");
     again.wait_for("/9999");
     again.wait_for("goes on");
     again.wait_for("loss: t train, v val");

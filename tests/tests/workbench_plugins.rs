@@ -16,7 +16,7 @@ fn a_detector_is_tried_applied_and_taken_out_from_the_screen() {
     let runtime = lab.runtime();
     let mut terminal = Terminal::open(&lab, 40, 120, &[("XDG_RUNTIME_DIR", runtime.to_str().unwrap())]);
     terminal.wait_for("engine running");
-    terminal.press("3");
+    terminal.press("4");
     // Also what is in no pipeline, once the engine has said what there is.
     terminal.wait_for("detect-anomaly");
     let configured = || fs::read_to_string(lab.workspace.join("ferrule.toml")).unwrap();

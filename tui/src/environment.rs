@@ -20,6 +20,8 @@ pub struct Environment {
     pub libtorch: Option<PathBuf>,
     /// `XDG_CACHE_HOME`, else `HOME/.cache`: what can be made again.
     pub cache_dir: Option<PathBuf>,
+    /// `XDG_STATE_HOME`, else `HOME/.local/state`: what is remembered from one session to the next.
+    pub state_dir: Option<PathBuf>,
     /// `PATH`, for programs of other people that a person has.
     pub path: Vec<PathBuf>,
     /// `USER` or `LOGNAME`.
@@ -41,6 +43,10 @@ impl Environment {
             cache_dir: raw("XDG_CACHE_HOME")
                 .map(PathBuf::from)
                 .or_else(|| raw("HOME").map(|home| PathBuf::from(home).join(".cache")))
+                .filter(|path| path.is_absolute()),
+            state_dir: raw("XDG_STATE_HOME")
+                .map(PathBuf::from)
+                .or_else(|| raw("HOME").map(|home| PathBuf::from(home).join(".local/state")))
                 .filter(|path| path.is_absolute()),
             path: raw("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default(),
             user: text("USER").or_else(|| text("LOGNAME")),

@@ -6,6 +6,7 @@
 mod dataset;
 mod table;
 mod train;
+mod tui;
 
 use std::{
     fs,
@@ -35,6 +36,8 @@ pub enum Bench {
     Host,
     /// What a training set costs: building and writing it, its figures and its correlations, against NumPy and SciPy
     Dataset(dataset::DatasetBench),
+    /// Milliseconds to a page of a million captures: every filter, every order, and their ends
+    Tui(tui::TuiBench),
 }
 
 #[derive(Debug, Args)]
@@ -63,6 +66,7 @@ impl Bench {
             Self::Train(bench) => bench.run(),
             Self::Host => host(),
             Self::Dataset(bench) => bench.run(),
+            Self::Tui(bench) => bench.run(),
         }
     }
 }

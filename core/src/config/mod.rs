@@ -18,6 +18,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use nearest::nearest;
 pub use schema::schema;
 
 use crate::{settings::Settings, workspace::Workspace};

@@ -1,7 +1,7 @@
 //! The known word nearest to a mistyped one.
 
 /// The nearest of `known` by edits (insert, delete, replace, swap neighbours), if it is near enough to be meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A third of the word may be wrong, or the known word may begin with it (`settle` for `settle_ms`).
     let reach = (word.chars().count() / 3).max(1);
     known

@@ -77,6 +77,17 @@ impl Engine {
                 self.store_write(Write::Reviews(reviews));
                 Answer::Ok { count }
             }
+            Request::KeepView { view } => match view.fault() {
+                Some(message) => Answer::Refused(Refusal { message, hint: "choose other words".into() }),
+                None => {
+                    self.store_write(Write::KeepView(view));
+                    Answer::Ok { count: 1 }
+                }
+            },
+            Request::ForgetView { name } => {
+                self.store_write(Write::ForgetView(name));
+                Answer::Ok { count: 1 }
+            }
             Request::Look => Answer::Ok { count: self.look_now() },
             Request::Train { plan, resume } => self.train(plan.map(|plan| *plan), resume),
             Request::Steer { steer } => self.steer(steer),

@@ -6,7 +6,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::{
     pipelines,
-    reader::{image_from, key_from, state_from},
+    reader::{image_from, key_from, path_from, state_from},
     write::{Admission, Admitted, Content, Receipt},
     writer::Fault,
 };
@@ -173,6 +173,7 @@ impl<'a> Row<'a> {
             tags,
             pipelines::text(admission.seen_at),
             self.image.map(|_| names::image_filename(&admission.path, "")),
+            shown(&admission.path),
         ])?;
         Ok(CaptureId(connection.last_insert_rowid()))
     }
@@ -213,11 +214,28 @@ impl<'a> Row<'a> {
     }
 }
 
+/// The file's name as lists show it, find it and sort by it.
+fn shown(path: &Path) -> String {
+    names::display(path.file_name().map_or(path, Path::new))
+}
+
+/// Gives captures of an older database the names that lists show.
+pub(super) fn show_names(connection: &Connection) -> Result<(), rusqlite::Error> {
+    let mut select = connection.prepare("SELECT capture_id, path FROM captures")?;
+    let mut update = connection.prepare("UPDATE captures SET shown = ?2 WHERE capture_id = ?1")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        update.execute(params![row.get::<_, i64>(0)?, shown(&path_from(row, 1)?)])?;
+    }
+    Ok(())
+}
+
 fn insertion(connection: &Connection) -> Result<CachedStatement<'_>, Fault> {
     Ok(connection.prepare_cached(
         "INSERT INTO captures (source_id, path, dev, inode, size, mtime_ns, state, image_id, duplicate_of,
-             failure_stage, failure_message, failure_transient, job, port, side, tags, seen_at, name)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+             failure_stage, failure_message, failure_transient, job, port, side, tags, seen_at, name,
+             shown)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
     )?)
 }
 

@@ -13,6 +13,7 @@ mod finish;
 mod history;
 mod judgements;
 mod label;
+mod listing;
 mod load;
 mod near;
 mod page;
@@ -21,6 +22,7 @@ mod publish;
 mod reader;
 mod recover;
 mod requeue;
+mod review_queue;
 mod reviews;
 mod rows;
 mod runs;
@@ -28,6 +30,7 @@ mod save;
 mod schema;
 mod split;
 mod swaps;
+mod views;
 mod write;
 mod writer;
 
@@ -37,13 +40,16 @@ pub use error::StoreError;
 pub(crate) use filesystem::{check as refuse_network_file_system, is_network_file_system};
 pub use history::{InspectionKey, PipelineRow};
 pub use judgements::{Judge, Judgement};
+pub use listing::{CaptureQuery, Listed};
 pub(crate) use load::runs_from_bytes;
 pub(crate) use publish::open_regular;
-pub use reader::{CaptureDetail, CaptureQuery, CaptureRow, Reader, SourceRow};
+pub use reader::{CaptureDetail, CaptureRow, Reader, SourceRow};
+pub use review_queue::ReviewQueue;
 pub use reviews::{Conflict, LabelledImage};
 pub use rows::{Cell, Exhibit, Portion, Selection};
 pub use runs::{EpochRow, RunRow};
 pub use split::{Divided, SplitTable};
+pub use views::SavedView;
 pub use write::{
     Admission, Admitted, Content, Finish, Finished, LibraryRefusal, PipelineChange, QueuedCapture, Receipt, Requeue,
     RunChange, SwapEnd, UnreadCapture, Write,

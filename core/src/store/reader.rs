@@ -17,7 +17,7 @@ use crate::{
     ids::{CaptureId, ImageId, PipelineId},
     ingest::{FileKey, KnownFiles},
     protocol::Counts,
-    report::{CaptureState, Failure, Inspection, Outcome},
+    report::{CaptureState, Failure, Inspection, Outcome, Severity},
     workspace::DatasetPaths,
 };
 
@@ -54,6 +54,16 @@ pub struct CaptureRow {
     pub incomplete: bool,
     /// Milliseconds in the worker.
     pub ms: Option<f64>,
+    /// `train`, `val` or `test`.
+    pub split: Option<String>,
+    /// 0 to 100.
+    pub quality: Option<f64>,
+    /// The highest confidence among its defects.
+    pub confidence: Option<f64>,
+    /// The worst severity among its defects.
+    pub severity: Option<Severity>,
+    /// A person decided about its content.
+    pub reviewed: bool,
 }
 
 /// A capture with its inspection.
@@ -68,23 +78,6 @@ pub struct CaptureDetail {
     pub generation: Option<u64>,
     /// How many inspections its content has had, failed ones too.
     pub inspections: u64,
-}
-
-/// Which captures, and from where on. The default is the newest of all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CaptureQuery {
-    /// The last capture of the page before; `None` begins at the end that comes first.
-    pub after: Option<CaptureId>,
-    pub oldest_first: bool,
-    pub limit: usize,
-    /// Empty means any.
-    pub states: Vec<CaptureState>,
-    /// `Some(None)`: those without a label.
-    pub has_defect: Option<Option<bool>>,
-    pub verdict: Option<Outcome>,
-    pub source: Option<String>,
-    /// Occurs in the path, whatever its case in ASCII.
-    pub text: Option<String>,
 }
 
 /// A watched directory as the database knows it.
@@ -154,6 +147,7 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn capture(&self, capture: CaptureId) -> Result<Option<CaptureDetail>, StoreError> {
+        self.refuse_older()?;
         let sql = format!("{} WHERE c.capture_id = ?1", super::page::COLUMNS);
         let row = self.connection.prepare_cached(&sql)?.query_row([capture.0], super::page::capture_row).optional()?;
         let Some(row) = row else { return Ok(None) };

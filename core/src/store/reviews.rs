@@ -127,8 +127,8 @@ fn is_known(connection: &Connection, image: &str, review: &Review) -> Result<boo
             let kind: String = row.get(1)?;
             let bbox: [u32; 4] = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
             let mask: Vec<u8> = row.get::<_, Option<Vec<u8>>>(6)?.unwrap_or_default();
-            let stays = (word == Decision::Rejected.as_str()) == (*decision == Decision::Rejected);
-            Ok(stays && kind == defect.kind.as_str() && bbox == defect.bbox && mask == runs_to_bytes(&defect.mask))
+            let same = Decision::parse(&word).is_some_and(|word| word.stance() == decision.stance());
+            Ok(same && kind == defect.kind.as_str() && bbox == defect.bbox && mask == runs_to_bytes(&defect.mask))
         })
         .optional()?;
     Ok(same == Some(true))
@@ -243,7 +243,7 @@ fn best_match(found: &[Found], defect: &ReviewedDefect) -> Option<(String, f64)>
 }
 
 /// From the columns image_id, reviewer, at, decision, defect_id, dtype, box, mask, note. `None` for words of a newer build.
-fn review_from(row: &Row<'_>, first: usize) -> Result<Option<Review>, rusqlite::Error> {
+pub(super) fn review_from(row: &Row<'_>, first: usize) -> Result<Option<Review>, rusqlite::Error> {
     let decision = Decision::parse(row.get_ref(first + 3)?.as_str()?);
     let (Some(image), Some(decision)) = (image_from(row, first)?, decision) else { return Ok(None) };
     let kind = row.get_ref(first + 5)?.as_str_or_null()?.and_then(DefectKind::parse);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::Timestamp;
 
-use super::correlations::CorrelationWrite;
+use super::{correlations::CorrelationWrite, views::SavedView};
 use crate::{
     dataset::{
         fingerprint::Fingerprint,
@@ -42,6 +42,10 @@ pub enum Write {
     Correlations(CorrelationWrite),
     /// What people decided.
     Reviews(Vec<Review>),
+    /// A view of the list is to be kept.
+    KeepView(SavedView),
+    /// The view of this name is not wanted any more.
+    ForgetView(String),
     /// A training goes on.
     Run(Box<RunChange>),
     /// Nothing: its receipt says that everything before it is committed.
@@ -203,6 +207,8 @@ pub enum Receipt {
     Divided(Box<super::Divided>),
     Correlations,
     Reviewed(Box<Reviewed>),
+    /// Saved views changed.
+    Views,
     /// The row of a swap that ended, or of a library that was refused; `None` where that was no news.
     Swap(Option<Box<Swap>>),
     /// The run (or model) whose rows changed.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavio
 use super::{
     StoreError, admit, correlations, finish, pipelines,
     publish::{Placement, Publisher},
-    requeue, reviews, runs, split, swaps,
+    requeue, reviews, runs, split, swaps, views,
     write::{Receipt, Write},
 };
 use crate::report::Failure;
@@ -229,6 +229,8 @@ fn apply_in(
         Write::Requeue(which) => requeue::requeue(savepoint, which)?,
         Write::Split(settings) => split::assign(savepoint, settings)?,
         Write::Reviews(reviews) => reviews::add(savepoint, reviews)?,
+        Write::KeepView(view) => views::keep(savepoint, view)?,
+        Write::ForgetView(name) => views::forget(savepoint, name)?,
     };
     Ok((receipt, None))
 }

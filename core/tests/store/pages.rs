@@ -1,10 +1,12 @@
 //! Reading while the engine writes: pages, filters, the queue.
 
 use ferrule_core::{
+    dataset::review::{Decision, Review},
+    filter::{Filter, Order},
     ids::CaptureId,
     ingest::KnownFiles,
-    report::{CaptureState, Outcome},
-    store::{CaptureQuery, Content, Receipt, Write},
+    report::{Defect, DefectKind, Outcome, Severity, ZoneName},
+    store::{CaptureQuery, Content, Receipt, ReviewQueue, Write},
 };
 
 use crate::desk::{Desk, failure};
@@ -40,7 +42,8 @@ fn ids(desk: &Desk, query: &CaptureQuery) -> Vec<i64> {
 fn pages_follow_each_other_without_gap_or_overlap() {
     let desk = filled();
     for oldest_first in [false, true] {
-        let mut query = CaptureQuery { limit: 3, oldest_first, ..CaptureQuery::default() };
+        let order = Order { descending: !oldest_first, ..Order::default() };
+        let mut query = CaptureQuery { limit: 3, order, ..CaptureQuery::default() };
         let mut all = Vec::new();
         loop {
             let page = ids(&desk, &query);
@@ -56,25 +59,128 @@ fn pages_follow_each_other_without_gap_or_overlap() {
     }
 }
 
+/// What a filter finds, the newest first.
+fn found(desk: &Desk, filter: &str) -> Vec<i64> {
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let filter = Filter::parse(filter, &now).unwrap();
+    let count = desk.reader().captures_count(&filter).unwrap();
+    let all: Vec<i64> =
+        desk.reader().captures_matching(&filter, 100).unwrap().iter().map(|listed| listed.capture.0).collect();
+    assert_eq!(
+        (count, &all),
+        (all.len() as u64, &ids(desk, &CaptureQuery { filter, limit: 100, ..CaptureQuery::default() }))
+    );
+    all
+}
+
 #[test]
-fn filters_by_state_label_verdict_source_and_text() {
+fn a_filter_finds_what_it_says() {
     let desk = filled();
-    let all = CaptureQuery { limit: 100, ..CaptureQuery::default() };
-    let with = |change: fn(&mut CaptureQuery)| {
-        let mut query = all.clone();
-        change(&mut query);
-        ids(&desk, &query)
+    let cases: &[(&str, &[i64])] = &[
+        ("state:done,failed", &[4, 3, 2, 1]),
+        ("-state:queued", &[4, 3, 2, 1]),
+        ("label:defect", &[1]),
+        ("label:clean", &[2]),
+        ("label:none state:done", &[3]),
+        ("verdict:fail", &[3, 1]),
+        ("verdict:fail -label:none", &[1]),
+        ("PORT_7", &[8]),
+        ("file:port_7.png", &[8]),
+        ("file:*_[78]*", &[]),
+        ("file:*_?.png state:failed", &[4]),
+        ("port%7", &[]),
+        ("path:*/port_7.*", &[8]),
+        ("source:bench port_1", &[2]),
+        ("source:BENCH port_1", &[2]),
+        ("source:elsewhere", &[]),
+        ("since:1970-01-01 state:done", &[3, 2, 1]),
+        ("until:2020-01-01", &[]),
+        ("reviewed:yes", &[]),
+        ("incomplete:yes", &[]),
+        ("size>3 size<10000 PORT_3", &[4]),
+        ("defects>0 -label:clean", &[3, 1]),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(found(&desk, filter), *expected, "{filter}");
+    }
+}
+
+#[test]
+fn what_is_said_of_a_defect_is_true_of_one_defect() {
+    let desk = Desk::open();
+    let admitted = desk.admit(desk.drop_file("a.png", b"picture a"));
+    desk.run(admitted.capture);
+    let mut answer = desk.answer(&admitted);
+    let Ok(inspection) = &mut answer.result else { panic!("an inspection") };
+    let first = inspection.defects[0].clone();
+    let defect = |kind, zone, confidence, severity, plugin: &str| Defect {
+        id: format!("{}-{plugin}-{confidence}", inspection.image_id),
+        kind,
+        zone,
+        confidence,
+        severity,
+        plugin: plugin.into(),
+        parts: Vec::new(),
+        ..first.clone()
     };
-    assert_eq!(with(|q| q.states = vec![CaptureState::Done, CaptureState::Failed]), [4, 3, 2, 1]);
-    assert_eq!(with(|q| q.has_defect = Some(Some(true))), [1]);
-    assert_eq!(with(|q| q.has_defect = Some(Some(false))), [2]);
-    assert_eq!(with(|q| q.has_defect = Some(None)), [3]);
-    assert_eq!(with(|q| q.verdict = Some(Outcome::Fail)), [3, 1]);
-    assert_eq!(with(|q| (q.verdict, q.after) = (Some(Outcome::Fail), Some(CaptureId(3)))), [1]);
-    assert_eq!(with(|q| q.text = Some("PORT_7".into())), [8]);
-    assert_eq!(with(|q| q.text = Some("port%7".into())), [0; 0], "wildcards are taken literally");
-    assert_eq!(with(|q| q.source = Some("bench".into())).len(), 10);
-    assert_eq!(with(|q| q.source = Some("elsewhere".into())), [0; 0]);
+    inspection.defects = vec![
+        defect(DefectKind::Scratch, Some(ZoneName::Core), 0.9, Severity::Low, "detect-scratch 1.0.0"),
+        defect(DefectKind::Pit, Some(ZoneName::Cladding), 0.6, Severity::High, "detect-region 1.2.0"),
+        defect(DefectKind::Chip, None, 0.5, Severity::Medium, "detect-region-2 1.2.0"),
+    ];
+    desk.finish(answer);
+    let cases = [
+        ("type:scratch", true),
+        ("type:particle,scratch", true),
+        ("type:particle", false),
+        ("type:scratch zone:core", true),
+        ("type:scratch zone:cladding", false),
+        ("zone:ferrule", false),
+        ("zone:none", true),
+        ("zone:none type:chip", true),
+        ("zone:none type:pit", false),
+        ("conf>0.85", true),
+        ("conf>0.85 type:pit", false),
+        ("conf>=0.6 type:pit", true),
+        ("conf<0.55", true),
+        ("conf<0.55 type:scratch", false),
+        ("severity>=high", true),
+        ("severity>=high zone:core", false),
+        ("severity:critical", false),
+        ("plugin:detect-region", true),
+        ("plugin:detect-region type:scratch", false),
+        ("plugin:detect", false),
+        ("plugin:detect-* type:chip", true),
+        ("-type:residue", true),
+        ("-type:scratch", false),
+        ("type:pit -conf>0.85", false),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(found(&desk, filter), if expected { vec![1] } else { vec![] }, "{filter}");
+    }
+}
+
+#[test]
+fn the_list_follows_every_change_of_what_it_says() {
+    let desk = filled();
+    let image = desk.reader().capture(CaptureId(1)).unwrap().unwrap().row.image.unwrap();
+    let review = |decision| {
+        let review = Review { image, reviewer: "A".into(), at: None, decision, defect: None, note: None };
+        assert!(matches!(desk.ask(Write::Reviews(vec![review])), Receipt::Reviewed(_)));
+    };
+    review(Decision::Clean);
+    assert_eq!((found(&desk, "label:clean"), found(&desk, "reviewed:yes")), (vec![2, 1], vec![1]));
+    review(Decision::Withdrawn);
+    assert_eq!((found(&desk, "label:defect"), found(&desk, "reviewed:yes")), (vec![1], vec![]));
+    // A second file with the content shows what is known of the first.
+    desk.admit(desk.drop_file("copy.png", b"picture 0"));
+    assert_eq!((found(&desk, "label:defect"), found(&desk, "state:duplicate")), (vec![11, 1], vec![11]));
+    let listing = "SELECT group_concat(capture_id || source || name || seen_at || state || size || job || port || side ||
+        label || verdict || split || incomplete || reviewed || coalesce(inspection_id, '') || defects || quality || ms ||
+        confidence || severity || found, ';') FROM (SELECT * FROM TABLE_HERE ORDER BY capture_id)";
+    let [kept, made] = ["listing", "listed"].map(|table| desk.one::<String>(&listing.replace("TABLE_HERE", table)));
+    assert_eq!(kept, made);
+    assert_eq!(desk.one::<i64>("SELECT count(*) FROM listing"), 11);
 }
 
 #[test]
@@ -114,4 +220,45 @@ fn known_files_are_those_that_need_not_be_read_again() {
     let again = desk.drop_file("port_9.png", b"picture 9, rewritten");
     assert!(!known.holds(&again.path, &again.key));
     assert!(KnownFiles::default().is_empty() && desk.reader().known_files("elsewhere").unwrap().is_empty());
+}
+
+#[test]
+fn a_queue_for_review_leaves_out_what_the_reviewer_decided_and_begins_where_it_matters() {
+    let desk = Desk::open();
+    for (n, confidence) in [0.95, 0.52, 0.30, 0.48].into_iter().enumerate() {
+        let admitted = desk.admit(desk.drop_file(format!("{n}.png"), format!("picture {n}").as_bytes()));
+        desk.run(admitted.capture);
+        let mut answer = desk.answer(&admitted);
+        let Ok(inspection) = &mut answer.result else { panic!("an inspection") };
+        inspection.defects.truncate(1);
+        inspection.defects[0].confidence = confidence;
+        inspection.has_defect = Some(confidence > 0.5);
+        desk.finish(answer);
+    }
+    let queue = |queue, reviewer: &str| -> Vec<i64> {
+        desk.reader().review_queue(queue, reviewer, 10).unwrap().into_iter().map(|capture| capture.0).collect()
+    };
+    assert_eq!(queue(ReviewQueue::All, "A"), [4, 3, 2, 1]);
+    assert_eq!(queue(ReviewQueue::Unsure, "A"), [2, 4, 3, 1]);
+    assert_eq!(queue(ReviewQueue::FalseAlarms, "A"), [2, 1]);
+    assert_eq!(queue(ReviewQueue::Disagreements, "A"), [0; 0]);
+    let image = |capture| desk.reader().capture(CaptureId(capture)).unwrap().unwrap().row.image.unwrap();
+    let say = |capture, reviewer: &str, decision| {
+        let at = Some(jiff::Timestamp::now().to_string());
+        let review =
+            Review { image: image(capture), reviewer: reviewer.into(), at, decision, defect: None, note: None };
+        assert!(matches!(desk.ask(Write::Reviews(vec![review])), Receipt::Reviewed(_)));
+    };
+    say(2, "A", Decision::Clean);
+    say(4, "A", Decision::Clean);
+    assert_eq!((queue(ReviewQueue::All, "A"), queue(ReviewQueue::All, "B").len()), (vec![3, 1], 4));
+    assert_eq!((queue(ReviewQueue::SecondLook, "A"), queue(ReviewQueue::SecondLook, "B")), (vec![], vec![4, 2]));
+    say(2, "A", Decision::Withdrawn);
+    assert_eq!(queue(ReviewQueue::All, "A"), [3, 2, 1]);
+    say(2, "A", Decision::Clean);
+    say(2, "B", Decision::Defect);
+    say(4, "B", Decision::Clean);
+    let agreement = desk.reader().agreements().unwrap().pop().unwrap();
+    assert_eq!((agreement.first.as_str(), agreement.second.as_str(), agreement.counts), ("A", "B", [0, 0, 1, 1]));
+    assert_eq!(desk.reader().reviews_of(image(2)).unwrap().len(), 4);
 }

@@ -83,6 +83,7 @@ fn line(event: &Event) -> Option<String> {
         Event::Status(status) => format!("status {}", counts(&status.counts)),
         // What a look came to is in the log's words already; a swap's end is not.
         Event::Looked(_) => return None,
+        Event::Views => "saved views changed".to_owned(),
         Event::Reviewed(reviewed) => format!("{} reviews stored", reviewed.added),
         Event::Swap(swap) => format!("swap {}", swap_line(swap)),
         Event::Log { at, level, message } => format!("{level} {at} {message}"),

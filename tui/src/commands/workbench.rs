@@ -64,6 +64,8 @@ impl Workbench {
             time_zone: TimeZone::system(),
             try_out: trying(workspace.clone(), &self.path, environment)?,
             start_engine: Box::new(move || launch.start().map_err(|failure| failure.messages.join("; "))),
+            reviewer_file: environment.state_dir.as_ref().map(|state| state.join("ferrule/reviewer")),
+            user: environment.user.clone(),
             at_logout: at_logout(environment.user.as_deref()).warning().map(str::to_owned),
         };
         let exit = workbench::run(settings).map_err(|error| Failure::failed(format!("{error:#}")))?;

@@ -114,21 +114,43 @@ pub fn bar(frame: &mut Frame, area: Rect, theme: &Theme, layers: &[Layer], notic
     frame.render_widget(Line::from(spans), area);
 }
 
-/// The bottom line while a search is typed.
-pub fn search(frame: &mut Frame, area: Rect, theme: &Theme, typed: &str, cursor: usize) {
+/// A line that is typed at the bottom.
+pub struct Prompt {
+    /// What stands before it.
+    pub sign: &'static str,
+    /// Cleaned.
+    pub typed: String,
+    /// In columns.
+    pub cursor: usize,
+    /// What could be typed, while nothing is.
+    pub hint: &'static str,
+    /// What is wrong with it; cleaned.
+    pub error: Option<String>,
+}
+
+/// The bottom line while something is typed.
+pub fn typed_line(frame: &mut Frame, area: Rect, theme: &Theme, prompt: &Prompt) {
+    let Prompt { sign, typed, cursor, hint, error } = prompt;
     let width = usize::from(area.width);
-    let keys = "Enter search  Esc cancel ";
-    let room = width.saturating_sub(keys.len() + 4).max(8);
+    let (aside, style) = match error {
+        Some(error) => (cut(error, width * 2 / 3, theme.signs.ellipsis), theme.bad()),
+        None if typed.is_empty() && !hint.is_empty() => {
+            (cut(hint, width.saturating_sub(12), theme.signs.ellipsis), theme.dim())
+        }
+        None => (text::PROMPT_KEYS.to_owned(), theme.dim()),
+    };
+    let before = Span::raw(*sign).width() + 1;
+    let room = width.saturating_sub(Span::raw(aside.as_str()).width() + before + 3).max(8);
     // The end of a long text is what is being typed.
     let skip = cursor.saturating_sub(room - 1);
     let shown: String = typed.chars().skip(skip).take(room).collect();
     let line = Line::from(vec![
-        Span::styled(" /", theme.key()),
+        Span::styled(format!(" {sign}"), theme.key()),
         Span::raw(fit(&shown, room, theme.signs.ellipsis)),
-        Span::styled(format!("  {keys}"), theme.dim()),
+        Span::styled(format!("  {aside}"), style),
     ]);
     frame.render_widget(line, area);
-    frame.set_cursor_position((area.x + 2 + (cursor - skip).min(room) as u16, area.y));
+    frame.set_cursor_position((area.x + before as u16 + (cursor - skip).min(room) as u16, area.y));
 }
 
 /// The bottom line while something is typed.
@@ -239,7 +261,7 @@ fn answers(keys: &Layer, theme: &Theme) -> Vec<Line<'static>> {
 }
 
 /// A box over the screen; returns the room inside.
-fn dialog(frame: &mut Frame, area: Rect, theme: &Theme, title: &str) -> Rect {
+pub fn dialog(frame: &mut Frame, area: Rect, theme: &Theme, title: &str) -> Rect {
     frame.render_widget(Clear, area);
     let block = Block::bordered()
         .border_set(theme.signs.borders)

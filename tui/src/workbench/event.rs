@@ -82,6 +82,8 @@ pub enum Command {
     StartEngine,
     /// Take the mouse, or give it back.
     Mouse(bool),
+    /// The reviewer's name is to be there the next time.
+    KeepReviewer(String),
     Suspend,
     /// Take the terminal again after a stop.
     Resume,

@@ -40,6 +40,42 @@ pub enum Action {
     FilterLabel,
     Search,
     ClearFilter,
+    Sort,
+    SortReverse,
+    Mark,
+    MarkAll,
+    MarkInvert,
+    MarkNone,
+    SayDefect,
+    SayClean,
+    Skip,
+    SkipBack,
+    AcceptDefect,
+    RejectDefect,
+    ChangeKind,
+    Kind(u8),
+    DrawBox,
+    Corner,
+    BoxLeft,
+    BoxRight,
+    BoxUp,
+    BoxDown,
+    BoxFineLeft,
+    BoxFineRight,
+    BoxFineUp,
+    BoxFineDown,
+    CancelBox,
+    Undo,
+    Redo,
+    NextQueue,
+    NameReviewer,
+
+    Views,
+    SaveView,
+    Columns,
+    Choose,
+    CloseMenu,
+    ForgetView,
     Retry,
     RetryAll,
     Reinspect,
@@ -58,11 +94,10 @@ pub enum Action {
 
     SearchAccept,
     SearchCancel,
+    Complete,
 
     LeaveRunning,
     StopEngine,
-    /// A path to what it can only be.
-    Complete,
     /// Yes, do it.
     Confirm,
     Cancel,
@@ -270,9 +305,10 @@ pub const GLOBAL: Bindings = Bindings {
         shown(&[Key::char('q'), Key::ctrl('c')], Action::Quit),
         hidden(&[Key::char('1')], Action::Go(ScreenName::Live)),
         hidden(&[Key::char('2')], Action::Go(ScreenName::Captures)),
-        hidden(&[Key::char('3')], Action::Go(ScreenName::Plugins)),
-        hidden(&[Key::char('4')], Action::Go(ScreenName::Training)),
-        hidden(&[Key::char('5')], Action::Go(ScreenName::Log)),
+        hidden(&[Key::char('3')], Action::Go(ScreenName::Review)),
+        hidden(&[Key::char('4')], Action::Go(ScreenName::Plugins)),
+        hidden(&[Key::char('5')], Action::Go(ScreenName::Training)),
+        hidden(&[Key::char('6')], Action::Go(ScreenName::Log)),
         hidden(&[Key::plain(KeyCode::Tab)], Action::NextScreen),
         hidden(&[Key::plain(KeyCode::BackTab)], Action::PreviousScreen),
         hidden(&[Key::ctrl('t')], Action::Tasks),
@@ -310,11 +346,12 @@ pub const QUIT: Bindings = Bindings {
     ],
 };
 
-/// Keys while a search is typed; every other key goes into the text.
+/// Keys while a line is typed; every other key goes into the text.
 pub const SEARCH: Bindings = Bindings {
     title: super::text::SEARCH_TITLE,
     list: &[
         shown(ENTER, Action::SearchAccept),
+        shown(&[Key::plain(KeyCode::Tab)], Action::Complete),
         shown(&[Key::plain(KeyCode::Esc), Key::ctrl('c')], Action::SearchCancel),
         hidden(&[Key::ctrl('z')], Action::Suspend),
     ],
@@ -417,5 +454,23 @@ pub const FOLDER: Bindings = Bindings {
         shown(ENTER, Action::Open),
         shown(&[Key::plain(KeyCode::Tab)], Action::Complete),
         shown(&[Key::plain(KeyCode::Esc), Key::ctrl('c')], Action::Back),
+    ],
+};
+
+/// Keys of a list to choose from.
+pub const MENU: Bindings = Bindings {
+    title: super::text::MENU_TITLE,
+    list: &[
+        shown(&[Key::plain(KeyCode::Enter), Key::char(' ')], Action::Choose),
+        shown(&[Key::char('d'), Key::plain(KeyCode::Delete)], Action::ForgetView),
+        shown(
+            &[Key::plain(KeyCode::Esc), Key::char('q'), Key::char('c'), Key::char('v'), Key::ctrl('c')],
+            Action::CloseMenu,
+        ),
+        hidden(UP, Action::Up),
+        hidden(DOWN, Action::Down),
+        hidden(FIRST, Action::First),
+        hidden(LAST, Action::Last),
+        hidden(&[Key::ctrl('z')], Action::Suspend),
     ],
 };

@@ -14,6 +14,7 @@ mod jobs;
 mod keymap;
 mod keys;
 mod layout;
+mod line;
 mod palette;
 mod picture;
 mod plain;
@@ -113,6 +114,7 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
         runs: AnswerJob::start("runs", trainings, events.clone())?,
         plugins: AnswerJob::start("trials", move |question| Event::Plugins(about_plugins(question)), events.clone())?,
         pictures: PictureJob::start(graphics, events)?,
+        reviewer_file: settings.reviewer_file.clone(),
     };
     let mut app = App::new(Setup {
         workspace: plain::clean(&settings.workspace),
@@ -126,6 +128,8 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
         mouse: settings.screen.mouse,
         zone: settings.time_zone,
         at_logout: settings.at_logout,
+        reviewer: settings.reviewer_file.as_deref().and_then(kept_reviewer),
+        user: settings.user,
         size: screen.size().context("the terminal does not tell its size")?,
         now: Timestamp::now,
     });
@@ -144,6 +148,13 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
 /// Whether somebody can be shown something and asked.
 pub fn is_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// The first line of the file, if it is a name.
+fn kept_reviewer(file: &std::path::Path) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let name = text.lines().next().unwrap_or_default().trim().to_owned();
+    (!name.is_empty() && !name.chars().any(char::is_control)).then_some(name)
 }
 
 /// Opens the dataset's database when the first question comes, and again after a failure.
@@ -178,9 +189,19 @@ struct Threads {
     runs: AnswerJob<RunsRequest>,
     plugins: AnswerJob<PluginsRequest>,
     pictures: PictureJob,
+    reviewer_file: Option<std::path::PathBuf>,
 }
 
 impl Threads {
+    /// A name that cannot be kept is asked for again the next time; nothing else hangs on it.
+    fn keep_reviewer(&self, name: &str) {
+        let Some(file) = &self.reviewer_file else { return };
+        if let Some(folder) = file.parent() {
+            let _ = std::fs::create_dir_all(folder);
+        }
+        let _ = std::fs::write(file, format!("{name}\n"));
+    }
+
     fn join(self) {
         self.input.join(PATIENCE);
         self.engine.join(PATIENCE);
@@ -236,6 +257,7 @@ fn obey(command: Command, screen: &mut Screen, threads: &Threads) -> Option<Exit
                 return Some(Exit::TerminalLost);
             }
         }
+        Command::KeepReviewer(name) => threads.keep_reviewer(&name),
         Command::Suspend => suspend(screen),
         Command::Resume => {
             if screen.resume().is_err() {

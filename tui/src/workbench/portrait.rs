@@ -1,8 +1,6 @@
 //! The workbench without a terminal: drawn into a buffer, its questions answered at once. Makes the picture of the screen
 //! for the README from a real workspace, and lets tests press keys and look.
 
-use std::sync::Arc;
-
 use ferrule_core::{protocol::Status, training::Places, workspace::DatasetPaths};
 use jiff::tz::TimeZone;
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, layout::Size};
@@ -13,7 +11,7 @@ use super::{
     keymap::KeyMap,
     picture::{Graphics, PictureAnswer, Studio, svg},
     reader::DatasetRows,
-    rows::{Filter, Place, Rows, RowsAnswer, RowsRequest},
+    rows::{Rows, RowsAnswer, answer},
     runs::{self, Runs, RunsAnswer},
     runs_reader::DatasetRuns,
     theme::{Colours, Theme},
@@ -62,8 +60,10 @@ impl Headless {
     }
 
     fn obey(&mut self, command: Command) -> Effects {
-        let answer = match command {
-            Command::Rows(request) => Event::Rows(self.read(&request).unwrap_or_else(RowsAnswer::Failed)),
+        let event = match command {
+            Command::Rows(request) => {
+                Event::Rows(answer(self.rows.as_mut(), &request).unwrap_or_else(RowsAnswer::Failed))
+            }
             Command::Runs(request) => {
                 Event::Runs(runs::answer(self.runs.as_mut(), request).unwrap_or_else(RunsAnswer::Failed))
             }
@@ -80,25 +80,13 @@ impl Headless {
                 self.ended = Some(exit);
                 return Effects::none();
             }
-            Command::StartEngine | Command::Mouse(_) | Command::Suspend | Command::Resume => return Effects::none(),
+            Command::StartEngine
+            | Command::KeepReviewer(_)
+            | Command::Mouse(_)
+            | Command::Suspend
+            | Command::Resume => return Effects::none(),
         };
-        self.app.update(answer)
-    }
-
-    fn read(&mut self, request: &RowsRequest) -> Result<RowsAnswer, String> {
-        Ok(match request {
-            RowsRequest::Page { ticket, filter, place, limit, .. } => {
-                RowsAnswer::Page { ticket: *ticket, place: *place, page: self.rows.page(filter, *place, *limit)? }
-            }
-            RowsRequest::Recent { limit } => {
-                RowsAnswer::Recent(self.rows.page(&Filter::default(), Place::First, *limit)?.rows)
-            }
-            RowsRequest::Detail { asker, capture, .. } => RowsAnswer::Detail {
-                asker: *asker,
-                capture: *capture,
-                detail: self.rows.detail(*capture)?.map(Arc::new),
-            },
-        })
+        self.app.update(event)
     }
 
     /// The screen as it is now.
@@ -134,6 +122,8 @@ pub fn portrait(
         mouse: false,
         zone: TimeZone::UTC,
         at_logout: None,
+        reviewer: None,
+        user: None,
         size,
         now: jiff::Timestamp::now,
     };

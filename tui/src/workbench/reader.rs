@@ -1,16 +1,18 @@
 //! The read-only database as the screen's [`Rows`]: asks the store and cleans every text that comes out of it.
 
 use ferrule_core::{
+    dataset::review::Agreement,
+    filter::{Filter, Order},
     ids::CaptureId,
     names,
     report::CaptureState,
-    store::{CaptureDetail, CaptureQuery, CaptureRow, Reader, StoreError},
+    store::{CaptureDetail, CaptureQuery, CaptureRow, Listed, Reader, ReviewQueue, SavedView, StoreError},
     workspace::DatasetPaths,
 };
 
 use super::{
     plain::{clean, clean_inspection, file_name},
-    rows::{Detail, Filter, Label, Page, Place, Row, Rows},
+    rows::{Detail, List, Page, Place, Row, Rows},
 };
 
 /// A dataset's database, read.
@@ -28,37 +30,51 @@ impl DatasetRows {
 }
 
 impl Rows for DatasetRows {
-    fn page(&mut self, filter: &Filter, place: Place, limit: usize) -> Result<Page, String> {
-        let (after, oldest_first) = match place {
+    fn page(&mut self, list: &List, place: Place, limit: usize) -> Result<Page, String> {
+        let (after, backwards) = match place {
             Place::First => (None, false),
-            Place::OlderThan(capture) => (Some(capture), false),
-            Place::NewerThan(capture) => (Some(capture), true),
+            Place::After(capture) => (Some(capture), false),
+            Place::Before(capture) => (Some(capture), true),
             Place::Last => (None, true),
         };
-        let query = CaptureQuery {
-            after,
-            oldest_first,
-            limit,
-            states: filter.state.into_iter().collect(),
-            has_defect: filter.label.map(|label| match label {
-                Label::Defect => Some(true),
-                Label::Clean => Some(false),
-                Label::None => None,
-            }),
-            text: Some(filter.text.clone()).filter(|text| !text.is_empty()),
-            ..CaptureQuery::default()
-        };
+        let order: Order = if backwards { list.order.reversed() } else { list.order };
+        let query = CaptureQuery { filter: list.filter.clone(), order, after, limit };
         let mut found = self.reader.captures_page(&query).map_err(|error| line(&error))?;
         let ends = found.len() < limit;
-        if oldest_first {
+        if backwards {
             found.reverse();
         }
         Ok(Page { rows: found.iter().map(row).collect(), ends })
     }
 
+    fn count(&mut self, filter: &Filter) -> Result<u64, String> {
+        self.reader.captures_count(filter).map_err(|error| line(&error))
+    }
+
+    fn matching(&mut self, filter: &Filter, limit: usize) -> Result<Vec<Listed>, String> {
+        self.reader.captures_matching(filter, limit).map_err(|error| line(&error))
+    }
+
+    fn views(&mut self) -> Result<Vec<SavedView>, String> {
+        let views = self.reader.views().map_err(|error| line(&error))?;
+        let cleaned = |view: SavedView| SavedView { name: clean(&view.name), ..view };
+        Ok(views.into_iter().map(cleaned).collect())
+    }
+
+    fn queue(&mut self, queue: ReviewQueue, reviewer: &str, limit: usize) -> Result<Vec<CaptureId>, String> {
+        self.reader.review_queue(queue, reviewer, limit).map_err(|error| line(&error))
+    }
+
+    fn agreements(&mut self) -> Result<Vec<Agreement>, String> {
+        self.reader.agreements().map_err(|error| line(&error))
+    }
+
     fn detail(&mut self, capture: CaptureId) -> Result<Option<Detail>, String> {
         let found = self.reader.capture(capture).map_err(|error| line(&error))?;
-        Ok(found.map(|found| detail(found, &self.paths)))
+        let Some(found) = found else { return Ok(None) };
+        let reviews = found.row.image.map(|image| self.reader.reviews_of(image)).transpose();
+        let reviews = reviews.map_err(|error| line(&error))?.unwrap_or_default();
+        Ok(Some(Detail { reviews, ..detail(found, &self.paths) }))
     }
 }
 
@@ -67,6 +83,7 @@ fn line(error: &StoreError) -> String {
 }
 
 fn row(found: &CaptureRow) -> Row {
+    let tag = |name: &str| found.tags.get(name).map_or_else(String::new, |text| clean(text));
     Row {
         capture: found.capture,
         image: found.image,
@@ -78,6 +95,16 @@ fn row(found: &CaptureRow) -> Row {
         defects: found.defects,
         verdict: found.verdict,
         incomplete: found.incomplete,
+        severity: found.severity,
+        confidence: found.confidence,
+        quality: found.quality,
+        split: found.split.clone().unwrap_or_default(),
+        job: tag("job"),
+        port: tag("port"),
+        side: tag("side"),
+        ms: found.ms,
+        size: found.size,
+        reviewed: found.reviewed,
     }
 }
 
@@ -100,5 +127,6 @@ fn detail(found: CaptureDetail, paths: &DatasetPaths) -> Detail {
         message,
         inspection: found.inspection.map(clean_inspection),
         pictures,
+        reviews: Vec::new(),
     }
 }

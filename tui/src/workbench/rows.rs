@@ -6,8 +6,11 @@
 use std::{path::PathBuf, sync::Arc};
 
 use ferrule_core::{
+    dataset::review::{Agreement, Review},
+    filter::{Filter, Order},
     ids::{CaptureId, ImageId},
-    report::{CaptureState, Inspection, Outcome},
+    report::{CaptureState, Inspection, Outcome, Severity},
+    store::{Listed, ReviewQueue, SavedView},
 };
 use jiff::Timestamp;
 
@@ -26,6 +29,50 @@ pub struct Row {
     pub verdict: Option<Outcome>,
     /// Some plug-in's results are missing.
     pub incomplete: bool,
+    /// The worst of its defects.
+    pub severity: Option<Severity>,
+    /// The highest among its defects, 0 to 1.
+    pub confidence: Option<f64>,
+    /// 0 to 100.
+    pub quality: Option<f64>,
+    pub split: String,
+    pub job: String,
+    pub port: String,
+    pub side: String,
+    /// Milliseconds in the worker.
+    pub ms: Option<f64>,
+    /// Bytes.
+    pub size: u64,
+    /// A person decided about it.
+    pub reviewed: bool,
+}
+
+impl Row {
+    /// Of which nothing more is known.
+    pub fn new(capture: CaptureId, state: CaptureState) -> Self {
+        Self {
+            capture,
+            state,
+            image: None,
+            seen_at: None,
+            source: String::new(),
+            name: String::new(),
+            has_defect: None,
+            defects: None,
+            verdict: None,
+            incomplete: false,
+            severity: None,
+            confidence: None,
+            quality: None,
+            split: String::new(),
+            job: String::new(),
+            port: String::new(),
+            side: String::new(),
+            ms: None,
+            size: 0,
+            reviewed: false,
+        }
+    }
 }
 
 /// One capture with everything known of it.
@@ -38,21 +85,15 @@ pub struct Detail {
     pub inspection: Option<Inspection>,
     /// Files that hold the picture, the dataset's own copy first.
     pub pictures: Vec<PathBuf>,
+    /// What people said of its content, the oldest first.
+    pub reviews: Vec<Review>,
 }
 
-/// Which captures a list shows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    pub state: Option<CaptureState>,
-    pub label: Option<Label>,
-    /// A part of the file's name or of its path.
-    pub text: String,
-}
-
-impl Filter {
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
+/// Which captures a list shows, and in which order. The default is all, the newest first.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct List {
+    pub filter: Filter,
+    pub order: Order,
 }
 
 /// What a capture was labelled.
@@ -73,20 +114,18 @@ impl Label {
     }
 }
 
-/// Where in the list, newest first, a page begins.
+/// Where in the list a page begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// The newest.
     First,
-    /// Those older than this capture.
-    OlderThan(CaptureId),
-    /// Those next newer than this capture.
-    NewerThan(CaptureId),
-    /// The oldest.
+    /// What follows this capture.
+    After(CaptureId),
+    /// What comes just before this capture.
+    Before(CaptureId),
     Last,
 }
 
-/// A stretch of the list, newest first.
+/// A stretch of the list, in its order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
     pub rows: Vec<Row>,
@@ -99,19 +138,43 @@ pub struct Page {
 pub enum DetailFor {
     Live,
     Browse,
+    Review,
 }
 
 /// A question to the database. The latest of its kind wins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum RowsRequest {
     /// A page of the Captures list; `ticket` tells answers to an older filter apart.
     Page {
         ticket: u64,
-        filter: Filter,
+        list: List,
         place: Place,
         limit: usize,
         urgent: bool,
     },
+    /// How many captures the list has.
+    Count {
+        ticket: u64,
+        filter: Filter,
+    },
+    /// Every capture of the list, at most so many: to mark them.
+    Matching {
+        ticket: u64,
+        filter: Filter,
+        limit: usize,
+        marking: Marking,
+    },
+    /// Views that people saved.
+    Views,
+    /// Captures that this reviewer is to decide about.
+    Queue {
+        ticket: u64,
+        queue: ReviewQueue,
+        reviewer: String,
+        limit: usize,
+    },
+    /// How far reviewers agree.
+    Agreements,
     /// The newest captures, for the Live screen.
     Recent {
         limit: usize,
@@ -131,6 +194,21 @@ pub enum RowsAnswer {
         place: Place,
         page: Page,
     },
+    Count {
+        ticket: u64,
+        count: u64,
+    },
+    Matching {
+        ticket: u64,
+        found: Vec<Listed>,
+        marking: Marking,
+    },
+    Views(Vec<SavedView>),
+    Queue {
+        ticket: u64,
+        captures: Vec<CaptureId>,
+    },
+    Agreements(Vec<Agreement>),
     Recent(Vec<Row>),
     /// `None` when there is no such capture any more.
     Detail {
@@ -142,8 +220,42 @@ pub enum RowsAnswer {
     Failed(String),
 }
 
+/// What is done with the marks of all captures of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marking {
+    Set,
+    Invert,
+}
+
 /// A database that can be asked. Errors are one line for a person.
 pub trait Rows {
-    fn page(&mut self, filter: &Filter, place: Place, limit: usize) -> Result<Page, String>;
+    fn page(&mut self, list: &List, place: Place, limit: usize) -> Result<Page, String>;
+    fn count(&mut self, filter: &Filter) -> Result<u64, String>;
+    fn matching(&mut self, filter: &Filter, limit: usize) -> Result<Vec<Listed>, String>;
+    fn views(&mut self) -> Result<Vec<SavedView>, String>;
+    fn queue(&mut self, queue: ReviewQueue, reviewer: &str, limit: usize) -> Result<Vec<CaptureId>, String>;
+    fn agreements(&mut self) -> Result<Vec<Agreement>, String>;
     fn detail(&mut self, capture: CaptureId) -> Result<Option<Detail>, String>;
+}
+
+/// Asks the database what was asked for.
+pub fn answer(rows: &mut dyn Rows, request: &RowsRequest) -> Result<RowsAnswer, String> {
+    Ok(match request {
+        RowsRequest::Page { ticket, list, place, limit, .. } => {
+            RowsAnswer::Page { ticket: *ticket, place: *place, page: rows.page(list, *place, *limit)? }
+        }
+        RowsRequest::Count { ticket, filter } => RowsAnswer::Count { ticket: *ticket, count: rows.count(filter)? },
+        RowsRequest::Matching { ticket, filter, limit, marking } => {
+            RowsAnswer::Matching { ticket: *ticket, found: rows.matching(filter, *limit)?, marking: *marking }
+        }
+        RowsRequest::Views => RowsAnswer::Views(rows.views()?),
+        RowsRequest::Queue { ticket, queue, reviewer, limit } => {
+            RowsAnswer::Queue { ticket: *ticket, captures: rows.queue(*queue, reviewer, *limit)? }
+        }
+        RowsRequest::Agreements => RowsAnswer::Agreements(rows.agreements()?),
+        RowsRequest::Recent { limit } => RowsAnswer::Recent(rows.page(&List::default(), Place::First, *limit)?.rows),
+        RowsRequest::Detail { asker, capture, .. } => {
+            RowsAnswer::Detail { asker: *asker, capture: *capture, detail: rows.detail(*capture)?.map(Arc::new) }
+        }
+    })
 }

@@ -28,6 +28,10 @@ pub struct WorkbenchSettings {
     pub try_out: TryOut,
     /// Set when logging out would end the engine: what would happen, and the remedy.
     pub at_logout: Option<String>,
+    /// Where the reviewer's name is kept from one session to the next, if anywhere.
+    pub reviewer_file: Option<PathBuf>,
+    /// Whom the session belongs to.
+    pub user: Option<String>,
 }
 
 /// What the environment says about the terminal.

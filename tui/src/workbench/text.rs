@@ -1,5 +1,7 @@
 //! Every English text of the workbench, in one place.
 
+use ferrule_core::{filter::Order, report::DefectKind, store::ReviewQueue};
+
 use super::{
     app::Confirm,
     keys::{Action, PluginAction, TrainAction},
@@ -45,13 +47,29 @@ pub const WELCOME_CHOICES: [(&str, &str); 3] = [
 pub const WELCOME_FOLDER: &str = "Which folder does the microscope write into? Nothing in it is ever changed or deleted. A \
                                   name without / is a folder of the workspace; `captures` is made if it is not there.";
 pub const NOTE_TITLE: &str = "About a run";
-pub const SEARCH_TITLE: &str = "Search";
+pub const SEARCH_TITLE: &str = "Filter";
+pub const MENU_TITLE: &str = "List";
+pub const COLUMNS_TITLE: &str = "Columns";
+pub const VIEWS_TITLE: &str = "Views";
+pub const PROMPT_KEYS: &str = "Enter take  Tab complete  Esc cancel ";
+pub const VIEW_NAME: &str = "save as: ";
+pub const FILTER_EXAMPLE: &str = "label:defect zone:core type:scratch conf>0.8 -file:*FT3* since:2h   Tab: fields";
 
 pub const NO_PICTURE: &str = "The picture cannot be shown.";
 pub const LOADING_PICTURE: &str = "loading the picture";
 pub const NO_CAPTURES_YET: &str = "No captures yet. Pictures put into a watched folder appear here by themselves.";
 pub const NO_MATCH: &str = "No capture matches.";
 pub const LOADING: &str = "reading";
+pub const DRAWING_TITLE: &str = "Box";
+pub const KINDS_TITLE: &str = "Type";
+pub const REVIEWER: &str = "reviewer: ";
+pub const REVIEWER_HINT: &str = "your name, kept for the next time";
+pub const REVIEWER_NEEDED: &str = "Every decision has a name. N asks for yours.";
+pub const NOTHING_TO_REVIEW: &str = "Nothing is left to review here. f takes another queue.";
+pub const NOT_INSPECTED: &str = "There is no result.";
+pub const KIND_OF_BOX: &str = "What is in the box?";
+pub const KIND_OF_DEFECT: &str = "What is it?";
+pub const NONE_FAILED: &str = "None of the marked captures has failed; only failed ones are tried again.";
 pub const NO_PLUGINS: &str = "No pipeline is in force.";
 pub const NO_LOG: &str = "Nothing was logged since this screen was opened.";
 pub const NO_STATUS: &str = "Waiting for the engine.";
@@ -116,6 +134,7 @@ pub const fn screen(name: ScreenName) -> &'static str {
     match name {
         ScreenName::Live => "Live",
         ScreenName::Captures => "Captures",
+        ScreenName::Review => "Review",
         ScreenName::Plugins => "Plug-ins",
         ScreenName::Training => "Training",
         ScreenName::Log => "Log",
@@ -130,10 +149,11 @@ pub const fn view(view: View) -> &'static str {
 }
 
 /// An action's word in the bottom line and its sentence in the help.
-pub const fn action(action: Action) -> (&'static str, &'static str) {
+pub fn action(action: Action) -> (&'static str, &'static str) {
     match action {
         Action::Go(ScreenName::Live) => ("live", "the capture just inspected"),
         Action::Go(ScreenName::Captures) => ("captures", "all captures, one a row"),
+        Action::Go(ScreenName::Review) => ("review", "one capture after the other, one key a decision"),
         Action::Go(ScreenName::Plugins) => ("plug-ins", "the pipeline in force"),
         Action::Go(ScreenName::Training) => ("training", "networks: train, compare, put to work"),
         Action::Go(ScreenName::Log) => ("log", "what the engine says"),
@@ -161,11 +181,47 @@ pub const fn action(action: Action) -> (&'static str, &'static str) {
         Action::Back => ("back", "back"),
         Action::FilterState => ("state", "show one state only; again for the next"),
         Action::FilterLabel => ("label", "show one label only; again for the next"),
-        Action::Search => ("search", "show names that contain a text"),
+        Action::Search => ("filter", "only what a filter says (docs/filters.md)"),
         Action::ClearFilter => ("all", "show all captures again"),
-        Action::Retry => ("retry", "queue this failed capture again"),
+        Action::Sort => ("sort", "by the next column"),
+        Action::SortReverse => ("reverse", "the order from its other end"),
+        Action::Mark => ("mark", "mark this capture, or unmark it"),
+        Action::MarkAll => ("mark all", "mark every capture of this list"),
+        Action::MarkInvert => ("invert", "mark those of this list that have no mark"),
+        Action::MarkNone => ("unmark", "take all marks away"),
+        Action::SayDefect => ("defect", "this image has a defect; the next one"),
+        Action::SayClean => ("clean", "this image has none; the next one"),
+        Action::Skip => ("next", "the next one, without a decision"),
+        Action::SkipBack => ("back", "the one before"),
+        Action::AcceptDefect => ("accept", "this is a defect, of the type that is shown"),
+        Action::RejectDefect => ("reject", "this is no defect"),
+        Action::ChangeKind => ("type", "it is a defect of another type"),
+        Action::Kind(index) => (kind(index), "this type"),
+        Action::DrawBox => ("box", "draw a box around a defect that was not found"),
+        Action::Corner => ("corner", "a corner of the box; the second one finishes it"),
+        Action::BoxLeft => ("left", "the corner to the left"),
+        Action::BoxRight => ("right", "the corner to the right"),
+        Action::BoxUp => ("up", "the corner up"),
+        Action::BoxDown => ("down", "the corner down"),
+        Action::BoxFineLeft => ("fine", "a little to the left"),
+        Action::BoxFineRight => ("fine", "a little to the right"),
+        Action::BoxFineUp => ("fine", "a little up"),
+        Action::BoxFineDown => ("fine", "a little down"),
+        Action::CancelBox => ("cancel", "no box, no type"),
+        Action::Undo => ("undo", "take the last decision back"),
+        Action::Redo => ("redo", "make the decision again that was taken back"),
+        Action::NextQueue => ("queue", "another queue: all, unsure ones first, ..."),
+        Action::NameReviewer => ("name", "who reviews"),
+        Action::Views => ("views", "lists by name"),
+        Action::SaveView => ("save view", "keep filter, order and columns by a name"),
+        Action::Columns => ("columns", "choose the columns"),
+        Action::Choose => ("choose", "take this one"),
+        Action::CloseMenu => ("close", "close this list"),
+        Action::ForgetView => ("delete", "delete this saved view"),
+        Action::Complete => ("complete", "complete the word; again for the next"),
+        Action::Retry => ("retry", "queue this failed capture, or those marked, again"),
         Action::RetryAll => ("retry all", "queue every failed capture again"),
-        Action::Reinspect => ("inspect again", "inspect this picture with the pipeline in force"),
+        Action::Reinspect => ("inspect again", "inspect this picture, or those marked, again"),
         Action::NextCapture => ("older", "the next older capture"),
         Action::PreviousCapture => ("newer", "the next newer capture"),
         Action::Zoom => ("zoom", "the whole picture or the fibre"),
@@ -175,11 +231,10 @@ pub const fn action(action: Action) -> (&'static str, &'static str) {
         Action::Release => ("release", "take this plug-in out of quarantine"),
         Action::Level => ("level", "least level that is shown"),
         Action::Follow => ("follow", "stay at the newest line"),
-        Action::SearchAccept => ("search", "search"),
-        Action::SearchCancel => ("cancel", "leave the search as it was"),
+        Action::SearchAccept => ("take", "take what is typed"),
+        Action::SearchCancel => ("cancel", "leave everything as it was"),
         Action::LeaveRunning => ("leave it running", "close this screen; the engine goes on"),
         Action::StopEngine => ("stop the engine", "stop the engine after what is in hand, then leave"),
-        Action::Complete => ("complete", "complete the folder's name"),
         Action::Confirm => ("yes", "do it"),
         Action::Cancel => ("stay", "leave it as it is"),
     }
@@ -283,6 +338,7 @@ pub const fn short_screen(name: ScreenName) -> &'static str {
     match name {
         ScreenName::Live => "Live",
         ScreenName::Captures => "Capt",
+        ScreenName::Review => "Rev",
         ScreenName::Plugins => "Plug",
         ScreenName::Training => "Train",
         ScreenName::Log => "Log",
@@ -297,6 +353,32 @@ pub fn runs(count: usize) -> String {
 /// `1 capture`, `2 captures`.
 pub fn captures(count: u64) -> String {
     if count == 1 { "1 capture".to_owned() } else { format!("{} captures", number(count)) }
+}
+
+/// A type's word by its place.
+fn kind(index: u8) -> &'static str {
+    DefectKind::ALL.get(usize::from(index)).map_or("", |kind| kind.as_str())
+}
+
+/// A queue's name.
+pub const fn queue(queue: ReviewQueue) -> &'static str {
+    match queue {
+        ReviewQueue::All => "All, newest first",
+        ReviewQueue::Unsure => "Unsure ones first",
+        ReviewQueue::Disagreements => "Builds disagree",
+        ReviewQueue::FalseAlarms => "Weakest alarms first",
+        ReviewQueue::SecondLook => "Reviewed by others",
+    }
+}
+
+/// How a list is sorted.
+pub fn sorted_by(order: Order) -> String {
+    format!("by {}{}", order.by.as_str(), if order.descending { ", highest first" } else { "" })
+}
+
+/// How many captures are marked.
+pub fn marked(count: u64) -> String {
+    format!("{} marked", number(count))
 }
 
 /// A count with thousands set apart.

@@ -127,6 +127,10 @@ pub struct Signs {
     /// Of a gauge.
     pub full: &'static str,
     pub empty: &'static str,
+    /// The first row has the highest value, or the lowest.
+    pub descending: &'static str,
+    pub ascending: &'static str,
+    pub mark: &'static str,
     pub borders: border::Set<'static>,
 }
 
@@ -142,6 +146,9 @@ const UNICODE: Signs = Signs {
     diameter: "⌀",
     full: "█",
     empty: "░",
+    descending: "▾",
+    ascending: "▴",
+    mark: "●",
     borders: border::PLAIN,
 };
 
@@ -157,6 +164,9 @@ const ASCII: Signs = Signs {
     diameter: "d",
     full: "#",
     empty: ".",
+    descending: "v",
+    ascending: "^",
+    mark: "*",
     borders: border::Set {
         top_left: "+",
         top_right: "+",

@@ -40,6 +40,8 @@ fn workbench_in_this_terminal() {
         start_engine: Box::new(|| Err("no engine can be started in this test".into())),
         try_out: Box::new(|_| Err("nothing can be tried in this test".into())),
         at_logout: None,
+        reviewer_file: None,
+        user: None,
     };
     let code = match workbench::run(settings) {
         Ok(Exit::Left) => 10,
@@ -58,7 +60,7 @@ fn keys_lead_through_the_screens_and_out() {
     running.wait_for_text("gone, reconnecting");
     running.type_keys("2");
     running.wait_for_text("label");
-    running.type_keys("5");
+    running.type_keys("6");
     running.wait_for_text("no engine: ");
     running.type_keys("?");
     running.wait_for_text("Everywhere");

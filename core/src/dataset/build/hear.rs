@@ -45,6 +45,7 @@ impl Work<'_> {
             | Receipt::Swap(_)
             | Receipt::Correlations
             | Receipt::Reviewed(_)
+            | Receipt::Views
             | Receipt::Run(_)
             | Receipt::Mark(_) => {}
         }

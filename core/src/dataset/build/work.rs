@@ -16,6 +16,7 @@ use crate::{
         intake::{Sources, task},
         queue::Queue,
     },
+    filter::{Filter, Order},
     ingest::KnownFiles,
     pool::{Pool, Report},
     report::CaptureState,
@@ -99,9 +100,9 @@ impl<'a> Work<'a> {
     /// What failed before is tried again where it still is.
     fn requeue_failed(&mut self, files: &[Listed]) -> Result<(), BuildError> {
         let mut query = CaptureQuery {
-            oldest_first: true,
+            filter: Filter::of_state(CaptureState::Failed),
+            order: Order::default().reversed(),
             limit: 1024,
-            states: vec![CaptureState::Failed],
             ..CaptureQuery::default()
         };
         loop {

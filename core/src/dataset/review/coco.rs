@@ -36,7 +36,7 @@ pub fn write(reader: &Reader, proposals: bool, to: impl io::Write, path: &Path) 
             None => image.label = review.decision.label(),
             Some(defect) => {
                 let id = defect.defect_id.clone().unwrap_or_default();
-                let word = (review.decision != Decision::Rejected).then(|| defect.clone());
+                let word = (review.decision.stance() == Some(true)).then(|| defect.clone());
                 image.defects.insert(id, word);
             }
         }

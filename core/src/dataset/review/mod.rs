@@ -4,6 +4,7 @@
 //! A review of a defect carries its own type, box and mask, so that it outlives the inspection it was made on. Reads and
 //! writes files; storing is the store's, through [`crate::store::Write::Reviews`].
 
+mod agreement;
 mod coco;
 mod csv;
 mod take;
@@ -16,6 +17,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    agreement::Agreement,
     coco::write as write_coco,
     csv::write as write_csv,
     take::{TakeError, take},
@@ -44,11 +46,13 @@ pub enum Decision {
     Rejected,
     /// A defect that was not found.
     Missed,
+    /// Of a defect: no decision any more.
+    Retracted,
 }
 
 impl Decision {
-    pub const ALL: [Self; 6] =
-        [Self::Defect, Self::Clean, Self::Withdrawn, Self::Confirmed, Self::Rejected, Self::Missed];
+    pub const ALL: [Self; 7] =
+        [Self::Defect, Self::Clean, Self::Withdrawn, Self::Confirmed, Self::Rejected, Self::Missed, Self::Retracted];
 
     /// As the database and files have it.
     #[must_use]
@@ -60,6 +64,7 @@ impl Decision {
             Self::Confirmed => "confirmed",
             Self::Rejected => "rejected",
             Self::Missed => "missed",
+            Self::Retracted => "retracted",
         }
     }
 
@@ -82,7 +87,19 @@ impl Decision {
     /// It is about one defect, not the whole image.
     #[must_use]
     pub const fn is_of_defect(self) -> bool {
-        matches!(self, Self::Confirmed | Self::Rejected | Self::Missed)
+        matches!(self, Self::Confirmed | Self::Rejected | Self::Missed | Self::Retracted)
+    }
+}
+
+impl Decision {
+    /// Whether the defect is one by this word; `None` where nothing is said of it.
+    #[must_use]
+    pub const fn stance(self) -> Option<bool> {
+        match self {
+            Self::Confirmed | Self::Missed => Some(true),
+            Self::Rejected => Some(false),
+            _ => None,
+        }
     }
 }
 

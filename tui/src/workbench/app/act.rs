@@ -12,11 +12,14 @@ use crate::workbench::{
     layout,
     palette::Palette,
     picture::View,
-    rows::Row,
+    rows::{Marking, Row},
     screens::{ScreenName, detail::Open},
     tasks::TaskOf,
     text,
 };
+
+/// Captures named in one request: a line of the protocol is limited.
+const A_LINE: usize = 10_000;
 
 impl App {
     pub(super) fn input(&mut self, input: Terminal) -> Effects {
@@ -34,11 +37,14 @@ impl App {
                     None => {
                         if let Some(Dialog::Palette(palette)) = &mut self.dialog {
                             palette.key(key);
+                        } else if self.dialog.is_none() && self.on_review() {
+                            self.review.typed(key);
                         } else if self.dialog.is_none()
                             && !(self.on_training() && self.typed_for_training(key))
                             && !(self.on_plugins() && self.typed_for_plugins(key))
                         {
-                            self.captures.typed(key);
+                            let now = self.now();
+                            self.captures.typed(key, &now);
                         }
                         Effects::redraw()
                     }
@@ -47,11 +53,14 @@ impl App {
             Terminal::Paste(pasted) => {
                 if let Some(Dialog::Palette(palette)) = &mut self.dialog {
                     palette.paste(&pasted);
+                } else if self.dialog.is_none() && self.on_review() {
+                    self.review.pasted(&pasted);
                 } else if self.dialog.is_none()
                     && !(self.on_training() && self.pasted_for_training(&pasted))
                     && !(self.on_plugins() && self.pasted_for_plugins(&pasted))
                 {
-                    self.captures.pasted(&pasted);
+                    let now = self.now();
+                    self.captures.pasted(&pasted, &now);
                 }
                 Effects::redraw()
             }
@@ -67,8 +76,10 @@ impl App {
             Terminal::Mouse(mouse) => match mouse.kind {
                 MouseEventKind::ScrollUp => self.act(Action::Up),
                 MouseEventKind::ScrollDown => self.act(Action::Down),
-                MouseEventKind::Down(MouseButton::Left) => self.clicked(mouse.column, mouse.row),
-                _ => Effects::none(),
+                MouseEventKind::Down(MouseButton::Left) if !self.review_has(&mouse) => {
+                    self.clicked(mouse.column, mouse.row)
+                }
+                _ => self.review_mouse(mouse),
             },
             Terminal::FocusGained | Terminal::FocusLost => Effects::none(),
         }
@@ -87,6 +98,9 @@ impl App {
     }
 
     fn act(&mut self, action: Action) -> Effects {
+        if let Some(effects) = self.review_action(action) {
+            return effects;
+        }
         match action {
             Action::Go(screen) => self.go(screen),
             Action::NextScreen => self.go(self.screen.next()),
@@ -117,8 +131,46 @@ impl App {
             Action::FilterState => self.captures.next_state(),
             Action::FilterLabel => self.captures.next_label(),
             Action::Search => self.captures.start_search(),
-            Action::SearchAccept => self.captures.accept_search(),
-            Action::SearchCancel => self.captures.cancel_search(),
+            Action::SearchAccept if self.screen == ScreenName::Review => {
+                if let Some(name) = self.review.accept_name() {
+                    return Effects::command(Command::KeepReviewer(name));
+                }
+            }
+            Action::SearchAccept => {
+                let now = self.now();
+                if let Some(view) = self.captures.accept_search(&now) {
+                    return self.ask(Request::KeepView { view });
+                }
+            }
+            Action::Complete => {
+                let now = self.now();
+                self.captures.complete(&now);
+            }
+            Action::Sort => self.captures.sort_next(),
+            Action::SortReverse => self.captures.sort_reverse(),
+            Action::Mark => self.captures.mark(),
+            Action::MarkAll => self.captures.mark_all(Marking::Set),
+            Action::MarkInvert => self.captures.mark_all(Marking::Invert),
+            Action::MarkNone => self.captures.marks.clear(),
+            Action::Views => self.captures.open_views(),
+            Action::SaveView => self.captures.start_saving(),
+            Action::Columns => self.captures.open_columns(),
+            Action::Choose => {
+                let now = self.now();
+                if let Err(message) = self.captures.choose(&now) {
+                    self.say(true, message);
+                }
+            }
+            Action::CloseMenu => self.captures.close_menu(),
+            Action::ForgetView => {
+                if let Some(name) = self.captures.unwanted_view() {
+                    return self.ask(Request::ForgetView { name });
+                }
+            }
+            Action::SearchCancel => {
+                self.captures.cancel_search();
+                self.review.cancel_naming();
+            }
             Action::ClearFilter => self.captures.clear(),
             Action::Retry => return self.retry(),
             Action::RetryAll => return self.ask(Request::Retry { captures: None }),
@@ -133,10 +185,33 @@ impl App {
             Action::Release => return self.release(),
             Action::Level => self.log.next_level(),
             Action::Follow => self.log.follow(),
+            // Decisions and boxes are `review_action`'s.
+            Action::SayDefect
+            | Action::SayClean
+            | Action::Skip
+            | Action::SkipBack
+            | Action::AcceptDefect
+            | Action::RejectDefect
+            | Action::ChangeKind
+            | Action::Kind(_)
+            | Action::DrawBox
+            | Action::Corner
+            | Action::BoxLeft
+            | Action::BoxRight
+            | Action::BoxUp
+            | Action::BoxDown
+            | Action::BoxFineLeft
+            | Action::BoxFineRight
+            | Action::BoxFineUp
+            | Action::BoxFineDown
+            | Action::CancelBox
+            | Action::Undo
+            | Action::Redo
+            | Action::NextQueue
+            | Action::NameReviewer => {}
             Action::LeaveRunning => return Effects::command(Command::Quit(Exit::Left)),
             Action::StopEngine => return self.stop_engine(),
             // Where a workspace is still to be made.
-            Action::Complete => {}
             Action::Cancel => self.dialog = None,
         }
         Effects::redraw()
@@ -184,6 +259,9 @@ impl App {
     fn go(&mut self, screen: ScreenName) {
         self.screen = screen;
         self.open = None;
+        if screen == ScreenName::Review {
+            self.review.enter(self.setup.user.as_deref());
+        }
     }
 
     fn quit(&mut self) -> Effects {
@@ -221,6 +299,20 @@ impl App {
         Effects::command(Command::Ask(request))
     }
 
+    /// The same for many, in lines that are short enough.
+    fn ask_all(&mut self, requests: Vec<Request>) -> Effects {
+        let mut effects = Effects::redraw();
+        for request in requests {
+            effects.merge(self.ask(request));
+        }
+        effects
+    }
+
+    /// What is done is done to all marked captures, not to the one under the cursor.
+    fn acts_on_marks(&self) -> bool {
+        self.open.is_none() && self.screen == ScreenName::Captures && !self.captures.marks.is_empty()
+    }
+
     fn step(&mut self, by: isize) {
         match &mut self.dialog {
             Some(Dialog::Help { top }) => return *top = top.saturating_add_signed(by),
@@ -228,12 +320,16 @@ impl App {
             Some(Dialog::Tasks) => return self.tasks.step(by),
             _ => {}
         }
+        if self.captures.step_menu(by) {
+            return;
+        }
         if let Some(open) = &mut self.open {
             open.scroll(by);
         } else {
             match self.screen {
                 ScreenName::Live => self.live.step(by),
                 ScreenName::Captures => self.captures.window.step(by),
+                ScreenName::Review => self.review.step(by),
                 ScreenName::Plugins => match self.plugins.form() {
                     Some(form) => form.form.step(by),
                     None => {
@@ -257,6 +353,9 @@ impl App {
     }
 
     fn first(&mut self) -> Effects {
+        if self.captures.step_menu(isize::MIN) {
+            return Effects::redraw();
+        }
         if let Some(open) = &mut self.open {
             open.scroll(isize::MIN);
             return Effects::redraw();
@@ -264,6 +363,7 @@ impl App {
         match self.screen {
             ScreenName::Live => self.live.follow(),
             ScreenName::Captures => return Effects::command(Command::Rows(self.captures.first())),
+            ScreenName::Review => self.review.step(isize::MIN),
             ScreenName::Plugins => self.plugins.step(isize::MIN, 0),
             ScreenName::Training => self.training.step(isize::MIN),
             ScreenName::Log => self.log.first(),
@@ -273,6 +373,9 @@ impl App {
 
     fn last(&mut self) -> Effects {
         let mut effects = Effects::redraw();
+        if self.captures.step_menu(isize::MAX / 2) {
+            return effects;
+        }
         if let Some(open) = &mut self.open {
             open.scroll(isize::MAX / 2);
         } else if self.screen == ScreenName::Captures {
@@ -294,7 +397,7 @@ impl App {
         let capture = match self.screen {
             ScreenName::Live => self.live.shown(),
             ScreenName::Captures => self.captures.window.selected().map(|row| row.capture),
-            ScreenName::Plugins | ScreenName::Training | ScreenName::Log => None,
+            ScreenName::Review | ScreenName::Plugins | ScreenName::Training | ScreenName::Log => None,
         };
         self.open = capture.map(Open::new);
     }
@@ -316,12 +419,23 @@ impl App {
     /// The capture that an action is about, with what is known of it.
     fn subject(&self) -> Option<Row> {
         match &self.open {
+            None if self.screen == ScreenName::Review => self.review.detail().map(|detail| detail.row.clone()),
             Some(open) => open.detail().map(|detail| detail.row.clone()),
             None => self.captures.window.selected().cloned(),
         }
     }
 
     fn retry(&mut self) -> Effects {
+        if self.acts_on_marks() {
+            let failed = self.captures.marks.failed();
+            if failed.is_empty() {
+                self.say(true, text::NONE_FAILED.to_owned());
+                return Effects::redraw();
+            }
+            let asked: Vec<_> =
+                failed.chunks(A_LINE).map(|part| Request::Retry { captures: Some(part.to_vec()) }).collect();
+            return self.ask_all(asked);
+        }
         match self.subject() {
             Some(row) if row.state == CaptureState::Failed => {
                 self.ask(Request::Retry { captures: Some(vec![row.capture]) })
@@ -335,6 +449,12 @@ impl App {
     }
 
     fn reinspect(&mut self) -> Effects {
+        if self.acts_on_marks() {
+            let images = self.captures.marks.images();
+            let asked: Vec<_> =
+                images.chunks(A_LINE).map(|part| Request::Reinspect { images: part.to_vec() }).collect();
+            return self.ask_all(asked);
+        }
         match self.subject() {
             Some(Row { image: Some(image), .. }) => self.ask(Request::Reinspect { images: vec![image] }),
             Some(row) => {

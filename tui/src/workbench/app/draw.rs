@@ -21,6 +21,7 @@ impl App {
         let detail = match (&self.open, self.screen) {
             (Some(open), _) => open.detail(),
             (None, ScreenName::Plugins) => self.plugins.open().and_then(|form| form.shown()),
+            (None, ScreenName::Review) => self.review.detail(),
             (None, _) => self.live.detail(),
         };
         let wanted = detail.and_then(|detail| self.picture_key(detail.row.capture));
@@ -30,6 +31,9 @@ impl App {
             (None, ScreenName::Captures) => {
                 let seen = self.status.as_ref().map(|status| status.counts.seen);
                 self.captures.draw(frame, parts.body, &look, seen);
+            }
+            (None, ScreenName::Review) => {
+                self.review.draw(frame, parts.body, &look, wanted, text::view(self.view));
             }
             (None, ScreenName::Plugins) => {
                 self.plugins.draw(frame, parts.body, &look, self.status.as_ref(), wanted);
@@ -52,8 +56,9 @@ impl App {
             }
             None => {}
         }
-        if let Some((typed, cursor)) = self.captures.search_line().filter(|_| self.dialog.is_none()) {
-            return chrome::search(frame, parts.keys, theme, &typed, cursor);
+        let prompt = if self.on_review() { self.review.prompt() } else { self.captures.prompt() };
+        if let Some(prompt) = prompt.filter(|_| self.dialog.is_none()) {
+            return chrome::typed_line(frame, parts.keys, theme, &prompt);
         }
         if let Some((title, line)) = self.training.note_line().filter(|_| self.dialog.is_none()) {
             return chrome::prompt(frame, parts.keys, theme, title, line);

@@ -48,6 +48,16 @@ impl App {
                 let shown = self.log.push(LogLine { at: time, level, message });
                 Effects { redraw: shown && self.screen == ScreenName::Log, ..Effects::default() }
             }
+            FromEngine::Event(EngineEvent::Reviewed(reviewed)) => {
+                self.review.stored();
+                let Some(refused) = reviewed.refused.first() else { return Effects::none() };
+                self.say(true, plain::clean(refused));
+                Effects::redraw()
+            }
+            FromEngine::Event(EngineEvent::Views) => {
+                self.captures.views_changed();
+                Effects::none()
+            }
             FromEngine::Event(EngineEvent::Run { run }) => {
                 self.training.changed(&plain::clean(&run));
                 Effects::none()
@@ -58,7 +68,6 @@ impl App {
                 self.plugins.outdated();
                 Effects::none()
             }
-            FromEngine::Event(EngineEvent::Reviewed(_)) => Effects::none(),
             FromEngine::Event(EngineEvent::Training(event)) => self.trained(&event),
             FromEngine::Event(EngineEvent::Stopping) => {
                 self.engine = Engine::Stopping;
@@ -133,6 +142,12 @@ impl App {
             (Request::Pause { paused }, Answer::Ok { .. }) => {
                 self.say(false, if *paused { text::ENGINE_PAUSED } else { text::ENGINE_RUNNING }.to_owned());
             }
+            (Request::KeepView { view }, Answer::Ok { .. }) => {
+                self.say(false, plain::clean(&format!("View {} is saved; v shows all.", view.name)));
+            }
+            (Request::ForgetView { name }, Answer::Ok { .. }) => {
+                self.say(false, plain::clean(&format!("View {name} is deleted.")));
+            }
             (Request::Rescan, Answer::Ok { .. }) => self.say(false, "Looking into every watched folder.".to_owned()),
             (_, Answer::Plugins(list)) => self.plugins.take(*list),
             (_, Answer::Trainer(trainer)) => self.training.take_trainer(*trainer),
@@ -177,6 +192,7 @@ impl App {
             row.verdict = event.verdict;
             row.defects = event.defects;
             row.incomplete = !event.incomplete.is_empty();
+            row.ms = event.ms;
         });
         if !in_hand {
             self.captures.window.outdated();
@@ -184,6 +200,7 @@ impl App {
         if let Some(open) = self.open.as_mut().filter(|open| open.capture == event.capture) {
             open.outdated();
         }
+        self.review.outdated(event.capture);
         if let (CaptureState::Failed, Some(message)) = (event.state, &event.message) {
             self.note("warn", format!("{}: {message}", event.path));
         }
@@ -195,7 +212,9 @@ impl App {
 
     pub(super) fn rows(&mut self, answer: RowsAnswer) -> Effects {
         match answer {
-            RowsAnswer::Page { ticket, place, page } => self.captures.take(ticket, place, page),
+            RowsAnswer::Page { .. } | RowsAnswer::Count { .. } | RowsAnswer::Matching { .. } | RowsAnswer::Views(_) => {
+                self.captures.take(answer);
+            }
             RowsAnswer::Recent(rows) => self.live.fill(rows),
             RowsAnswer::Detail { asker: DetailFor::Live, capture, detail } => {
                 if self.live.shown() == Some(capture) || self.live.detail().is_none() {
@@ -207,6 +226,11 @@ impl App {
                     open.take(detail);
                 }
             }
+            RowsAnswer::Detail { asker: DetailFor::Review, capture, detail } => {
+                self.review.take_detail(capture, detail)
+            }
+            RowsAnswer::Queue { ticket, captures } => self.review.take_queue(ticket, captures),
+            RowsAnswer::Agreements(agreements) => self.review.take_agreements(agreements),
             RowsAnswer::Failed(message) => {
                 self.rows_failed = true;
                 self.note("error", message.clone());

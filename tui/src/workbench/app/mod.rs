@@ -1,6 +1,7 @@
 //! The one owner of everything that the screen shows. Events come in, effects go out; drawing only looks.
 
 mod act;
+mod decide;
 mod draw;
 mod hear;
 mod plugin;
@@ -9,7 +10,7 @@ mod train;
 use std::sync::Arc;
 
 use ferrule_core::{ids::CaptureId, protocol::Status};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 use ratatui::layout::Size;
 
 use super::{
@@ -28,6 +29,7 @@ use super::{
         live::{self, Live},
         log::{self, Log, LogLine},
         plugins::{self, Plugins},
+        review::{self, Reviewing},
         training::{self, Training},
     },
     tasks::Tasks,
@@ -81,6 +83,10 @@ pub struct Setup {
     pub mouse: bool,
     pub zone: TimeZone,
     pub at_logout: Option<String>,
+    /// Who reviewed last.
+    pub reviewer: Option<String>,
+    /// Whom the session belongs to, to be asked whether they review.
+    pub user: Option<String>,
     pub size: Size,
     /// The clock, so that tests have their own.
     pub now: fn() -> Timestamp,
@@ -97,6 +103,7 @@ pub struct App {
     live: Live,
     captures: Captures,
     open: Option<Open>,
+    review: Reviewing,
     plugins: Plugins,
     training: Training,
     tasks: Tasks,
@@ -116,6 +123,7 @@ pub struct App {
 impl App {
     pub fn new(setup: Setup) -> Self {
         Self {
+            review: Reviewing::new(setup.reviewer.clone()),
             setup,
             screen: ScreenName::Live,
             dialog: None,
@@ -166,8 +174,10 @@ impl App {
             Some(Dialog::Confirm(_)) => own(keys::CONFIRM),
             Some(Dialog::Tasks) => own(keys::TASKS),
             Some(Dialog::Palette(_)) => vec![keys::PALETTE.into()],
-            None if self.captures.is_searching() => vec![keys::SEARCH.into()],
-            None => self.screen_keys(),
+            None => {
+                let inner = if self.on_review() { self.review.inner_keys() } else { self.captures.inner_keys() };
+                inner.map_or_else(|| self.screen_keys(), |inner| vec![inner.into()])
+            }
         }
     }
 
@@ -189,6 +199,7 @@ impl App {
             (_, Some(_)) => detail::KEYS,
             (ScreenName::Live, None) => live::KEYS,
             (ScreenName::Captures, None) => captures::KEYS,
+            (ScreenName::Review, None) => review::KEYS,
             (ScreenName::Plugins, None) => plugins::KEYS,
             (ScreenName::Training, None) => training::KEYS,
             (ScreenName::Log, None) => log::KEYS,
@@ -237,6 +248,11 @@ impl App {
         at.to_zoned(self.setup.zone.clone()).strftime("%H:%M:%S").to_string()
     }
 
+    /// The clock where the person is.
+    fn now(&self) -> Zoned {
+        (self.setup.now)().to_zoned(self.setup.zone.clone())
+    }
+
     /// Puts scroll positions into bounds for the room there is.
     fn settle(&mut self) {
         let Some(parts) = layout::parts(self.setup.size) else { return };
@@ -271,12 +287,18 @@ impl App {
             commands.extend(self.plugin_wishes());
         }
         // Also before it is looked at: keys typed ahead find their rows.
-        commands.extend(self.captures.wanted().map(Command::Rows));
+        commands.extend(self.captures.wanted().into_iter().map(Command::Rows));
         if let Some(open) = &mut self.open
             && open.wanted()
         {
             let capture = open.capture;
             commands.push(Command::Rows(RowsRequest::Detail { asker: DetailFor::Browse, capture, urgent: true }));
+        }
+        if self.screen == ScreenName::Review {
+            commands.extend(self.review.wanted().into_iter().map(Command::Rows));
+            if let Some(capture) = self.review.wanted_detail() {
+                commands.push(Command::Rows(RowsRequest::Detail { asker: DetailFor::Review, capture, urgent: true }));
+            }
         }
         commands.extend(self.wanted_picture().map(Command::Picture));
         commands
@@ -286,13 +308,14 @@ impl App {
     fn picture_key(&self, capture: CaptureId) -> Option<PictureKey> {
         let body = layout::parts(self.setup.size)?.body;
         let pane = match (&self.open, self.screen) {
-            (Some(_), _) => layout::detail(body).picture,
+            (Some(_), _) | (None, ScreenName::Review) => layout::detail(body).picture,
             (None, ScreenName::Plugins) => layout::trial(layout::form(body).beside).picture,
             (None, _) => layout::live(body).picture,
         };
         let inner = layout::inner(pane);
         let room = Size::new(inner.width, inner.height);
-        Some(PictureKey { capture, room, view: self.view, layers: self.layers, epoch: self.epoch })
+        let mark = self.review.mark().filter(|_| self.on_review());
+        Some(PictureKey { capture, room, view: self.view, layers: self.layers, mark, epoch: self.epoch })
     }
 
     /// The picture to make now, unless it is in hand or asked for.
@@ -301,6 +324,7 @@ impl App {
             (Some(open), _) => open.detail()?,
             (None, ScreenName::Live) => self.live.coming()?,
             (None, ScreenName::Plugins) => self.plugins.open()?.shown()?,
+            (None, ScreenName::Review) => self.review.detail()?,
             (None, _) => return None,
         };
         let detail = Arc::clone(detail);
@@ -311,7 +335,10 @@ impl App {
             return None;
         }
         // A new capture on Live may wait for the line to be free; what a person asked for may not.
-        let urgent = self.open.is_some() || self.live.is_chosen() || self.asked.is_none_or(|asked| !asked.fits(key));
+        let urgent = self.open.is_some()
+            || self.screen == ScreenName::Review
+            || self.live.is_chosen()
+            || self.asked.is_none_or(|asked| !asked.fits(key));
         self.asked = Some(key);
         self.asked_of = Some(Arc::clone(&detail));
         Some(PictureRequest { key, detail, urgent })

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::workbench::{
     event::Event,
-    rows::{DetailFor, Filter, Place, Rows, RowsAnswer, RowsRequest},
+    rows::{DetailFor, Rows, RowsAnswer, RowsRequest, answer},
 };
 
 /// Between answers that nobody waits for: a list that changes more often cannot be read.
@@ -30,13 +30,20 @@ impl Replaceable for RowsRequest {
             Self::Recent { .. } => 1,
             Self::Detail { asker: DetailFor::Live, .. } => 2,
             Self::Detail { asker: DetailFor::Browse, .. } => 3,
+            Self::Count { .. } => 4,
+            Self::Matching { .. } => 5,
+            Self::Views => 6,
+            Self::Queue { .. } => 7,
+            Self::Agreements => 8,
+            Self::Detail { asker: DetailFor::Review, .. } => 9,
         }
     }
 
     fn urgent(&self) -> bool {
         match self {
             Self::Page { urgent, .. } | Self::Detail { urgent, .. } => *urgent,
-            Self::Recent { .. } => true,
+            Self::Recent { .. } | Self::Matching { .. } | Self::Views | Self::Queue { .. } => true,
+            Self::Count { .. } | Self::Agreements => false,
         }
     }
 }
@@ -55,6 +62,7 @@ impl RowsJob {
             let mut rows: Option<Box<dyn Rows>> = None;
             let mut next = Instant::now();
             while let Some(request) = work.take(next) {
+                let begun = Instant::now();
                 let answer = match &mut rows {
                     Some(rows) => answer(rows.as_mut(), &request),
                     None => open().and_then(|opened| answer(rows.insert(opened).as_mut(), &request)),
@@ -66,7 +74,8 @@ impl RowsJob {
                 if events.send(Event::Rows(answer)).is_err() {
                     return;
                 }
-                next = Instant::now() + PACE;
+                // What nobody waits for takes a tenth of this thread's time at most.
+                next = Instant::now() + PACE.max(begun.elapsed() * 9);
             }
         })?;
         Ok(Self { slot, job })
@@ -80,16 +89,4 @@ impl RowsJob {
         self.slot.close();
         self.job.join(patience);
     }
-}
-
-fn answer(rows: &mut dyn Rows, request: &RowsRequest) -> Result<RowsAnswer, String> {
-    Ok(match request {
-        RowsRequest::Page { ticket, filter, place, limit, .. } => {
-            RowsAnswer::Page { ticket: *ticket, place: *place, page: rows.page(filter, *place, *limit)? }
-        }
-        RowsRequest::Recent { limit } => RowsAnswer::Recent(rows.page(&Filter::default(), Place::First, *limit)?.rows),
-        RowsRequest::Detail { asker, capture, .. } => {
-            RowsAnswer::Detail { asker: *asker, capture: *capture, detail: rows.detail(*capture)?.map(Arc::new) }
-        }
-    })
 }

@@ -4,6 +4,9 @@
 use ferrule_core::report::{Defect, Outline};
 use image::{Rgb, RgbImage};
 
+use super::View;
+use crate::workbench::rows::Detail;
+
 /// The part of a capture that is shown, in its own pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Crop {
@@ -14,6 +17,16 @@ pub struct Crop {
 }
 
 impl Crop {
+    /// What a view shows of a picture of that size.
+    pub fn of(detail: &Detail, view: View, width: u32, height: u32) -> Self {
+        let whole = Self { x: 0, y: 0, width, height };
+        let cladding = detail.inspection.as_ref().and_then(|inspection| inspection.zones.cladding.as_ref());
+        match (view, cladding) {
+            (View::Fibre, Some(cladding)) => Self::around(cladding, width, height).unwrap_or(whole),
+            _ => whole,
+        }
+    }
+
     /// A capture's middle part around its cladding, `None` when that is all of it or there is no fibre.
     pub fn around(cladding: &Outline, width: u32, height: u32) -> Option<Self> {
         if ![cladding.cx, cladding.cy, cladding.ax, cladding.by].iter().all(|value| value.is_finite()) {
@@ -99,15 +112,19 @@ impl Canvas {
             let (to, _) = self.place(f64::from(x.saturating_add(length.saturating_sub(1))), f64::from(*y));
             cover.row(from, to, row);
         }
-        if defect.mask.is_empty() {
-            let [x, y, width, height] = defect.bbox.map(f64::from);
-            let (left, top) = self.place(x - 1.0, y - 1.0);
-            let (right, bottom) = self.place(x + width, y + height);
-            cover.row(left, right, top);
-            cover.row(left, right, bottom);
-            cover.column(left, top, bottom);
-            cover.column(right, top, bottom);
-        }
+        if defect.mask.is_empty() { self.rim(defect.bbox) } else { cover }
+    }
+
+    /// Which shown pixels lie around a box.
+    pub fn rim(&self, bbox: [u32; 4]) -> Cover {
+        let mut cover = Cover::new(self.pixels.width(), self.pixels.height());
+        let [x, y, width, height] = bbox.map(f64::from);
+        let (left, top) = self.place(x - 1.0, y - 1.0);
+        let (right, bottom) = self.place(x + width, y + height);
+        cover.row(left, right, top);
+        cover.row(left, right, bottom);
+        cover.column(left, top, bottom);
+        cover.column(right, top, bottom);
         cover
     }
 }

@@ -10,7 +10,7 @@ use ratatui::layout::Size;
 use ratatui_image::protocol::{Protocol, iterm2::Iterm2, kitty::Kitty, sixel::Sixel};
 
 use super::{
-    Graphics, Means, Picture, PictureRequest, View,
+    Graphics, Means, Picture, PictureKey, PictureRequest,
     canvas::{Canvas, Cover, Crop},
     cells::{CellPicture, shade},
     digits, outline,
@@ -34,6 +34,9 @@ const KITTY_ID: u32 = 0x00FE_7701;
 /// Sending more pixels over a remote line than this along x shows no more of a defect, only costs time.
 const REMOTE_WIDTH: u32 = 640;
 
+/// A box that a person draws.
+const MARK_RGB: [u8; 3] = [255, 255, 0];
+
 /// Makes pictures for one terminal.
 pub struct Studio {
     graphics: Graphics,
@@ -53,7 +56,7 @@ impl Studio {
             self.decoded = Some((capture, decode(&request.detail.pictures)?));
         }
         let Some((_, decoded)) = &self.decoded else { return Err(text::NO_PICTURE.into()) };
-        render(decoded, &request.detail, request.key.view, request.key.layers, request.key.room, self.graphics)
+        render(decoded, &request.detail, &request.key, self.graphics)
     }
 }
 
@@ -81,17 +84,11 @@ fn decode_file(file: &Path) -> Result<DynamicImage, image::ImageError> {
 pub fn render(
     decoded: &DynamicImage,
     detail: &Detail,
-    view: View,
-    layers: bool,
-    room: Size,
+    key: &PictureKey,
     graphics: Graphics,
 ) -> Result<Picture, String> {
-    let whole = Crop { x: 0, y: 0, width: decoded.width(), height: decoded.height() };
-    let cladding = detail.inspection.as_ref().and_then(|inspection| inspection.zones.cladding.as_ref());
-    let crop = match (view, cladding) {
-        (View::Fibre, Some(cladding)) => Crop::around(cladding, whole.width, whole.height).unwrap_or(whole),
-        _ => whole,
-    };
+    let PictureKey { view, layers, room, mark, .. } = *key;
+    let crop = Crop::of(detail, view, decoded.width(), decoded.height());
     let size = fit(crop, room, graphics.font);
     let (width, height) = (u32::from(size.width), u32::from(size.height));
     let (width, height) = match graphics.means {
@@ -108,12 +105,21 @@ pub fn render(
         }
     };
     if graphics.means == Means::Outline {
-        return Ok(Picture::Cells(outline::draw(&Canvas::new(RgbImage::new(width, height), crop), detail, layers)));
+        return Ok(Picture::Cells(outline::draw(
+            &Canvas::new(RgbImage::new(width, height), crop),
+            detail,
+            layers,
+            mark,
+        )));
     }
     let part = decoded.crop_imm(crop.x, crop.y, crop.width, crop.height);
     let mut canvas = Canvas::new(part.resize_exact(width, height, FilterType::Triangle).to_rgb8(), crop);
     if layers {
         draw_zones(&mut canvas, detail);
+    }
+    if let Some(mark) = mark {
+        let rim: Vec<_> = canvas.rim(mark).pixels().collect();
+        rim.into_iter().for_each(|(x, y)| canvas.dot(f64::from(x), f64::from(y), MARK_RGB));
     }
     if graphics.means == Means::Halfblocks {
         return Ok(Picture::Cells(halfblocks(canvas, detail, layers, graphics)));

@@ -21,6 +21,7 @@ use ratatui::{
 };
 use ratatui_image::protocol::Protocol;
 
+use self::canvas::Crop;
 #[cfg(test)]
 pub use self::make::render;
 pub use self::{cells::CellPicture, make::Studio};
@@ -44,15 +45,40 @@ pub struct PictureKey {
     pub view: View,
     /// With zones and defects drawn over it.
     pub layers: bool,
+    /// A box that a person draws: x, y, width, height in the capture's pixels.
+    pub mark: Option<[u32; 4]>,
     /// Counted up when the terminal has lost what it was sent.
     pub epoch: u32,
 }
 
 impl PictureKey {
-    /// Fits the same place on the screen, whichever capture and layers it shows.
+    /// Fits the same place on the screen, whichever capture and box it shows.
     pub fn fits(self, other: Self) -> bool {
-        Self { capture: other.capture, ..self } == other
+        Self { capture: other.capture, mark: other.mark, ..self } == other
     }
+}
+
+/// The capture's pixel that is shown in a cell of this pane, if the picture is there.
+pub fn pixel_at(
+    shown: &Picture,
+    pane: Rect,
+    key: &PictureKey,
+    detail: &Detail,
+    cell: (u16, u16),
+) -> Option<(u32, u32)> {
+    let inspection = detail.inspection.as_ref()?;
+    let crop = Crop::of(detail, key.view, inspection.width, inspection.height);
+    let place = shown.place(pane);
+    if !place.contains(cell.into()) {
+        return None;
+    }
+    let along = |at: u16, from: u16, cells: u16, begin: u32, length: u32| {
+        begin + ((u32::from(at - from) * 2 + 1) * length / (u32::from(cells.max(1)) * 2)).min(length.saturating_sub(1))
+    };
+    Some((
+        along(cell.0, place.x, place.width, crop.x, crop.width),
+        along(cell.1, place.y, place.height, crop.y, crop.height),
+    ))
 }
 
 /// A picture to make.
@@ -104,16 +130,22 @@ impl Picture {
         if size.width > area.width || size.height > area.height {
             return;
         }
-        let place = Rect::new(
-            area.x + (area.width - size.width) / 2,
-            area.y + (area.height - size.height) / 2,
-            size.width,
-            size.height,
-        );
+        let place = self.place(area);
         match self {
             Self::Cells(cells) => cells.draw(place, buffer),
             Self::Pixels(protocol) => ratatui_image::Image::new(protocol).render(place, buffer),
         }
+    }
+
+    /// Where in this area it lies.
+    fn place(&self, area: Rect) -> Rect {
+        let size = self.size();
+        Rect::new(
+            area.x + area.width.saturating_sub(size.width) / 2,
+            area.y + area.height.saturating_sub(size.height) / 2,
+            size.width,
+            size.height,
+        )
     }
 
     /// Roughly what sending it costs, in bytes: 30 a cell with two colours of the palette; for pixels what

@@ -20,14 +20,16 @@ const fn sign(zone: ZoneName) -> char {
 }
 
 /// Zones and defects on an empty ground; the canvas has one pixel a cell.
-pub fn draw(canvas: &Canvas, detail: &Detail, layers: bool) -> CellPicture {
+pub fn draw(canvas: &Canvas, detail: &Detail, layers: bool, mark: Option<[u32; 4]>) -> CellPicture {
     let size = Size::new(canvas.pixels.width() as u16, canvas.pixels.height() as u16);
     let empty = PictureCell { sign: ' ', front: None, back: None, bold: false };
     let mut cells = vec![empty; usize::from(size.width) * usize::from(size.height)];
     let mut put = |(x, y): (u32, u32), sign| {
         cells[y as usize * usize::from(size.width) + x as usize] = PictureCell { sign, ..empty };
     };
+    let rim: Vec<_> = mark.iter().flat_map(|mark| canvas.rim(*mark).pixels().collect::<Vec<_>>()).collect();
     let Some(inspection) = detail.inspection.as_ref().filter(|_| layers) else {
+        rim.into_iter().for_each(|pixel| put(pixel, '+'));
         return CellPicture::new(size, cells);
     };
     for (zone, outline) in inspection.zones.iter() {
@@ -41,6 +43,7 @@ pub fn draw(canvas: &Canvas, detail: &Detail, layers: bool) -> CellPicture {
     for (_, cover) in &covers {
         cover.pixels().for_each(|pixel| put(pixel, '#'));
     }
+    rim.into_iter().for_each(|pixel| put(pixel, '+'));
     let mut picture = CellPicture::new(size, cells);
     for (number, cover) in covers.iter().rev() {
         if let Some((x, y)) = cover.corner() {

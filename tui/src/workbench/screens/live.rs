@@ -311,9 +311,7 @@ fn figure(figure: Option<&Figure>, width: usize, theme: &Theme) -> Vec<Span<'sta
 /// A list row from an event: the row that the database would give.
 pub fn row_of(event: &CaptureEvent, now: Timestamp) -> Row {
     Row {
-        capture: event.capture,
         image: event.image,
-        state: event.state,
         seen_at: Some(now),
         source: event.source.clone(),
         name: plain::file_name(&event.path),
@@ -321,6 +319,8 @@ pub fn row_of(event: &CaptureEvent, now: Timestamp) -> Row {
         defects: event.defects,
         verdict: event.verdict,
         incomplete: !event.incomplete.is_empty(),
+        ms: event.ms,
+        ..Row::new(event.capture, event.state)
     }
 }
 

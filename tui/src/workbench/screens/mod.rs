@@ -6,6 +6,7 @@ pub mod detail;
 pub mod live;
 pub mod log;
 pub mod plugins;
+pub mod review;
 pub mod training;
 pub mod window;
 
@@ -32,13 +33,14 @@ use super::{
 pub enum ScreenName {
     Live,
     Captures,
+    Review,
     Plugins,
     Training,
     Log,
 }
 
 impl ScreenName {
-    pub const ALL: [Self; 5] = [Self::Live, Self::Captures, Self::Plugins, Self::Training, Self::Log];
+    pub const ALL: [Self; 6] = [Self::Live, Self::Captures, Self::Review, Self::Plugins, Self::Training, Self::Log];
 
     pub fn next(self) -> Self {
         self.moved(1)
@@ -55,7 +57,8 @@ impl ScreenName {
 }
 
 /// The keys of every screen, and of one capture.
-pub const ALL_KEYS: &[Bindings] = &[live::KEYS, captures::KEYS, detail::KEYS, plugins::KEYS, training::KEYS, log::KEYS];
+pub const ALL_KEYS: &[Bindings] =
+    &[live::KEYS, captures::KEYS, detail::KEYS, review::KEYS, plugins::KEYS, training::KEYS, log::KEYS];
 
 /// Every list of keys that a person may change: those of screens, of dialogs, and those that work everywhere. Where text is
 /// typed, keys stay as they ship.

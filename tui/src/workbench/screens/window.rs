@@ -1,7 +1,7 @@
 //! A window onto a list of any length: the rows around the cursor are held, the rest stays in the database.
 //!
-//! Pages are asked for by key (the capture's id), never by offset, so a million rows cost as much as a hundred. Rows are
-//! newest first. At most [`MOST`] rows are held.
+//! Pages are asked for by key (a capture), never by offset, so a million rows cost as much as a hundred. At most [`MOST`]
+//! rows are held.
 
 use ferrule_core::ids::CaptureId;
 
@@ -23,10 +23,10 @@ pub struct Window {
     cursor: usize,
     /// The first row on the screen.
     top: usize,
-    /// The first row in hand is the newest of all; likewise the last.
+    /// The first row in hand is the first of all; likewise the last.
     starts: bool,
     ends: bool,
-    /// Keeps the cursor on the newest row while new ones come.
+    /// Keeps the cursor on the first row while new ones come.
     follow: bool,
     /// What was asked for and has not come.
     asked: Option<Place>,
@@ -60,7 +60,7 @@ impl Window {
         self.follow = self.cursor == 0 && self.starts && by < 0;
     }
 
-    /// To the newest row, and stays there.
+    /// To the first row, and stays there.
     pub fn first(&mut self) -> Place {
         self.follow = true;
         self.cursor = 0;
@@ -75,7 +75,7 @@ impl Window {
         Place::First
     }
 
-    /// To the oldest row.
+    /// To the last row.
     pub fn last(&mut self) -> Option<Place> {
         self.follow = false;
         if self.ends {
@@ -107,9 +107,9 @@ impl Window {
         };
         let (first, last) = (first.capture, last.capture);
         let place = if !self.ends && self.rows.len() - self.cursor <= MARGIN {
-            Place::OlderThan(last)
+            Place::After(last)
         } else if !self.starts && self.cursor < MARGIN {
-            Place::NewerThan(first)
+            Place::Before(first)
         } else if self.stale && self.starts && self.cursor < PAGE / 2 {
             return Some(self.ask_first());
         } else {
@@ -131,7 +131,7 @@ impl Window {
                 (self.starts, self.ends) = (page.ends, true);
                 self.cursor = self.rows.len().saturating_sub(1);
             }
-            Place::OlderThan(capture) => {
+            Place::After(capture) => {
                 if self.rows.last().is_some_and(|row| row.capture == capture) {
                     self.rows.extend(page.rows);
                     self.ends = page.ends;
@@ -144,7 +144,7 @@ impl Window {
                     }
                 }
             }
-            Place::NewerThan(capture) => {
+            Place::Before(capture) => {
                 if self.rows.first().is_some_and(|row| row.capture == capture) {
                     let count = page.rows.len();
                     self.rows.splice(..0, page.rows);
@@ -161,17 +161,19 @@ impl Window {
         }
     }
 
-    /// The newest rows, again or for the first time; the cursor stays on its capture.
+    /// The first rows, again or for the first time; the cursor stays on its capture.
     fn take_first(&mut self, page: Page) {
         let on = self.selected().map(|row| row.capture).filter(|_| !self.follow);
-        let oldest = page.rows.last().map(|row| row.capture);
         let mut rows = page.rows;
-        let (mut ends, joined) = (page.ends, self.starts && !self.rows.is_empty());
+        let mut ends = page.ends;
         // What was read further down stays in hand when it joins on.
-        if let (Some(oldest), false, true) = (oldest, page.ends, joined) {
-            let before = rows.len();
-            rows.extend(self.rows.iter().filter(|row| row.capture < oldest).cloned());
-            ends = self.ends && rows.len() > before;
+        let last = rows.last().map(|row| row.capture);
+        let joint = self.rows.iter().position(|row| Some(row.capture) == last).filter(|_| self.starts && !page.ends);
+        if let Some(joint) = joint {
+            let below = self.rows[joint + 1..].iter().filter(|row| rows.iter().all(|new| new.capture != row.capture));
+            let below: Vec<Row> = below.cloned().collect();
+            ends = self.ends && !below.is_empty();
+            rows.extend(below);
         }
         self.rows = rows;
         (self.starts, self.ends) = (true, ends);
@@ -206,26 +208,15 @@ mod tests {
     use super::*;
 
     fn row(id: i64) -> Row {
-        Row {
-            capture: CaptureId(id),
-            image: None,
-            state: CaptureState::Done,
-            seen_at: None,
-            source: String::new(),
-            name: format!("{id}.png"),
-            has_defect: None,
-            defects: None,
-            verdict: None,
-            incomplete: false,
-        }
+        Row { name: format!("{id}.png"), ..Row::new(CaptureId(id), CaptureState::Done) }
     }
 
     /// A list of captures 1 to `newest`, answered like the database does.
     fn answer(newest: i64, place: Place) -> Page {
         let ids: Vec<i64> = match place {
             Place::First => (1..=newest).rev().take(PAGE).collect(),
-            Place::OlderThan(CaptureId(id)) => (1..id).rev().take(PAGE).collect(),
-            Place::NewerThan(CaptureId(id)) => {
+            Place::After(CaptureId(id)) => (1..id).rev().take(PAGE).collect(),
+            Place::Before(CaptureId(id)) => {
                 let mut ids: Vec<_> = (id + 1..=newest).take(PAGE).collect();
                 ids.reverse();
                 ids
@@ -326,7 +317,7 @@ mod tests {
         let mut window = Window::new();
         let place = window.first();
         window.take(place, answer(500, place));
-        window.take(Place::OlderThan(CaptureId(7)), answer(500, Place::OlderThan(CaptureId(7))));
+        window.take(Place::After(CaptureId(7)), answer(500, Place::After(CaptureId(7))));
         assert_eq!(window.rows.len(), PAGE);
     }
 }

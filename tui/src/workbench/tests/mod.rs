@@ -5,6 +5,7 @@ mod commanding;
 mod pictures;
 mod plugins;
 mod reader;
+mod review;
 mod sample;
 mod screens;
 mod training;

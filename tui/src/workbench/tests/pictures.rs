@@ -10,7 +10,7 @@ use ratatui::{
 
 use super::sample::{Bench, LARGE, SMALL, SampleRows};
 use crate::workbench::{
-    picture::{Graphics, Means, Picture, View, render, svg},
+    picture::{Graphics, Means, Picture, PictureKey, View, render, svg},
     rows::{Detail, Rows},
     theme::{Colours, zone_rgb},
 };
@@ -18,7 +18,7 @@ use crate::workbench::{
 /// Capture 1197 of the sample: a scratch, a pit and a particle.
 fn capture() -> (DynamicImage, Detail) {
     let bench = Bench::new(SMALL, Colours::True);
-    let mut rows = SampleRows { newest: 1199, picture: bench.picture(), prefix: String::new() };
+    let mut rows = SampleRows { newest: 1199, picture: bench.picture(), prefix: String::new(), reviews: Vec::new() };
     let picture = image::open(bench.picture()).expect("a picture");
     (picture, rows.detail(CaptureId(1197)).expect("rows").expect("a capture"))
 }
@@ -33,12 +33,17 @@ fn buffer(picture: &Picture, size: Size) -> Buffer {
     buffer
 }
 
+fn key(view: View, layers: bool, room: Size) -> PictureKey {
+    PictureKey { capture: CaptureId(1), room, view, layers, mark: None, epoch: 0 }
+}
+
 #[test]
 fn zones_and_defects_lie_where_the_picture_has_them() {
     let (picture, detail) = capture();
     // 80 x 30 cells of half blocks: one cell is 8 x 16 of the picture's pixels.
     let room = Size::new(80, 30);
-    let made = render(&picture, &detail, View::Whole, true, room, graphics(Means::Halfblocks)).expect("a picture");
+    let made =
+        render(&picture, &detail, &key(View::Whole, true, room), graphics(Means::Halfblocks)).expect("a picture");
     assert_eq!(made.size(), room);
     let buffer = buffer(&made, room);
     let [red, green, blue] = zone_rgb(ferrule_core::report::ZoneName::Cladding);
@@ -56,7 +61,8 @@ fn zones_and_defects_lie_where_the_picture_has_them() {
 fn without_layers_the_picture_is_bare() {
     let (picture, detail) = capture();
     let room = Size::new(80, 30);
-    let bare = render(&picture, &detail, View::Whole, false, room, graphics(Means::Halfblocks)).expect("a picture");
+    let bare =
+        render(&picture, &detail, &key(View::Whole, false, room), graphics(Means::Halfblocks)).expect("a picture");
     for cell in buffer(&bare, room).content() {
         for colour in [cell.fg, cell.bg] {
             if let ratatui::style::Color::Rgb(red, green, blue) = colour {
@@ -74,7 +80,8 @@ fn a_picture_keeps_its_shape_and_stays_in_its_room() {
             for view in [View::Whole, View::Fibre] {
                 for means in [Means::Halfblocks, Means::Outline] {
                     let room = Size::new(width, height);
-                    let size = render(&picture, &detail, view, true, room, graphics(means)).expect("a picture").size();
+                    let size =
+                        render(&picture, &detail, &key(view, true, room), graphics(means)).expect("a picture").size();
                     assert!(size.width <= width && size.height <= height, "{size} in {room}");
                     if view == View::Whole && size.width > 20 && size.height > 10 {
                         let shape = f64::from(size.width) / (2.0 * f64::from(size.height));
@@ -93,7 +100,7 @@ fn every_protocol_makes_a_picture_of_the_room_that_it_says() {
     for means in [Means::Kitty, Means::Sixel, Means::Iterm] {
         for remote in [false, true] {
             let graphics = Graphics { remote, ..graphics(means) };
-            let made = render(&picture, &detail, View::Whole, true, room, graphics).expect("a picture");
+            let made = render(&picture, &detail, &key(View::Whole, true, room), graphics).expect("a picture");
             assert!(made.is_pixels() && made.size() == room, "{means:?}: {:?}", made.size());
             let buffer = buffer(&made, room);
             assert!(buffer[(0, 0)].symbol().len() > 1_000, "{means:?} carries its pixels in one cell");
@@ -129,7 +136,7 @@ fn a_defect_far_outside_or_a_wild_ellipse_does_no_harm() {
     for means in [Means::Halfblocks, Means::Outline, Means::Sixel] {
         for view in [View::Whole, View::Fibre] {
             let room = Size::new(40, 15);
-            assert!(render(&picture, &detail, view, true, room, graphics(means)).is_ok());
+            assert!(render(&picture, &detail, &key(view, true, room), graphics(means)).is_ok());
         }
     }
 }

@@ -88,7 +88,7 @@ fn bench(size: Size) -> (Bench, Rc<RefCell<Vec<Trial>>>) {
             PluginsAnswer::Tried { ticket, result: Ok(Box::new(inspection)) }
         }
     });
-    bench.press("3");
+    bench.press("4");
     assert_eq!(bench.headless.asked, [Request::Plugins]);
     bench.headless.asked.clear();
     let answer = Answer::Plugins(Box::new(list()));

@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
 use ferrule_core::{
+    filter::Filter,
     ids::ImageId,
     ingest::FileKey,
-    report::{CaptureState, Failure},
+    report::Failure,
     settings::{ImageLinks, Source},
     store::{Admission, Content, Store, StoreSettings, Write},
     workspace::DatasetPaths,
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 use crate::workbench::{
     plain::clean,
     reader::DatasetRows,
-    rows::{Filter, Page, Place, Rows},
+    rows::{List, Page, Place, Rows},
 };
 
 /// A dataset with 450 captures, every tenth of which failed, and one with a hostile name.
@@ -68,7 +69,7 @@ fn pages_from_either_end_meet_every_row_once_and_in_order() {
     let mut walk = |begin: Place, next: fn(&Page) -> Place| {
         let (mut place, mut pages) = (begin, Vec::new());
         loop {
-            let page = rows.page(&Filter::default(), place, 100).expect("a page");
+            let page = rows.page(&List::default(), place, 100).expect("a page");
             let ends = page.ends;
             place = page.rows.first().map_or(place, |_| next(&page));
             pages.push(page.rows);
@@ -77,8 +78,8 @@ fn pages_from_either_end_meet_every_row_once_and_in_order() {
             }
         }
     };
-    let down = walk(Place::First, |page| Place::OlderThan(page.rows[page.rows.len() - 1].capture)).concat();
-    let mut up = walk(Place::Last, |page| Place::NewerThan(page.rows[0].capture));
+    let down = walk(Place::First, |page| Place::After(page.rows[page.rows.len() - 1].capture)).concat();
+    let mut up = walk(Place::Last, |page| Place::Before(page.rows[0].capture));
     up.reverse();
     assert_eq!(down.len(), 450);
     assert!(down.is_sorted_by(|newer, older| newer.capture > older.capture));
@@ -89,8 +90,10 @@ fn pages_from_either_end_meet_every_row_once_and_in_order() {
 fn filters_reach_the_database() {
     let (_folder, paths) = dataset();
     let mut rows = DatasetRows::open(&paths).expect("a database");
-    let filter = Filter { state: Some(CaptureState::Failed), text: "ft2-004".into(), ..Filter::default() };
-    let page = rows.page(&filter, Place::First, 100).expect("a page");
+    let now = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+    let filter = Filter::parse("state:failed ft2-004", &now).expect("a filter");
+    assert_eq!(rows.count(&filter).expect("a count"), 1);
+    let page = rows.page(&List { filter, ..List::default() }, Place::First, 100).expect("a page");
     let names: Vec<_> = page.rows.iter().map(|row| row.name.as_str()).collect();
     assert_eq!((names.as_slice(), page.ends), (&["FT2-0043.png"][..], true));
     let detail = rows.detail(page.rows[0].capture).expect("a detail").expect("a capture");
@@ -102,7 +105,7 @@ fn filters_reach_the_database() {
 fn a_hostile_name_comes_out_harmless() {
     let (_folder, paths) = dataset();
     let mut rows = DatasetRows::open(&paths).expect("a database");
-    let all = rows.page(&Filter::default(), Place::First, 1000).expect("a page").rows;
+    let all = rows.page(&List::default(), Place::First, 1000).expect("a page").rows;
     let hostile = all.iter().find(|row| row.name.contains("31m")).expect("the row");
     assert_eq!(clean(&hostile.name), hostile.name);
     assert!(hostile.name.contains("x1b") || hostile.name.contains("x1B"), "{}", hostile.name);

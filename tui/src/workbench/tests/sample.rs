@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use crossterm::event::{Event as Terminal, KeyCode, KeyEvent, KeyModifiers};
 use ferrule_core::{
+    dataset::review::{Agreement, Decision, Review, ReviewedDefect},
+    filter::{Column, Filter, Test},
     ids::{BuildHash, CaptureId, ImageId},
     protocol::{Answer, CaptureEvent, Counts, PluginStatus, Request, SourceStatus, Status, WorkerStatus},
     report::{
         CaptureState, Defect, DefectKind, Feature, Inspection, Missing, Outcome, Outline, Quality, Severity, Timings,
         Verdict, ZoneName, ZoneVerdict, Zones,
     },
+    store::{Listed, ReviewQueue, SavedView},
 };
 use image::{GrayImage, Luma};
 use jiff::{Timestamp, tz::TimeZone};
@@ -22,7 +25,7 @@ use crate::workbench::{
     event::{Event, FromEngine},
     keymap::KeyMap,
     portrait::Headless,
-    rows::{Detail, Filter, Label, Page, Place, Row, Rows},
+    rows::{Detail, List, Page, Place, Row, Rows},
     theme::{Colours, Theme},
 };
 
@@ -35,6 +38,8 @@ pub struct SampleRows {
     pub picture: PathBuf,
     /// Put in front of every name.
     pub prefix: String,
+    /// What others said.
+    pub reviews: Vec<Review>,
 }
 
 impl SampleRows {
@@ -47,9 +52,7 @@ impl SampleRows {
         let has_defect = (state == CaptureState::Done).then_some(id % 3 == 0);
         let inspected = has_defect.is_some();
         Row {
-            capture: CaptureId(id),
             image: Some(image(id)),
-            state,
             seen_at: Some(Timestamp::from_second(1_790_000_000 + id).expect("a time")),
             source: "scope-1".into(),
             name: format!("{}FT2-{id:06}.png", self.prefix),
@@ -57,8 +60,48 @@ impl SampleRows {
             defects: inspected.then_some(if has_defect == Some(true) { 3 } else { 0 }),
             verdict: inspected.then_some(if id % 3 == 0 { Outcome::Fail } else { Outcome::Pass }),
             incomplete: id % 13 == 0,
+            job: format!("A{}", id / 480),
+            size: 900_000 + id.unsigned_abs(),
+            ..Row::new(CaptureId(id), state)
         }
     }
+}
+
+impl SampleRows {
+    /// The oldest first. Knows the words that tests look for.
+    fn matching_rows(&self, filter: &Filter) -> Vec<Row> {
+        let admits = |row: &Row| {
+            filter.terms().iter().all(|term| {
+                let holds = match &term.test {
+                    Test::State(states) => states.contains(&row.state),
+                    Test::Label(labels) => labels.contains(&row.has_defect),
+                    Test::Name(patterns) => patterns.iter().any(|pattern| pattern.matches(&row.name)),
+                    other => panic!("the sample does not know {other:?}"),
+                };
+                holds != term.negated
+            })
+        };
+        (1..=self.newest).map(|id| self.row(id)).filter(admits).collect()
+    }
+}
+
+/// Bob calls one capture a defect, and its pit a chip.
+fn others() -> Vec<Review> {
+    let said = |decision, defect| Review {
+        image: image(1197),
+        reviewer: "Bob".into(),
+        at: None,
+        decision,
+        defect,
+        note: None,
+    };
+    let chip = ReviewedDefect {
+        defect_id: Some(format!("{}-2", image(1197))),
+        kind: DefectKind::Chip,
+        bbox: [251, 261, 18, 18],
+        mask: Vec::new(),
+    };
+    vec![said(Decision::Defect, None), said(Decision::Confirmed, Some(chip))]
 }
 
 pub fn image(id: i64) -> ImageId {
@@ -66,25 +109,53 @@ pub fn image(id: i64) -> ImageId {
 }
 
 impl Rows for SampleRows {
-    fn page(&mut self, filter: &Filter, place: Place, limit: usize) -> Result<Page, String> {
-        let admits = |row: &Row| {
-            filter.state.is_none_or(|state| state == row.state)
-                && filter.label.is_none_or(|label| label == Label::of(row.has_defect))
-                && row.name.contains(&filter.text)
-        };
-        let take = |ids: &mut dyn Iterator<Item = i64>| -> Vec<Row> {
-            ids.map(|id| self.row(id)).filter(admits).take(limit).collect()
-        };
-        let mut rows = match place {
-            Place::First => take(&mut (1..=self.newest).rev()),
-            Place::OlderThan(CaptureId(id)) => take(&mut (1..id).rev()),
-            Place::NewerThan(CaptureId(id)) => take(&mut (id + 1..=self.newest)),
-            Place::Last => take(&mut (1..=self.newest)),
-        };
-        if matches!(place, Place::NewerThan(_) | Place::Last) {
-            rows.reverse();
+    fn page(&mut self, list: &List, place: Place, limit: usize) -> Result<Page, String> {
+        let mut all = self.matching_rows(&list.filter);
+        // Only those orders that tests look at.
+        match list.order.by {
+            Column::Label => all.sort_by_key(|row| (row.has_defect, row.capture)),
+            Column::Name | Column::Time => {}
+            other => return Err(format!("the sample does not sort by {}", other.as_str())),
         }
+        if list.order.descending {
+            all.reverse();
+        }
+        let at = |capture| all.iter().position(|row| row.capture == capture).expect("a row of the list");
+        let (begin, end) = match place {
+            Place::First => (0, limit),
+            Place::After(capture) => (at(capture) + 1, at(capture) + 1 + limit),
+            Place::Before(capture) => (at(capture).saturating_sub(limit), at(capture)),
+            Place::Last => (all.len().saturating_sub(limit), all.len()),
+        };
+        let rows = all[begin.min(all.len())..end.min(all.len())].to_vec();
         Ok(Page { ends: rows.len() < limit, rows })
+    }
+
+    fn count(&mut self, filter: &Filter) -> Result<u64, String> {
+        Ok(self.matching_rows(filter).len() as u64)
+    }
+
+    fn matching(&mut self, filter: &Filter, limit: usize) -> Result<Vec<Listed>, String> {
+        let rows = self.matching_rows(filter).into_iter().take(limit);
+        Ok(rows.map(|row| Listed { capture: row.capture, image: row.image, state: row.state }).collect())
+    }
+
+    fn views(&mut self) -> Result<Vec<SavedView>, String> {
+        Ok(vec![SavedView {
+            name: "lot 7 by name".into(),
+            filter: "FT2 label:defect".into(),
+            order: "name".into(),
+            columns: "name,job,size".into(),
+        }])
+    }
+
+    fn queue(&mut self, _: ReviewQueue, _: &str, limit: usize) -> Result<Vec<CaptureId>, String> {
+        let done = (1..=self.newest).rev().filter(|id| self.row(*id).state == CaptureState::Done);
+        Ok(done.map(CaptureId).take(limit).collect())
+    }
+
+    fn agreements(&mut self) -> Result<Vec<Agreement>, String> {
+        Ok(vec![Agreement { first: "Ann".into(), second: "Bob".into(), counts: [20, 5, 10, 15] }])
     }
 
     fn detail(&mut self, CaptureId(id): CaptureId) -> Result<Option<Detail>, String> {
@@ -98,6 +169,7 @@ impl Rows for SampleRows {
             message: failed.then(|| "decode: the file ends in the middle of the picture".to_owned()),
             inspection: (!failed).then(|| inspection(&row)),
             pictures: vec![self.picture.clone()],
+            reviews: self.reviews.iter().filter(|review| Some(review.image) == row.image).cloned().collect(),
             row,
         }))
     }
@@ -289,18 +361,36 @@ impl Bench {
         let folder = tempfile::tempdir().expect("a folder");
         let picture = folder.path().join("endface.png");
         end_face().save(&picture).expect("a picture");
-        let setup = Setup {
+        let setup = Setup { keys, ..Self::setup(size, colours, utf8, at_logout) };
+        let rows =
+            SampleRows { newest: 1199, picture, prefix: crate::workbench::plain::clean(prefix), reviews: others() };
+        Self { headless: Headless::new(setup, Box::new(rows), Box::new(SampleRuns { epochs: 6 })), size, folder }
+    }
+
+    fn setup(size: Size, colours: Colours, utf8: bool, at_logout: Option<&str>) -> Setup {
+        Setup {
             workspace: "demo".into(),
             theme: Theme::new(colours, utf8),
-            keys,
+            keys: KeyMap::default(),
             mouse: true,
             zone: TimeZone::UTC,
             at_logout: at_logout.map(str::to_owned),
+            reviewer: Some("Ann".into()),
+            user: Some("ann".into()),
             size,
             now: || Timestamp::from_second(1_790_000_500).expect("a time"),
-        };
-        let rows = SampleRows { newest: 1199, picture, prefix: crate::workbench::plain::clean(prefix) };
-        Self { headless: Headless::new(setup, Box::new(rows), Box::new(SampleRuns { epochs: 6 })), size, folder }
+        }
+    }
+
+    /// As somebody whose name is not known yet.
+    pub fn nameless(size: Size) -> Self {
+        let bench = Self::new(size, Colours::Palette256);
+        let setup = Setup { reviewer: None, ..Self::setup(size, Colours::Palette256, true, None) };
+        let rows = SampleRows { newest: 1199, picture: bench.picture(), prefix: String::new(), reviews: others() };
+        let headless = Headless::new(setup, Box::new(rows), Box::new(SampleRuns { epochs: 6 }));
+        let mut bench = Self { headless, ..bench };
+        bench.connect();
+        bench
     }
 
     /// Connected, with the engine's status.
@@ -369,11 +459,11 @@ fn named(name: &str) -> KeyCode {
         "Backspace" => KeyCode::Backspace,
         "F5" => KeyCode::F(5),
         "C-t" => KeyCode::Char('t'),
-        "C-u" => KeyCode::Char('u'),
         "PgDn" => KeyCode::PageDown,
         "PgUp" => KeyCode::PageUp,
         "C-c" => KeyCode::Char('c'),
         "C-l" => KeyCode::Char('l'),
+        "C-u" => KeyCode::Char('u'),
         other => panic!("no key {other}"),
     }
 }

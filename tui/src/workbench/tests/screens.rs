@@ -38,18 +38,48 @@ fn search_while_it_is_typed() {
 }
 
 #[test]
+fn search_before_anything_is_typed() {
+    compare("search_empty", "2/");
+}
+
+#[test]
+fn columns_to_choose() {
+    compare("columns", "2cjjj");
+}
+
+#[test]
+fn views_by_name() {
+    compare("views", "2v<End>");
+}
+
+#[test]
+fn marked_captures() {
+    compare("marked", "2  jjj ");
+}
+
+#[test]
 fn one_capture() {
     compare("detail", "2jj<Enter>");
 }
 
 #[test]
+fn review() {
+    compare("review", "3nnj");
+}
+
+#[test]
+fn review_with_a_box() {
+    compare("review_box", "3nnb<Enter><Right><Right><Down><Enter>");
+}
+
+#[test]
 fn plugins() {
-    compare("plugins", "3jj");
+    compare("plugins", "4jj");
 }
 
 #[test]
 fn log() {
-    compare("log", "5");
+    compare("log", "6");
 }
 
 #[test]
@@ -77,7 +107,7 @@ fn without_colours_the_picture_is_an_outline_and_no_cell_has_a_colour() {
 fn without_utf8_everything_is_ascii() {
     let mut bench = Bench::with(SMALL, Colours::None, false, "", None);
     bench.connect();
-    for keys in ["", "2", "<Enter>", "3", "4", "5", "?", "<Esc>", "q"] {
+    for keys in ["", "2", "<Enter>", "3", "4", "5", "6", "?", "<Esc>", "q"] {
         bench.press(keys);
         let text = bench.text();
         // The unit in a sentence of a plug-in is the plug-in's own.

@@ -16,7 +16,7 @@ use crate::workbench::{event::FromEngine, text, theme::Colours};
 /// On the Training screen, with a trainer.
 fn bench(size: Size) -> Bench {
     let mut bench = Bench::running(size, Colours::Palette256);
-    bench.press("4");
+    bench.press("5");
     assert!(bench.headless.asked.contains(&Request::Trainer));
     answer(&mut bench, Request::Trainer, Answer::Trainer(Box::new(trainer())));
     bench.headless.asked.clear();
@@ -88,7 +88,7 @@ fn deploying_is_asked_about() {
 fn without_colours_and_without_utf8_a_training_is_followed_all_the_same() {
     let mut bench = Bench::with(SMALL, Colours::None, false, "", None);
     bench.connect();
-    bench.press("4");
+    bench.press("5");
     for event in [started(), batch()] {
         bench.feed(FromEngine::Event(EngineEvent::Training(event)));
     }
@@ -199,7 +199,7 @@ fn a_screen_that_comes_late_finds_the_run_as_it_is() {
 #[test]
 fn without_a_trainer_the_screen_says_what_to_do() {
     let mut bench = Bench::running(SMALL, Colours::Palette256);
-    bench.press("4n");
+    bench.press("5n");
     let problem =
         "no plug-in `train-torch`: it is not in any plug-in folder; `cargo xtask libtorch` fetches what it needs";
     let none = Trainer { parameters: Vec::new(), problem: Some(problem.into()) };
