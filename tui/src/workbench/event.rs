@@ -80,6 +80,8 @@ pub enum Command {
     Plugins(PluginsRequest),
     Picture(PictureRequest),
     StartEngine,
+    /// Bytes into the terminal's clipboard.
+    Copy(Vec<u8>),
     /// Take the mouse, or give it back.
     Mouse(bool),
     /// The reviewer's name is to be there the next time.

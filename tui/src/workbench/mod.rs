@@ -257,6 +257,11 @@ fn obey(command: Command, screen: &mut Screen, threads: &Threads) -> Option<Exit
                 return Some(Exit::TerminalLost);
             }
         }
+        Command::Copy(bytes) => {
+            if screen.copy(&bytes).is_err() {
+                return Some(Exit::TerminalLost);
+            }
+        }
         Command::KeepReviewer(name) => threads.keep_reviewer(&name),
         Command::Suspend => suspend(screen),
         Command::Resume => {

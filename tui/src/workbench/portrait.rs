@@ -29,6 +29,8 @@ pub struct Headless {
     studio: Studio,
     /// What the engine was asked.
     pub asked: Vec<Request>,
+    /// What went to the terminal's clipboard.
+    pub copied: Vec<Vec<u8>>,
     /// How it ended, if it has.
     pub ended: Option<Exit>,
 }
@@ -43,6 +45,7 @@ impl Headless {
             plugins: Box::new(|_| PluginsAnswer::Swaps(Ok(Vec::new()))),
             studio,
             asked: Vec::new(),
+            copied: Vec::new(),
             ended: None,
         }
     }
@@ -78,6 +81,10 @@ impl Headless {
             }
             Command::Quit(exit) => {
                 self.ended = Some(exit);
+                return Effects::none();
+            }
+            Command::Copy(bytes) => {
+                self.copied.push(bytes);
                 return Effects::none();
             }
             Command::StartEngine

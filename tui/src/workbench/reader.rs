@@ -123,6 +123,8 @@ fn detail(found: CaptureDetail, paths: &DatasetPaths) -> Detail {
     };
     Detail {
         path: clean(&names::display(&found.row.path)),
+        source_file: (row.state != CaptureState::Replaced)
+            .then(|| found.row.path.as_os_str().as_encoded_bytes().to_vec()),
         row,
         message,
         inspection: found.inspection.map(clean_inspection),

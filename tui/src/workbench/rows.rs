@@ -80,6 +80,8 @@ impl Row {
 pub struct Detail {
     pub row: Row,
     pub path: String,
+    /// The path's own bytes, where the source still has that file.
+    pub source_file: Option<Vec<u8>>,
     /// Why it failed or was ignored, or which capture it duplicates.
     pub message: Option<String>,
     pub inspection: Option<Inspection>,

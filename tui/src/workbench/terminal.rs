@@ -8,6 +8,7 @@ use std::{
     thread,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crossterm::{
     cursor::Show,
     event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture},
@@ -69,6 +70,15 @@ impl Screen {
         } else {
             execute!(self.terminal.backend_mut(), DisableMouseCapture)
         }
+    }
+
+    /// Hands bytes to the terminal's clipboard (OSC 52), by way of SSH too. Whether it takes them it does not say; what it
+    /// could act on is encoded, so no name can do anything here.
+    pub fn copy(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let text = STANDARD.encode(bytes);
+        let backend = self.terminal.backend_mut();
+        write!(backend, "\x1b]52;c;{text}\x07")?;
+        io::Write::flush(backend)
     }
 
     /// Forgets what the terminal shows and clears it. Not ratatui's `clear`: that asks the terminal where the cursor is and

@@ -5,7 +5,8 @@ use ferrule_core::{filter::Order, report::DefectKind, store::ReviewQueue};
 use super::{
     app::Confirm,
     keys::{Action, PluginAction, TrainAction},
-    picture::View,
+    picture::{Layers, View, finders},
+    rows::Detail,
     screens::ScreenName,
     tasks::TaskOf,
 };
@@ -66,6 +67,7 @@ pub const REVIEWER: &str = "reviewer: ";
 pub const REVIEWER_HINT: &str = "your name, kept for the next time";
 pub const REVIEWER_NEEDED: &str = "Every decision has a name. N asks for yours.";
 pub const NOTHING_TO_REVIEW: &str = "Nothing is left to review here. f takes another queue.";
+pub const COPIED: &str = "The path is copied, where the terminal lets it (OSC 52).";
 pub const NOT_INSPECTED: &str = "There is no result.";
 pub const KIND_OF_BOX: &str = "What is in the box?";
 pub const KIND_OF_DEFECT: &str = "What is it?";
@@ -141,11 +143,22 @@ pub const fn screen(name: ScreenName) -> &'static str {
     }
 }
 
-pub const fn view(view: View) -> &'static str {
-    match view {
-        View::Whole => "whole picture",
-        View::Fibre => "fibre",
-    }
+/// What of the picture is shown, and what lies over it.
+pub fn view(view: View, layers: Layers, detail: Option<&Detail>) -> String {
+    let part = match view {
+        View::Whole => "whole picture".to_owned(),
+        View::Fibre => "fibre".to_owned(),
+        View::Part(part) => format!("{:.1}x", part.scale()),
+    };
+    let over = match layers {
+        Layers::All => return part,
+        Layers::Zones => "zones".to_owned(),
+        Layers::Of(place) => detail
+            .and_then(|detail| finders(detail).into_iter().nth(usize::from(place)))
+            .unwrap_or_else(|| "nothing".to_owned()),
+        Layers::None => "bare".to_owned(),
+    };
+    format!("{part}, {over}")
 }
 
 /// An action's word in the bottom line and its sentence in the help.
@@ -199,11 +212,11 @@ pub fn action(action: Action) -> (&'static str, &'static str) {
         Action::Kind(index) => (kind(index), "this type"),
         Action::DrawBox => ("box", "draw a box around a defect that was not found"),
         Action::Corner => ("corner", "a corner of the box; the second one finishes it"),
-        Action::BoxLeft => ("left", "the corner to the left"),
+        Action::BoxLeft => ("(arrows) move", "the corner to the left"),
         Action::BoxRight => ("right", "the corner to the right"),
         Action::BoxUp => ("up", "the corner up"),
         Action::BoxDown => ("down", "the corner down"),
-        Action::BoxFineLeft => ("fine", "a little to the left"),
+        Action::BoxFineLeft => ("(h j k l) a little", "a little to the left"),
         Action::BoxFineRight => ("fine", "a little to the right"),
         Action::BoxFineUp => ("fine", "a little up"),
         Action::BoxFineDown => ("fine", "a little down"),
@@ -225,7 +238,14 @@ pub fn action(action: Action) -> (&'static str, &'static str) {
         Action::NextCapture => ("older", "the next older capture"),
         Action::PreviousCapture => ("newer", "the next newer capture"),
         Action::Zoom => ("zoom", "the whole picture or the fibre"),
-        Action::Layers => ("layers", "with or without zones and defects drawn over it"),
+        Action::Closer => ("closer", "a part of the picture, a step closer"),
+        Action::Farther => ("farther", "a step back"),
+        Action::PanLeft => ("left", "what is to the left"),
+        Action::PanRight => ("right", "what is to the right"),
+        Action::PanUp => ("up", "what is above"),
+        Action::PanDown => ("down", "what is below"),
+        Action::Layers => ("layers", "all, zones, one plug-in's defects, or bare"),
+        Action::CopyPath => ("copy path", "the file's path into the terminal's clipboard"),
         Action::Train(action) => train_action(action),
         Action::Plugin(action) => plugin_action(action),
         Action::Release => ("release", "take this plug-in out of quarantine"),

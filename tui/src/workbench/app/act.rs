@@ -12,7 +12,7 @@ use crate::workbench::{
     layout,
     palette::Palette,
     picture::View,
-    rows::{Marking, Row},
+    rows::{Detail, Marking, Row},
     screens::{ScreenName, detail::Open},
     tasks::TaskOf,
     text,
@@ -178,7 +178,19 @@ impl App {
             Action::NextCapture => self.turn(1),
             Action::PreviousCapture => self.turn(-1),
             Action::Zoom => self.view = if self.view == View::Whole { View::Fibre } else { View::Whole },
-            Action::Layers => self.layers = !self.layers,
+            Action::Layers => self.layers = self.layers.next(self.looked_at()),
+            Action::Closer => self.view = self.view.zoomed(true, self.middle()),
+            Action::Farther => self.view = self.view.zoomed(false, self.middle()),
+            Action::PanLeft => self.view = self.view.panned(-1, 0),
+            Action::PanRight => self.view = self.view.panned(1, 0),
+            Action::PanUp => self.view = self.view.panned(0, -1),
+            Action::PanDown => self.view = self.view.panned(0, 1),
+            Action::CopyPath => {
+                if let Some(path) = self.looked_at().and_then(|detail| detail.source_file.clone()) {
+                    self.say(false, text::COPIED.to_owned());
+                    return Effects::command(Command::Copy(path));
+                }
+            }
             Action::Train(action) => return self.train(action),
             Action::Plugin(action) => return self.plugin(action),
             Action::Confirm => return self.confirmed(),
@@ -414,6 +426,26 @@ impl App {
         if let (Some(open), Some(next)) = (&mut self.open, next) {
             open.turn(next);
         }
+    }
+
+    /// The capture whose picture is shown.
+    fn looked_at(&self) -> Option<&Detail> {
+        let detail = match (&self.open, self.screen) {
+            (Some(open), _) => open.detail(),
+            (None, ScreenName::Review) => self.review.detail(),
+            (None, _) => self.live.detail(),
+        };
+        detail.map(AsRef::as_ref)
+    }
+
+    /// Where a closer look begins: at the fibre, in thousandths of the picture.
+    fn middle(&self) -> (u16, u16) {
+        let inspection = self.looked_at().and_then(|detail| detail.inspection.as_ref());
+        let place = inspection.and_then(|it| {
+            it.zones.cladding.map(|zone| (zone.cx / f64::from(it.width), zone.cy / f64::from(it.height)))
+        });
+        let thousandths = |part: f64| (part.clamp(0.0, 1.0) * 1_000.0) as u16;
+        place.map_or((500, 500), |(x, y)| (thousandths(x), thousandths(y)))
     }
 
     /// The capture that an action is about, with what is known of it.

@@ -25,15 +25,16 @@ impl App {
             (None, _) => self.live.detail(),
         };
         let wanted = detail.and_then(|detail| self.picture_key(detail.row.capture));
+        let view = text::view(self.view, self.layers, detail.map(AsRef::as_ref));
         match (&self.open, self.screen) {
-            (Some(open), _) => open.draw(frame, parts.body, &look, wanted, text::view(self.view)),
+            (Some(open), _) => open.draw(frame, parts.body, &look, wanted, &view),
             (None, ScreenName::Live) => self.live.draw(frame, parts.body, &look, self.status.as_ref(), wanted),
             (None, ScreenName::Captures) => {
                 let seen = self.status.as_ref().map(|status| status.counts.seen);
                 self.captures.draw(frame, parts.body, &look, seen);
             }
             (None, ScreenName::Review) => {
-                self.review.draw(frame, parts.body, &look, wanted, text::view(self.view));
+                self.review.draw(frame, parts.body, &look, wanted, &view);
             }
             (None, ScreenName::Plugins) => {
                 self.plugins.draw(frame, parts.body, &look, self.status.as_ref(), wanted);

@@ -19,7 +19,7 @@ use super::{
     keymap::{KeyMap, Layer},
     keys, layout,
     palette::Palette,
-    picture::{PictureKey, PictureRequest, View},
+    picture::{Layers, PictureKey, PictureRequest, View},
     plain,
     rows::{Detail, DetailFor, RowsRequest},
     screens::{
@@ -109,7 +109,7 @@ pub struct App {
     tasks: Tasks,
     log: Log,
     view: View,
-    layers: bool,
+    layers: Layers,
     shown: Shown,
     /// The picture that was asked for last.
     asked: Option<PictureKey>,
@@ -138,7 +138,7 @@ impl App {
             tasks: Tasks::default(),
             log: Log::default(),
             view: View::Whole,
-            layers: true,
+            layers: Layers::All,
             shown: Shown::default(),
             asked: None,
             asked_of: None,

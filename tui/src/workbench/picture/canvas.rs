@@ -23,6 +23,15 @@ impl Crop {
         let cladding = detail.inspection.as_ref().and_then(|inspection| inspection.zones.cladding.as_ref());
         match (view, cladding) {
             (View::Fibre, Some(cladding)) => Self::around(cladding, width, height).unwrap_or(whole),
+            (View::Part(part), _) => {
+                let length = |of: u32| ((f64::from(of) / part.scale()).round() as u32).clamp(1, of.max(1));
+                let (shown_width, shown_height) = (length(width), length(height));
+                let begin = |of: u32, shown: u32, middle: u16| {
+                    (of * u32::from(middle) / 1_000).saturating_sub(shown / 2).min(of.saturating_sub(shown))
+                };
+                let (x, y) = (begin(width, shown_width, part.x), begin(height, shown_height, part.y));
+                Self { x, y, width: shown_width, height: shown_height }
+            }
             _ => whole,
         }
     }

@@ -10,7 +10,7 @@ use ratatui::layout::Size;
 use ratatui_image::protocol::{Protocol, iterm2::Iterm2, kitty::Kitty, sixel::Sixel};
 
 use super::{
-    Graphics, Means, Picture, PictureKey, PictureRequest,
+    Graphics, Layers, Means, Picture, PictureKey, PictureRequest,
     canvas::{Canvas, Cover, Crop},
     cells::{CellPicture, shade},
     digits, outline,
@@ -114,7 +114,7 @@ pub fn render(
     }
     let part = decoded.crop_imm(crop.x, crop.y, crop.width, crop.height);
     let mut canvas = Canvas::new(part.resize_exact(width, height, FilterType::Triangle).to_rgb8(), crop);
-    if layers {
+    if layers.zones() {
         draw_zones(&mut canvas, detail);
     }
     if let Some(mark) = mark {
@@ -124,8 +124,8 @@ pub fn render(
     if graphics.means == Means::Halfblocks {
         return Ok(Picture::Cells(halfblocks(canvas, detail, layers, graphics)));
     }
-    if layers {
-        ring_defects(&mut canvas, detail);
+    if layers.zones() {
+        ring_defects(&mut canvas, detail, layers);
     }
     encode(DynamicImage::ImageRgb8(canvas.pixels), size, graphics)
 }
@@ -149,17 +149,18 @@ fn draw_zones(canvas: &mut Canvas, detail: &Detail) {
 }
 
 /// What each defect covers, with its place in the list, from 1.
-pub fn covers<'a>(canvas: &'a Canvas, detail: &'a Detail) -> impl Iterator<Item = (usize, Cover)> + 'a {
+pub fn covers<'a>(canvas: &'a Canvas, detail: &'a Detail, layers: Layers) -> impl Iterator<Item = (usize, Cover)> + 'a {
     let defects = detail.inspection.iter().flat_map(|inspection| &inspection.defects).enumerate();
-    defects.take(MOST_LABELS).map(|(index, defect)| (index + 1, canvas.cover(defect)))
+    let shown = defects.filter(move |(_, defect)| layers.shows(defect, detail));
+    shown.take(MOST_LABELS).map(|(index, defect)| (index + 1, canvas.cover(defect)))
 }
 
 /// Half blocks are coarse: a defect's own pixels take its colour, and its number is written in the cell beside them.
-fn halfblocks(mut canvas: Canvas, detail: &Detail, layers: bool, graphics: Graphics) -> CellPicture {
-    let Some(inspection) = detail.inspection.as_ref().filter(|_| layers) else {
+fn halfblocks(mut canvas: Canvas, detail: &Detail, layers: Layers, graphics: Graphics) -> CellPicture {
+    let Some(inspection) = detail.inspection.as_ref().filter(|_| layers.zones()) else {
         return CellPicture::halfblocks(&canvas.pixels, graphics.colours);
     };
-    let covers: Vec<_> = covers(&canvas, detail).collect();
+    let covers: Vec<_> = covers(&canvas, detail, layers).collect();
     let colour = |number: usize| severity_rgb(inspection.defects[number - 1].severity);
     for (number, cover) in covers.iter().rev() {
         for (x, y) in cover.pixels() {
@@ -178,9 +179,9 @@ fn halfblocks(mut canvas: Canvas, detail: &Detail, layers: bool, graphics: Graph
 }
 
 /// Pixels are fine: a ring around each defect leaves the defect itself to be seen.
-fn ring_defects(canvas: &mut Canvas, detail: &Detail) {
+fn ring_defects(canvas: &mut Canvas, detail: &Detail, layers: Layers) {
     let Some(inspection) = &detail.inspection else { return };
-    let covers: Vec<_> = covers(canvas, detail).collect();
+    let covers: Vec<_> = covers(canvas, detail, layers).collect();
     for (number, cover) in covers.iter().rev() {
         let colour = severity_rgb(inspection.defects[number - 1].severity);
         for (x, y) in cover.ring(2) {

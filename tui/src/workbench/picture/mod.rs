@@ -6,6 +6,7 @@
 mod canvas;
 mod cells;
 mod digits;
+mod layers;
 mod make;
 mod outline;
 pub mod probe;
@@ -24,7 +25,11 @@ use ratatui_image::protocol::Protocol;
 use self::canvas::Crop;
 #[cfg(test)]
 pub use self::make::render;
-pub use self::{cells::CellPicture, make::Studio};
+pub use self::{
+    cells::CellPicture,
+    layers::{Layers, finders},
+    make::Studio,
+};
 use super::{rows::Detail, theme::Colours};
 
 /// The part of a capture that is shown.
@@ -34,6 +39,50 @@ pub enum View {
     Whole,
     /// Around the fibre, to twice the cladding's radius: what a grader looks at.
     Fibre,
+    /// A part of the picture, closer.
+    Part(Part),
+}
+
+/// A part of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Steps of zoom, each the square root of two; 2 shows half the width.
+    pub zoom: u8,
+    /// The middle of the part, in thousandths of the picture's width and height.
+    pub x: u16,
+    pub y: u16,
+}
+
+/// Closer than this a pixel of the capture is larger than a cell.
+const CLOSEST: u8 = 12;
+
+impl View {
+    /// A step closer, or back; `middle` is where a first step goes to, in thousandths.
+    pub fn zoomed(self, closer: bool, middle: (u16, u16)) -> Self {
+        match (self, closer) {
+            (Self::Whole, false) => Self::Whole,
+            (Self::Whole, true) => Self::Part(Part { zoom: 2, x: middle.0, y: middle.1 }),
+            (Self::Fibre, true) => Self::Part(Part { zoom: 4, x: middle.0, y: middle.1 }),
+            (Self::Part(part), true) => Self::Part(Part { zoom: (part.zoom + 1).min(CLOSEST), ..part }),
+            (Self::Part(part), false) if part.zoom > 1 => Self::Part(Part { zoom: part.zoom - 1, ..part }),
+            (Self::Part(_) | Self::Fibre, false) => Self::Whole,
+        }
+    }
+
+    /// A quarter of what is shown to the side; the whole picture has nothing beside it.
+    pub fn panned(self, x: i16, y: i16) -> Self {
+        let Self::Part(part) = self else { return self };
+        let step = (250.0 / part.scale()).max(1.0) as i16;
+        let to = |at: u16, by: i16| at.saturating_add_signed(by * step).min(1_000);
+        Self::Part(Part { x: to(part.x, x), y: to(part.y, y), ..part })
+    }
+}
+
+impl Part {
+    /// How many times larger than the whole picture.
+    pub fn scale(self) -> f64 {
+        2_f64.powf(f64::from(self.zoom) / 2.0)
+    }
 }
 
 /// What tells one finished picture from another.
@@ -43,8 +92,8 @@ pub struct PictureKey {
     /// The room it has, in cells.
     pub room: Size,
     pub view: View,
-    /// With zones and defects drawn over it.
-    pub layers: bool,
+    /// What is drawn over it.
+    pub layers: Layers,
     /// A box that a person draws: x, y, width, height in the capture's pixels.
     pub mark: Option<[u32; 4]>,
     /// Counted up when the terminal has lost what it was sent.

@@ -3,6 +3,7 @@
 use ratatui::layout::Size;
 
 use super::{
+    Layers,
     canvas::Canvas,
     cells::{CellPicture, PictureCell},
 };
@@ -20,7 +21,7 @@ const fn sign(zone: ZoneName) -> char {
 }
 
 /// Zones and defects on an empty ground; the canvas has one pixel a cell.
-pub fn draw(canvas: &Canvas, detail: &Detail, layers: bool, mark: Option<[u32; 4]>) -> CellPicture {
+pub fn draw(canvas: &Canvas, detail: &Detail, layers: Layers, mark: Option<[u32; 4]>) -> CellPicture {
     let size = Size::new(canvas.pixels.width() as u16, canvas.pixels.height() as u16);
     let empty = PictureCell { sign: ' ', front: None, back: None, bold: false };
     let mut cells = vec![empty; usize::from(size.width) * usize::from(size.height)];
@@ -28,7 +29,7 @@ pub fn draw(canvas: &Canvas, detail: &Detail, layers: bool, mark: Option<[u32; 4
         cells[y as usize * usize::from(size.width) + x as usize] = PictureCell { sign, ..empty };
     };
     let rim: Vec<_> = mark.iter().flat_map(|mark| canvas.rim(*mark).pixels().collect::<Vec<_>>()).collect();
-    let Some(inspection) = detail.inspection.as_ref().filter(|_| layers) else {
+    let Some(inspection) = detail.inspection.as_ref().filter(|_| layers.zones()) else {
         rim.into_iter().for_each(|pixel| put(pixel, '+'));
         return CellPicture::new(size, cells);
     };
@@ -39,7 +40,7 @@ pub fn draw(canvas: &Canvas, detail: &Detail, layers: bool, mark: Option<[u32; 4
             }
         }
     }
-    let covers: Vec<_> = super::make::covers(canvas, detail).collect();
+    let covers: Vec<_> = super::make::covers(canvas, detail, layers).collect();
     for (_, cover) in &covers {
         cover.pixels().for_each(|pixel| put(pixel, '#'));
     }

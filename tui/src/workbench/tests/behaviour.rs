@@ -289,6 +289,48 @@ fn columns_are_chosen_and_views_are_kept_by_name() {
 }
 
 #[test]
+fn a_picture_is_looked_at_closer_step_by_step_and_moved() {
+    let mut bench = Bench::running(LARGE, Colours::Palette256);
+    bench.press("2jj<Enter>");
+    let whole = bench.text();
+    bench.press("+");
+    assert!(bench.text().contains("2.0x"), "{}", bench.text());
+    let closer = bench.buffer();
+    bench.press("L");
+    assert_ne!(bench.buffer(), closer, "another part");
+    bench.press("H");
+    assert_eq!(bench.buffer(), closer, "and back");
+    bench.press("=====-");
+    assert!(bench.text().contains("8.0x"), "{}", bench.text());
+    bench.press("z");
+    assert_eq!(bench.text(), whole);
+}
+
+#[test]
+fn layers_are_shown_one_after_the_other() {
+    let mut bench = Bench::running(LARGE, Colours::Palette256);
+    bench.press("2jj<Enter>");
+    let all = bench.buffer();
+    bench.press("o");
+    assert!(bench.text().contains("whole picture, zones"), "{}", bench.text());
+    let zones = bench.buffer();
+    // One plug-in found everything here, so its defects alone are no layer of their own.
+    bench.press("o");
+    assert!(bench.text().contains("whole picture, bare"));
+    assert_ne!(bench.buffer(), zones);
+    bench.press("o");
+    assert_eq!(bench.buffer(), all);
+}
+
+#[test]
+fn a_path_goes_to_the_clipboard_as_it_is() {
+    let mut bench = bench();
+    bench.press("2<Enter>y");
+    assert_eq!(bench.headless.copied, [b"/captures/FT2-001199.png".to_vec()]);
+    assert!(bench.text().contains(text::COPIED));
+}
+
+#[test]
 fn letters_typed_into_a_search_are_not_commands() {
     let mut bench = bench();
     bench.press("2/qri1");

@@ -10,7 +10,7 @@ use ratatui::{
 
 use super::sample::{Bench, LARGE, SMALL, SampleRows};
 use crate::workbench::{
-    picture::{Graphics, Means, Picture, PictureKey, View, render, svg},
+    picture::{Graphics, Layers, Means, Picture, PictureKey, View, render, svg},
     rows::{Detail, Rows},
     theme::{Colours, zone_rgb},
 };
@@ -34,6 +34,7 @@ fn buffer(picture: &Picture, size: Size) -> Buffer {
 }
 
 fn key(view: View, layers: bool, room: Size) -> PictureKey {
+    let layers = if layers { Layers::All } else { Layers::None };
     PictureKey { capture: CaptureId(1), room, view, layers, mark: None, epoch: 0 }
 }
 

@@ -166,6 +166,7 @@ impl Rows for SampleRows {
         let failed = row.state == CaptureState::Failed;
         Ok(Some(Detail {
             path: format!("/captures/{}", row.name),
+            source_file: Some(format!("/captures/{}", row.name).into_bytes()),
             message: failed.then(|| "decode: the file ends in the middle of the picture".to_owned()),
             inspection: (!failed).then(|| inspection(&row)),
             pictures: vec![self.picture.clone()],
