@@ -103,6 +103,12 @@ impl DatasetPaths {
         self.root.join("defects")
     }
 
+    /// What `ferrule verify --repair` moved out of the way.
+    #[must_use]
+    pub fn orphans(&self) -> PathBuf {
+        self.root.join("orphans")
+    }
+
     /// Manifests of the splits.
     #[must_use]
     pub fn splits(&self) -> PathBuf {

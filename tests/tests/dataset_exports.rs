@@ -131,6 +131,35 @@ fn a_name_is_text_in_a_page_and_in_a_table() {
 }
 
 #[test]
+fn a_report_is_printed_by_the_browser_that_is_there_and_without_one_the_page_stays() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let lab = dataset(3);
+    let report = |path: &std::path::Path| {
+        lab.ferrule(&["export", "report", "--pdf"]).arg(&lab.workspace).env("PATH", path).output().unwrap()
+    };
+    let nowhere = report(lab.root());
+    assert_eq!(nowhere.status.code(), Some(1), "{}", text(&nowhere));
+    assert!(text(&nowhere).contains("open ") && lab.dataset().join("report.html").exists(), "{}", text(&nowhere));
+
+    // A browser that prints what it was given, as far as this test cares.
+    let browsers = lab.root().join("browsers");
+    fs::create_dir(&browsers).unwrap();
+    let script = "#!/bin/sh\nfor word; do case $word in --print-to-pdf=*) to=${word#*=} ;; esac; page=$word; done\n\
+                  { echo %PDF-1.4; /bin/cat \"$page\"; } > \"$to\"\n";
+    fs::write(browsers.join("chromium"), script).unwrap();
+    fs::set_permissions(browsers.join("chromium"), fs::Permissions::from_mode(0o755)).unwrap();
+    let printed = report(&browsers);
+    assert!(printed.status.success(), "{}", text(&printed));
+    let pdf = fs::read(lab.dataset().join("report.pdf")).unwrap();
+    let page = fs::read(lab.dataset().join("report.html")).unwrap();
+    assert!(pdf.starts_with(b"%PDF") && pdf.ends_with(&page), "another page was printed");
+
+    fs::write(browsers.join("chromium"), "#!/bin/sh\nexit 3\n").unwrap();
+    let failed = report(&browsers);
+    assert!(failed.status.code() == Some(1) && text(&failed).contains("chromium"), "{}", text(&failed));
+}
+
+#[test]
 fn a_forged_name_is_not_followed_out_of_the_dataset() {
     let lab = dataset(3);
     fs::write(lab.root().join("secret.png"), "nobody's business").unwrap();

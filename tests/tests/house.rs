@@ -248,3 +248,28 @@ fn the_map_of_the_house_names_every_crate_and_module() {
         }
     }
 }
+
+#[test]
+fn every_test_that_a_promise_names_is_there() {
+    let promises = fs::read_to_string(root().join("RELIABILITY.md")).unwrap();
+    let named: Vec<&str> = promises
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .filter_map(|line| line.rsplit('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(named.len() > 25, "{named:?}");
+    let sources: Vec<String> = ["core", "tests", "tui"]
+        .iter()
+        .flat_map(|folder| ferrule_tests::files_below(&root().join(folder)))
+        .filter(|path| path.extension().is_some_and(|it| it == "rs"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    for name in named {
+        let (attribute, function) = ("#[test]", format!("fn {name}()"));
+        let there = sources
+            .iter()
+            .any(|source| source.find(&function).is_some_and(|at| source[..at].trim_end().ends_with(attribute)));
+        assert!(there, "RELIABILITY.md names `{name}`, and there is no such test");
+    }
+}

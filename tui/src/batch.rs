@@ -20,7 +20,7 @@ use ferrule_core::{
     report::Inspection,
     settings::Settings,
     worker::messages::{Optics, Pipeline},
-    workspace::{CONFIGURATION, Workspace},
+    workspace::{CONFIGURATION, DatasetPaths, Workspace},
 };
 use signal_hook::{consts::SIGINT, consts::SIGTERM, iterator::Signals};
 
@@ -41,6 +41,15 @@ pub struct With {
     pub plugin_path: PluginPath,
     #[command(flatten)]
     optics: OpticsOptions,
+}
+
+/// The settings of the workspace around a dataset, else what ships.
+pub fn settings_around(dataset: &DatasetPaths) -> Result<Settings, Failure> {
+    let place = Place { workspace: dataset.root().parent().map(Into::into) };
+    match place.find() {
+        Ok(workspace) => Ok(Configuration::load(&workspace)?.settings),
+        Err(_) => Ok(Chosen::shipped()?.settings),
+    }
 }
 
 /// Which settings, where a command takes one set of them.

@@ -8,6 +8,7 @@ mod house;
 mod install;
 mod libtorch;
 mod peers;
+mod soak;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -31,6 +32,8 @@ enum CommandLine {
         #[command(subcommand)]
         bench: bench::Bench,
     },
+    /// Let everything go wrong for some minutes, and compare what was dropped with what is held
+    Soak(soak::Soak),
     /// Build all, make a workspace with a simulated microscope, and open the workbench on it
     Demo(demo::Demo),
     /// Put binary and plug-ins below a prefix: bin/ and lib/ferrule/plugins/
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         CommandLine::Test(checks) => checks.run(),
         CommandLine::Peers => peers::heavy(),
         CommandLine::Bench { bench } => bench.run(),
+        CommandLine::Soak(soak) => soak.run(),
         CommandLine::Demo(demo) => demo.run(),
         CommandLine::Install { prefix } => install::install(&prefix),
         CommandLine::Libtorch => libtorch::tell(),

@@ -5,6 +5,7 @@
 //! out. Whatever is killed in between is made again; nothing is ever half there. Never touches a source.
 
 mod admit;
+mod backup;
 mod builds;
 mod correlations;
 mod error;
@@ -30,10 +31,12 @@ mod save;
 mod schema;
 mod split;
 mod swaps;
+mod verify;
 mod views;
 mod write;
 mod writer;
 
+pub use backup::{BackupError, Saved, backup};
 pub use builds::{BuildRow, Period};
 pub use correlations::{CorrelationRow, CorrelationWrite, Gridded};
 pub use error::StoreError;
@@ -49,6 +52,7 @@ pub use reviews::{Conflict, LabelledImage};
 pub use rows::{Cell, Exhibit, Portion, Selection};
 pub use runs::{EpochRow, RunRow};
 pub use split::{Divided, SplitTable};
+pub use verify::{Closeness, Problem, RepairError, Repaired, Report as VerifyReport, repair, verify};
 pub use views::SavedView;
 pub use write::{
     Admission, Admitted, Content, Finish, Finished, LibraryRefusal, PipelineChange, QueuedCapture, Receipt, Requeue,

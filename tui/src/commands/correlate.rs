@@ -4,7 +4,6 @@ use std::{num::NonZeroUsize, thread};
 
 use clap::Args;
 use ferrule_core::{
-    config::Configuration,
     correlate::{self, CorrelateError, Grid, Listener, MANY, Mode, Summary},
     names,
     settings::Settings,
@@ -60,7 +59,7 @@ impl Correlate {
         let pictures = Reader::open(&dataset).and_then(|reader| reader.image_count()).map_err(Failure::wrong)?;
         ask_for_room(self.mode, pictures, self.yes)?;
         let interrupt = Interrupt::listen()?;
-        let settings = settings(&dataset)?;
+        let settings = batch::settings_around(&dataset)?;
         let work = work(&settings, self.grid, self.mode, self.memory, self.jobs)?;
         let summary = correlate(&work, &dataset, &settings, &|| interrupt.asked())?;
         tell(&summary, self.json)
@@ -109,15 +108,6 @@ pub fn work(
         program: worker_program()?,
         limits: settings.workers.limits(),
     })
-}
-
-/// Those of the workspace around the dataset, else what ships.
-fn settings(dataset: &DatasetPaths) -> Result<Settings, Failure> {
-    let place = crate::place::Place { workspace: dataset.root().parent().map(Into::into) };
-    match place.find() {
-        Ok(workspace) => Ok(Configuration::load(&workspace)?.settings),
-        Err(_) => Ok(batch::Chosen::shipped()?.settings),
-    }
 }
 
 fn failure(error: CorrelateError) -> Failure {

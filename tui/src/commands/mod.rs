@@ -1,5 +1,6 @@
 //! The command line: one file a command. A command reads arguments, calls core, and writes to [`crate::output`].
 
+mod backup;
 mod build;
 mod compare;
 mod completions;
@@ -24,6 +25,7 @@ mod split;
 mod status;
 mod stop;
 mod train;
+mod verify;
 mod watch;
 mod workbench;
 
@@ -68,6 +70,8 @@ enum Command {
     Plugin(plugin::Plugin),
     Reference(reference::Reference),
     Doctor(doctor::Doctor),
+    Verify(verify::Verify),
+    Backup(backup::Backup),
     Completions(completions::Completions),
     #[command(hide = true)]
     Portrait(portrait::Portrait),
@@ -100,6 +104,8 @@ impl CommandLine {
             Some(Command::Plugin(command)) => command.run(environment),
             Some(Command::Reference(command)) => command.run(environment),
             Some(Command::Doctor(command)) => command.run(environment),
+            Some(Command::Verify(command)) => command.run(),
+            Some(Command::Backup(command)) => command.run(),
             Some(Command::Portrait(command)) => command.run(),
             Some(Command::Completions(command)) => command.run(&mut Self::command()),
         }

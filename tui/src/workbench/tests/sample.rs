@@ -342,7 +342,7 @@ impl Bench {
 
     /// The same rows once more.
     pub fn rows(&self) -> SampleRows {
-        SampleRows { newest: 1199, picture: self.picture(), prefix: String::new() }
+        SampleRows { newest: 1199, picture: self.picture(), prefix: String::new(), reviews: Vec::new() }
     }
 
     pub fn new(size: Size, colours: Colours) -> Self {
