@@ -60,6 +60,7 @@ impl Workbench {
             terminal: facts,
             keys,
             key_problems,
+            limits: configuration.settings.workers.limits(),
             screen: configuration.settings.screen,
             time_zone: TimeZone::system(),
             try_out: trying(workspace.clone(), &self.path, environment)?,

@@ -6,6 +6,7 @@
 use ferrule_core::protocol::{Answer, Event as EngineEvent, Request};
 
 use super::{
+    dataset::{DatasetAnswer, DatasetRequest},
     picture::{PictureAnswer, PictureRequest},
     rows::{RowsAnswer, RowsRequest},
     runs::{RunsAnswer, RunsRequest},
@@ -22,6 +23,7 @@ pub enum Event {
     Rows(RowsAnswer),
     Runs(RunsAnswer),
     Plugins(PluginsAnswer),
+    Dataset(DatasetAnswer),
     /// Where a workspace is still to be made.
     Folders(FoldersAnswer),
     Picture(PictureAnswer),
@@ -78,6 +80,7 @@ pub enum Command {
     Rows(RowsRequest),
     Runs(RunsRequest),
     Plugins(PluginsRequest),
+    Dataset(DatasetRequest),
     Picture(PictureRequest),
     StartEngine,
     /// Bytes into the terminal's clipboard.

@@ -92,6 +92,11 @@ pub enum Action {
     Layers,
     CopyPath,
 
+    /// Write the dataset in the format under the cursor.
+    Export,
+    CancelExport,
+    Reread,
+
     Train(TrainAction),
     Plugin(PluginAction),
 
@@ -315,7 +320,8 @@ pub const GLOBAL: Bindings = Bindings {
         hidden(&[Key::char('3')], Action::Go(ScreenName::Review)),
         hidden(&[Key::char('4')], Action::Go(ScreenName::Plugins)),
         hidden(&[Key::char('5')], Action::Go(ScreenName::Training)),
-        hidden(&[Key::char('6')], Action::Go(ScreenName::Log)),
+        hidden(&[Key::char('6')], Action::Go(ScreenName::Dataset)),
+        hidden(&[Key::char('7')], Action::Go(ScreenName::Log)),
         hidden(&[Key::plain(KeyCode::Tab)], Action::NextScreen),
         hidden(&[Key::plain(KeyCode::BackTab)], Action::PreviousScreen),
         hidden(&[Key::ctrl('t')], Action::Tasks),

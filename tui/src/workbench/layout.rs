@@ -116,6 +116,26 @@ pub fn trial(beside: Rect) -> TrialParts {
     TrialParts { picture, words }
 }
 
+/// The panes of the Dataset screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatasetParts {
+    pub splits: Rect,
+    pub exports: Rect,
+    pub groups: Rect,
+}
+
+pub fn dataset(body: Rect) -> DatasetParts {
+    // Beside each other where both are readable; the formats take a line each.
+    if body.width >= 120 {
+        let [above, groups] = Layout::vertical([Constraint::Length(11), Constraint::Min(1)]).areas(body);
+        let [splits, exports] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(above);
+        return DatasetParts { splits, exports, groups };
+    }
+    let [splits, exports, groups] =
+        Layout::vertical([Constraint::Length(8), Constraint::Length(7), Constraint::Min(1)]).areas(body);
+    DatasetParts { splits, exports, groups }
+}
+
 /// Room for a 4:3 picture of the area's height, cells being about twice as high as wide, within bounds that leave
 /// the figures beside it readable.
 fn picture_width(area: Rect) -> u16 {

@@ -7,6 +7,7 @@
 mod app;
 mod chrome;
 mod curve;
+mod dataset;
 mod event;
 mod figures;
 mod form;
@@ -49,6 +50,7 @@ use jiff::Timestamp;
 
 use self::{
     app::{App, Setup},
+    dataset::DatasetRequest,
     event::{Command, Effects, Event},
     jobs::{
         answers::AnswerJob,
@@ -105,6 +107,7 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
     let (events, incoming) = bounded(BACKLOG);
     let open = open_rows(&settings);
     let trainings = answer_runs(&settings);
+    let mut about_dataset = dataset::answering(settings.dataset.clone(), settings.limits, events.clone());
     let mut about_plugins = trial::answering(settings.dataset.clone(), settings.try_out);
     let threads = Threads {
         input: Input::start(&stdin, events.clone())?,
@@ -113,6 +116,7 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
         rows: RowsJob::start(open, events.clone())?,
         runs: AnswerJob::start("runs", trainings, events.clone())?,
         plugins: AnswerJob::start("trials", move |question| Event::Plugins(about_plugins(question)), events.clone())?,
+        dataset: AnswerJob::start("dataset", move |question| Event::Dataset(about_dataset(question)), events.clone())?,
         pictures: PictureJob::start(graphics, events)?,
         reviewer_file: settings.reviewer_file.clone(),
     };
@@ -188,6 +192,7 @@ struct Threads {
     rows: RowsJob,
     runs: AnswerJob<RunsRequest>,
     plugins: AnswerJob<PluginsRequest>,
+    dataset: AnswerJob<DatasetRequest>,
     pictures: PictureJob,
     reviewer_file: Option<std::path::PathBuf>,
 }
@@ -208,6 +213,7 @@ impl Threads {
         self.rows.join(PATIENCE);
         self.runs.join(PATIENCE);
         self.plugins.join(PATIENCE);
+        self.dataset.join(PATIENCE);
         self.pictures.join(PATIENCE);
         self.signals.join(PATIENCE);
     }
@@ -251,6 +257,7 @@ fn obey(command: Command, screen: &mut Screen, threads: &Threads) -> Option<Exit
         Command::Rows(request) => threads.rows.ask(request),
         Command::Runs(request) => threads.runs.ask(request),
         Command::Plugins(request) => threads.plugins.ask(request),
+        Command::Dataset(request) => threads.dataset.ask(request),
         Command::Picture(request) => threads.pictures.ask(request),
         Command::Mouse(on) => {
             if screen.mouse(on).is_err() {

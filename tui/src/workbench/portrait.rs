@@ -7,6 +7,7 @@ use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, layout::Size};
 
 use super::{
     app::{App, Setup},
+    dataset::{DatasetAnswer, DatasetRequest},
     event::{Command, Effects, Event, Exit, FromEngine},
     keymap::KeyMap,
     picture::{Graphics, PictureAnswer, Studio, svg},
@@ -26,6 +27,8 @@ pub struct Headless {
     runs: Box<dyn Runs>,
     /// Answers about plug-ins; tests put their own in.
     pub plugins: Box<dyn FnMut(PluginsRequest) -> PluginsAnswer>,
+    /// Answers about the dataset; tests put their own in.
+    pub dataset: Box<dyn FnMut(DatasetRequest) -> DatasetAnswer>,
     studio: Studio,
     /// What the engine was asked.
     pub asked: Vec<Request>,
@@ -43,6 +46,7 @@ impl Headless {
             rows,
             runs,
             plugins: Box::new(|_| PluginsAnswer::Swaps(Ok(Vec::new()))),
+            dataset: Box::new(|_| DatasetAnswer::Summary(Ok(Box::default()))),
             studio,
             asked: Vec::new(),
             copied: Vec::new(),
@@ -71,6 +75,7 @@ impl Headless {
                 Event::Runs(runs::answer(self.runs.as_mut(), request).unwrap_or_else(RunsAnswer::Failed))
             }
             Command::Plugins(request) => Event::Plugins((self.plugins)(request)),
+            Command::Dataset(request) => Event::Dataset((self.dataset)(request)),
             Command::Picture(request) => {
                 let result = self.studio.make(&request);
                 Event::Picture(PictureAnswer { key: request.key, detail: request.detail, result })

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ferrule_core::{settings::Screen, workspace::DatasetPaths};
+use ferrule_core::{settings::Screen, worker::arguments::Limits, workspace::DatasetPaths};
 use jiff::tz::TimeZone;
 
 use super::{keymap::KeyMap, theme::Colours, trial::TryOut};
@@ -24,6 +24,8 @@ pub struct WorkbenchSettings {
     pub time_zone: TimeZone,
     /// Starts an engine for this workspace and returns once it answers; the error is one line for a person.
     pub start_engine: Box<dyn Fn() -> Result<(), String> + Send>,
+    /// For pictures that an export has to decode.
+    pub limits: Limits,
     /// Inspects a picture with a plug-in's parameters as they are typed; nothing is stored.
     pub try_out: TryOut,
     /// Set when logging out would end the engine: what would happen, and the remedy.

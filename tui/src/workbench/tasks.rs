@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use ratatui::text::{Line, Span};
 
-use super::{plain::fit, screens::chosen, text, theme::Theme};
+use super::{dataset::Format, plain::fit, screens::chosen, text, theme::Theme};
 
 /// Tasks remembered; older ones are in the log.
 const MOST: usize = 50;
@@ -16,6 +16,8 @@ pub enum TaskOf {
     Training(String),
     /// Workers load a pipeline of that generation.
     Swap(u64),
+    /// Of the dataset, by number.
+    Export(u64, Format),
 }
 
 /// How it stands.

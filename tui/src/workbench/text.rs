@@ -4,6 +4,7 @@ use ferrule_core::{filter::Order, report::DefectKind, store::ReviewQueue};
 
 use super::{
     app::Confirm,
+    dataset::Format,
     keys::{Action, PluginAction, TrainAction},
     picture::{Layers, View, finders},
     rows::Detail,
@@ -47,6 +48,19 @@ pub const WELCOME_CHOICES: [(&str, &str); 3] = [
 ];
 pub const WELCOME_FOLDER: &str = "Which folder does the microscope write into? Nothing in it is ever changed or deleted. A \
                                   name without / is a folder of the workspace; `captures` is made if it is not there.";
+pub const EXPORTS: &str = "Exports";
+pub const TOGETHER: &str = "Stay together";
+pub const NEAR: &str = "near-duplicates";
+pub const NO_GROUPS: &str =
+    "No pictures have to stay together: no near-duplicates, and no groups by name (dataset.group_by).";
+pub const NOT_DIVIDED: &str = "Nothing has been divided yet: an engine does it when it is idle.";
+pub const NO_FIBRE: &str = "no fibre";
+pub const INCOMPLETE: &str = "incomplete";
+pub const NO_LABEL: &str = "no label";
+pub const NOT_YET: &str = "not yet given one";
+pub const ON_NO_SIDE: &str = "on no side";
+pub const NO_EXPORT: &str = "This export does not run.";
+pub const EXPORT_RUNS: &str = "This export runs already.";
 pub const NOTE_TITLE: &str = "About a run";
 pub const SEARCH_TITLE: &str = "Filter";
 pub const MENU_TITLE: &str = "List";
@@ -77,6 +91,8 @@ pub const NO_LOG: &str = "Nothing was logged since this screen was opened.";
 pub const NO_STATUS: &str = "Waiting for the engine.";
 
 pub const ENGINE_CONNECTING: &str = "connecting";
+/// What states of the engine begin with, left out where there is no room.
+pub const ENGINE_PREFIX: &str = "engine ";
 pub const ENGINE_RUNNING: &str = "engine running";
 pub const ENGINE_PAUSED: &str = "engine paused";
 pub const ENGINE_STOPPING: &str = "engine stopping";
@@ -139,6 +155,7 @@ pub const fn screen(name: ScreenName) -> &'static str {
         ScreenName::Review => "Review",
         ScreenName::Plugins => "Plug-ins",
         ScreenName::Training => "Training",
+        ScreenName::Dataset => "Dataset",
         ScreenName::Log => "Log",
     }
 }
@@ -169,6 +186,7 @@ pub fn action(action: Action) -> (&'static str, &'static str) {
         Action::Go(ScreenName::Review) => ("review", "one capture after the other, one key a decision"),
         Action::Go(ScreenName::Plugins) => ("plug-ins", "the pipeline in force"),
         Action::Go(ScreenName::Training) => ("training", "networks: train, compare, put to work"),
+        Action::Go(ScreenName::Dataset) => ("dataset", "sides, what stays together, exports"),
         Action::Go(ScreenName::Log) => ("log", "what the engine says"),
         Action::NextScreen => ("next", "next screen"),
         Action::PreviousScreen => ("previous", "previous screen"),
@@ -246,6 +264,9 @@ pub fn action(action: Action) -> (&'static str, &'static str) {
         Action::PanDown => ("down", "what is below"),
         Action::Layers => ("layers", "all, zones, one plug-in's defects, or bare"),
         Action::CopyPath => ("copy path", "the file's path into the terminal's clipboard"),
+        Action::Export => ("export", "write the dataset in this format"),
+        Action::CancelExport => ("cancel", "end this export; nothing unfinished is left"),
+        Action::Reread => ("again", "read the dataset again"),
         Action::Train(action) => train_action(action),
         Action::Plugin(action) => plugin_action(action),
         Action::Release => ("release", "take this plug-in out of quarantine"),
@@ -340,6 +361,28 @@ pub fn no_workspace(folder: &str) -> String {
     format!("{folder} is no workspace yet: nothing is watched here, and nothing is kept.")
 }
 
+/// A format's name as the command has it, and what it is.
+pub const fn format(format: Format) -> (&'static str, &'static str) {
+    match format {
+        Format::Csv => ("csv", "figures and defects as tables"),
+        Format::Parquet => ("parquet", "every table of the database"),
+        Format::Coco => ("coco", "outlines and classes, one file a side"),
+        Format::Tfrecord => ("tfrecord", "pictures, masks and boxes for TensorFlow"),
+        Format::Yolo => ("yolo", "pictures and boxes in folders"),
+        Format::Report => ("report", "a page for people"),
+    }
+}
+
+/// `1 picture`, `2 pictures`.
+pub fn pictures(count: u64) -> String {
+    if count == 1 { "1 picture".to_owned() } else { format!("{} pictures", number(count)) }
+}
+
+/// `1 group`, `2 groups`.
+pub fn groups(count: usize) -> String {
+    if count == 1 { "1 group".to_owned() } else { format!("{count} groups") }
+}
+
 /// `1 task`, `2 tasks`.
 pub fn tasks(count: usize) -> String {
     if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
@@ -350,6 +393,7 @@ pub fn task(of: &TaskOf) -> String {
     match of {
         TaskOf::Training(run) => format!("train {run}"),
         TaskOf::Swap(generation) => format!("load generation {generation}"),
+        TaskOf::Export(_, format) => format!("export {}", self::format(*format).0),
     }
 }
 
@@ -361,6 +405,7 @@ pub const fn short_screen(name: ScreenName) -> &'static str {
         ScreenName::Review => "Rev",
         ScreenName::Plugins => "Plug",
         ScreenName::Training => "Train",
+        ScreenName::Dataset => "Data",
         ScreenName::Log => "Log",
     }
 }

@@ -11,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 use ferrule::workbench::{self, Colours, Exit, KeyMap, TerminalFacts, WorkbenchSettings};
 use ferrule_core::{
     settings::{ChartMarks, PictureProtocol, Screen, ThemeName},
+    worker::arguments::Limits,
     workspace::DatasetPaths,
 };
 
@@ -38,6 +39,7 @@ fn workbench_in_this_terminal() {
         key_problems: Vec::new(),
         time_zone: jiff::tz::TimeZone::UTC,
         start_engine: Box::new(|| Err("no engine can be started in this test".into())),
+        limits: Limits { memory_mb: 512, max_megapixels: 10.0, max_file_mb: 10 },
         try_out: Box::new(|_| Err("nothing can be tried in this test".into())),
         at_logout: None,
         reviewer_file: None,
@@ -89,7 +91,7 @@ fn a_lost_terminal_ends_the_client() {
 fn a_terminal_lost_while_keys_arrive_ends_the_client() {
     let mut running = Running::start();
     running.wait_for_text("gone, reconnecting");
-    running.type_keys(&"12345".repeat(200));
+    running.type_keys(&"123456".repeat(200));
     running.hang_up();
     assert!([12, 13].contains(&running.exit_code()));
 }

@@ -191,6 +191,13 @@ impl App {
                     return Effects::command(Command::Copy(path));
                 }
             }
+            Action::Export => return self.export(),
+            Action::CancelExport => {
+                if !self.dataset.cancel() {
+                    self.say(true, text::NO_EXPORT.to_owned());
+                }
+            }
+            Action::Reread => self.dataset.outdated(),
             Action::Train(action) => return self.train(action),
             Action::Plugin(action) => return self.plugin(action),
             Action::Confirm => return self.confirmed(),
@@ -239,6 +246,9 @@ impl App {
 
     fn cancel_task(&mut self) {
         match self.tasks.selected() {
+            Some(TaskOf::Export(_, format)) => {
+                self.dataset.cancel_format(*format);
+            }
             Some(TaskOf::Training(_)) => self.dialog = Some(Dialog::Confirm(Confirm::StopTraining)),
             Some(TaskOf::Swap(_)) | None => self.say(true, text::NOT_CANCELLED.to_owned()),
         }
@@ -269,6 +279,9 @@ impl App {
     }
 
     fn go(&mut self, screen: ScreenName) {
+        if screen == ScreenName::Dataset {
+            self.dataset.outdated();
+        }
         self.screen = screen;
         self.open = None;
         if screen == ScreenName::Review {
@@ -353,6 +366,9 @@ impl App {
                     Some(form) => form.form.step(by),
                     None => self.training.step(by),
                 },
+                // A screenful moves the groups, one step the cursor over the formats.
+                ScreenName::Dataset if by.unsigned_abs() > 1 => self.dataset.scroll(by),
+                ScreenName::Dataset => self.dataset.step(by),
                 ScreenName::Log => self.log.step(by),
             }
         }
@@ -378,6 +394,7 @@ impl App {
             ScreenName::Review => self.review.step(isize::MIN),
             ScreenName::Plugins => self.plugins.step(isize::MIN, 0),
             ScreenName::Training => self.training.step(isize::MIN),
+            ScreenName::Dataset => self.dataset.scroll(isize::MIN),
             ScreenName::Log => self.log.first(),
         }
         Effects::redraw()
@@ -409,7 +426,9 @@ impl App {
         let capture = match self.screen {
             ScreenName::Live => self.live.shown(),
             ScreenName::Captures => self.captures.window.selected().map(|row| row.capture),
-            ScreenName::Review | ScreenName::Plugins | ScreenName::Training | ScreenName::Log => None,
+            ScreenName::Review | ScreenName::Plugins | ScreenName::Training | ScreenName::Dataset | ScreenName::Log => {
+                None
+            }
         };
         self.open = capture.map(Open::new);
     }

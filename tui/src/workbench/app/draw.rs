@@ -40,6 +40,7 @@ impl App {
                 self.plugins.draw(frame, parts.body, &look, self.status.as_ref(), wanted);
             }
             (None, ScreenName::Training) => self.training.draw(frame, parts.body, &look),
+            (None, ScreenName::Dataset) => self.dataset.draw(frame, parts.body, &look),
             (None, ScreenName::Log) => self.log.draw(frame, parts.body, &look),
         }
         match &self.dialog {
@@ -76,6 +77,11 @@ impl App {
         let (word, style) = self.engine_word();
         match self.tasks.running() {
             0 => (word.to_owned(), style),
+            // A narrow title line has no room for a word that everybody knows.
+            running if self.setup.size.width < 100 => {
+                let word = word.trim_start_matches(text::ENGINE_PREFIX);
+                (format!("{word}, {}", text::tasks(running)), style)
+            }
             running => (format!("{word}, {}", text::tasks(running)), style),
         }
     }

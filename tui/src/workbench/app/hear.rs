@@ -205,7 +205,10 @@ impl App {
             self.note("warn", format!("{}: {message}", event.path));
         }
         Effects {
-            redraw: !matches!(self.screen, ScreenName::Plugins | ScreenName::Training | ScreenName::Log),
+            redraw: !matches!(
+                self.screen,
+                ScreenName::Plugins | ScreenName::Training | ScreenName::Dataset | ScreenName::Log
+            ),
             ..Effects::default()
         }
     }

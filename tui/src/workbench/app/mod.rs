@@ -1,6 +1,7 @@
 //! The one owner of everything that the screen shows. Events come in, effects go out; drawing only looks.
 
 mod act;
+mod dataset;
 mod decide;
 mod draw;
 mod hear;
@@ -25,6 +26,7 @@ use super::{
     screens::{
         ScreenName, Shown,
         captures::{self, Captures},
+        dataset::{self as dataset_screen, Dataset},
         detail::{self, Open},
         live::{self, Live},
         log::{self, Log, LogLine},
@@ -106,6 +108,7 @@ pub struct App {
     review: Reviewing,
     plugins: Plugins,
     training: Training,
+    dataset: Dataset,
     tasks: Tasks,
     log: Log,
     view: View,
@@ -135,6 +138,7 @@ impl App {
             open: None,
             plugins: Plugins::default(),
             training: Training::default(),
+            dataset: Dataset::default(),
             tasks: Tasks::default(),
             log: Log::default(),
             view: View::Whole,
@@ -155,6 +159,7 @@ impl App {
             Event::Rows(answer) => self.rows(answer),
             Event::Runs(answer) => self.runs(answer),
             Event::Plugins(answer) => self.plugins_answered(answer),
+            Event::Dataset(answer) => self.dataset_answered(answer),
             Event::Folders(_) => Effects::none(),
             Event::Picture(answer) => self.picture(answer),
             Event::Signal(signal) => self.signal(signal),
@@ -202,6 +207,7 @@ impl App {
             (ScreenName::Review, None) => review::KEYS,
             (ScreenName::Plugins, None) => plugins::KEYS,
             (ScreenName::Training, None) => training::KEYS,
+            (ScreenName::Dataset, None) => dataset_screen::KEYS,
             (ScreenName::Log, None) => log::KEYS,
         };
         [screen, keys::GLOBAL].map(|bindings| self.setup.keys.apply(bindings)).into()
@@ -259,6 +265,7 @@ impl App {
         self.captures.window.show(Captures::rows_shown(parts.body));
         self.log.show(usize::from(parts.body.height.saturating_sub(1)));
         self.training.show(parts.body);
+        self.dataset.show(parts.body);
         let fields = layout::inner(layout::form(parts.body).fields);
         if let Some(form) = self.plugins.form() {
             form.form.show(fields.height);
@@ -285,6 +292,9 @@ impl App {
         }
         if self.on_plugins() {
             commands.extend(self.plugin_wishes());
+        }
+        if self.screen == ScreenName::Dataset && self.open.is_none() {
+            commands.extend(self.dataset.wanted().map(Command::Dataset));
         }
         // Also before it is looked at: keys typed ahead find their rows.
         commands.extend(self.captures.wanted().into_iter().map(Command::Rows));

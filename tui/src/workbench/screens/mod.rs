@@ -2,6 +2,7 @@
 //! while it changes.
 
 pub mod captures;
+pub mod dataset;
 pub mod detail;
 pub mod live;
 pub mod log;
@@ -36,11 +37,13 @@ pub enum ScreenName {
     Review,
     Plugins,
     Training,
+    Dataset,
     Log,
 }
 
 impl ScreenName {
-    pub const ALL: [Self; 6] = [Self::Live, Self::Captures, Self::Review, Self::Plugins, Self::Training, Self::Log];
+    pub const ALL: [Self; 7] =
+        [Self::Live, Self::Captures, Self::Review, Self::Plugins, Self::Training, Self::Dataset, Self::Log];
 
     pub fn next(self) -> Self {
         self.moved(1)
@@ -58,7 +61,7 @@ impl ScreenName {
 
 /// The keys of every screen, and of one capture.
 pub const ALL_KEYS: &[Bindings] =
-    &[live::KEYS, captures::KEYS, detail::KEYS, review::KEYS, plugins::KEYS, training::KEYS, log::KEYS];
+    &[live::KEYS, captures::KEYS, detail::KEYS, review::KEYS, plugins::KEYS, training::KEYS, dataset::KEYS, log::KEYS];
 
 /// Every list of keys that a person may change: those of screens, of dialogs, and those that work everywhere. Where text is
 /// typed, keys stay as they ship.

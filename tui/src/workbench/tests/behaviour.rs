@@ -444,7 +444,7 @@ fn any_size_can_be_drawn() {
             bench.size = ratatui::layout::Size::new(width, height);
             bench.headless.feed(Event::Input(crossterm::event::Event::Resize(width, height)));
             for keys in [
-                "1", "2", "<Enter>", "3", "b", "<Enter>", "<Esc>", "t", "<Esc>", "4", "5", "n", "<Esc>", "6", "?",
+                "1", "2", "<Enter>", "3", "b", "<Enter>", "<Esc>", "t", "<Esc>", "4", "5", "n", "<Esc>", "6", "7", "?",
                 "<Esc>", "q", "<Esc>",
             ] {
                 bench.press(keys);

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod commanding;
+mod dataset;
 mod pictures;
 mod plugins;
 mod reader;
