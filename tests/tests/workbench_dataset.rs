@@ -13,7 +13,7 @@ fn a_dataset_is_looked_at_and_exported_from_the_screen() {
     let runtime = lab.runtime();
     let mut terminal = Terminal::open(&lab, 40, 130, &[("XDG_RUNTIME_DIR", runtime.to_str().unwrap())]);
     terminal.wait_for("engine running");
-    terminal.press("5");
+    terminal.press("6");
     terminal.wait_for("3 pictures");
     terminal.press("\r");
     terminal.wait_for("csv: ");

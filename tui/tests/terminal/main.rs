@@ -62,7 +62,7 @@ fn keys_lead_through_the_screens_and_out() {
     running.wait_for_text("gone, reconnecting");
     running.type_keys("2");
     running.wait_for_text("label");
-    running.type_keys("6");
+    running.type_keys("7");
     running.wait_for_text("no engine: ");
     running.type_keys("?");
     running.wait_for_text("Everywhere");

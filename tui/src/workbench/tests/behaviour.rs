@@ -26,13 +26,13 @@ fn capture(event: ferrule_core::protocol::CaptureEvent) -> FromEngine {
 #[test]
 fn keys_lead_to_every_screen_and_back() {
     let mut bench = bench();
-    for (key, name) in ["1", "2", "3", "4", "5", "6"].into_iter().zip(ScreenName::ALL) {
+    for (key, name) in ["1", "2", "3", "4", "5", "6", "7"].into_iter().zip(ScreenName::ALL) {
         bench.press(key);
         assert!(bench.text().contains(&format!(" {key} {} ", text::short_screen(name))));
     }
     bench.press("1");
     let live = bench.text();
-    bench.press("<Tab><Tab><Tab><Tab><Tab><Tab>");
+    bench.press("<Tab><Tab><Tab><Tab><Tab><Tab><Tab>");
     assert_eq!(bench.text(), live);
     bench.press("<Enter>");
     assert_ne!(bench.text(), live);
@@ -402,7 +402,7 @@ fn hostile_names_reach_no_cell() {
 #[test]
 fn the_log_follows_and_can_be_scrolled_back() {
     let mut bench = bench();
-    bench.press("6");
+    bench.press("7");
     for number in 0..100 {
         let log = EngineEvent::Log {
             at: "2026-09-21T14:00:00Z".into(),

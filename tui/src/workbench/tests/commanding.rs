@@ -92,7 +92,7 @@ fn a_wrong_line_of_keys_is_told_on_the_screen_and_in_the_log() {
     let mut bench = Bench::running(SMALL, Colours::Palette256);
     bench.headless.app.warn(vec!["ferrule.toml:7: keys.fly: nothing is called so".into()]);
     assert!(bench.text().contains("ferrule.toml:7: keys.fly"), "{}", bench.text());
-    bench.press("6");
+    bench.press("7");
     assert!(bench.text().contains("ferrule.toml:7: keys.fly"), "{}", bench.text());
 }
 

@@ -57,7 +57,7 @@ fn bench(size: Size) -> (Bench, Rc<RefCell<Vec<DatasetRequest>>>) {
         kept.borrow_mut().push(request);
         answer
     });
-    bench.press("5");
+    bench.press("6");
     (bench, asked)
 }
 
@@ -98,6 +98,6 @@ fn an_export_is_a_task_that_can_be_cancelled_and_says_where_it_wrote() {
 #[test]
 fn it_is_read_again_when_it_is_opened_again_or_asked_for() {
     let (mut bench, asked) = bench(SMALL);
-    bench.press("15r");
+    bench.press("16r");
     assert_eq!(asked.borrow().iter().filter(|it| matches!(it, DatasetRequest::Summary)).count(), 3);
 }
