@@ -1,3 +1,5 @@
+//! The language against what it promises: every example, every mistake, and whatever anybody types.
+
 use jiff::{Timestamp, Zoned, civil, tz::TimeZone};
 use proptest::prelude::*;
 

@@ -12,8 +12,8 @@ use crate::workbench::{
     layout,
     palette::Palette,
     picture::View,
-    rows::{Detail, Marking, Row},
-    screens::{ScreenName, detail::Open},
+    rows::{Marking, Row},
+    screens::ScreenName,
     tasks::TaskOf,
     text,
 };
@@ -278,17 +278,6 @@ impl App {
         self.screen == ScreenName::Training && self.open.is_none()
     }
 
-    fn go(&mut self, screen: ScreenName) {
-        if screen == ScreenName::Dataset {
-            self.dataset.outdated();
-        }
-        self.screen = screen;
-        self.open = None;
-        if screen == ScreenName::Review {
-            self.review.enter(self.setup.user.as_deref());
-        }
-    }
-
     fn quit(&mut self) -> Effects {
         // Without an engine there is nothing to ask about.
         if matches!(self.engine, Engine::Gone | Engine::Connecting) {
@@ -336,135 +325,6 @@ impl App {
     /// What is done is done to all marked captures, not to the one under the cursor.
     fn acts_on_marks(&self) -> bool {
         self.open.is_none() && self.screen == ScreenName::Captures && !self.captures.marks.is_empty()
-    }
-
-    fn step(&mut self, by: isize) {
-        match &mut self.dialog {
-            Some(Dialog::Help { top }) => return *top = top.saturating_add_signed(by),
-            Some(Dialog::Palette(palette)) => return palette.step(by),
-            Some(Dialog::Tasks) => return self.tasks.step(by),
-            _ => {}
-        }
-        if self.captures.step_menu(by) {
-            return;
-        }
-        if let Some(open) = &mut self.open {
-            open.scroll(by);
-        } else {
-            match self.screen {
-                ScreenName::Live => self.live.step(by),
-                ScreenName::Captures => self.captures.window.step(by),
-                ScreenName::Review => self.review.step(by),
-                ScreenName::Plugins => match self.plugins.form() {
-                    Some(form) => form.form.step(by),
-                    None => {
-                        let count = self.plugins.rows(self.status.as_ref()).len();
-                        self.plugins.step(by, count);
-                    }
-                },
-                ScreenName::Training => match self.training.form() {
-                    Some(form) => form.form.step(by),
-                    None => self.training.step(by),
-                },
-                // A screenful moves the groups, one step the cursor over the formats.
-                ScreenName::Dataset if by.unsigned_abs() > 1 => self.dataset.scroll(by),
-                ScreenName::Dataset => self.dataset.step(by),
-                ScreenName::Log => self.log.step(by),
-            }
-        }
-    }
-
-    /// Rows that a page key moves by: one less than are shown, so that a line stays to hold on to.
-    fn page(&self) -> isize {
-        let body = layout::parts(self.setup.size).map_or(1, |parts| parts.body.height);
-        isize::try_from(body.saturating_sub(3).max(1)).unwrap_or(1)
-    }
-
-    fn first(&mut self) -> Effects {
-        if self.captures.step_menu(isize::MIN) {
-            return Effects::redraw();
-        }
-        if let Some(open) = &mut self.open {
-            open.scroll(isize::MIN);
-            return Effects::redraw();
-        }
-        match self.screen {
-            ScreenName::Live => self.live.follow(),
-            ScreenName::Captures => return Effects::command(Command::Rows(self.captures.first())),
-            ScreenName::Review => self.review.step(isize::MIN),
-            ScreenName::Plugins => self.plugins.step(isize::MIN, 0),
-            ScreenName::Training => self.training.step(isize::MIN),
-            ScreenName::Dataset => self.dataset.scroll(isize::MIN),
-            ScreenName::Log => self.log.first(),
-        }
-        Effects::redraw()
-    }
-
-    fn last(&mut self) -> Effects {
-        let mut effects = Effects::redraw();
-        if self.captures.step_menu(isize::MAX / 2) {
-            return effects;
-        }
-        if let Some(open) = &mut self.open {
-            open.scroll(isize::MAX / 2);
-        } else if self.screen == ScreenName::Captures {
-            effects.commands.extend(self.captures.last().map(Command::Rows));
-        } else {
-            self.step(isize::MAX / 2);
-        }
-        effects
-    }
-
-    /// Escape: out of the help, the capture, or what was chosen.
-    fn back(&mut self) {
-        if self.dialog.take().is_none() {
-            self.open = None;
-        }
-    }
-
-    fn open_selected(&mut self) {
-        let capture = match self.screen {
-            ScreenName::Live => self.live.shown(),
-            ScreenName::Captures => self.captures.window.selected().map(|row| row.capture),
-            ScreenName::Review | ScreenName::Plugins | ScreenName::Training | ScreenName::Dataset | ScreenName::Log => {
-                None
-            }
-        };
-        self.open = capture.map(Open::new);
-    }
-
-    /// The next capture of the list while one is open.
-    fn turn(&mut self, by: isize) {
-        let next = if self.screen == ScreenName::Live {
-            self.live.step(by);
-            self.live.shown()
-        } else {
-            self.captures.window.step(by);
-            self.captures.window.selected().map(|row| row.capture)
-        };
-        if let (Some(open), Some(next)) = (&mut self.open, next) {
-            open.turn(next);
-        }
-    }
-
-    /// The capture whose picture is shown.
-    fn looked_at(&self) -> Option<&Detail> {
-        let detail = match (&self.open, self.screen) {
-            (Some(open), _) => open.detail(),
-            (None, ScreenName::Review) => self.review.detail(),
-            (None, _) => self.live.detail(),
-        };
-        detail.map(AsRef::as_ref)
-    }
-
-    /// Where a closer look begins: at the fibre, in thousandths of the picture.
-    fn middle(&self) -> (u16, u16) {
-        let inspection = self.looked_at().and_then(|detail| detail.inspection.as_ref());
-        let place = inspection.and_then(|it| {
-            it.zones.cladding.map(|zone| (zone.cx / f64::from(it.width), zone.cy / f64::from(it.height)))
-        });
-        let thousandths = |part: f64| (part.clamp(0.0, 1.0) * 1_000.0) as u16;
-        place.map_or((500, 500), |(x, y)| (thousandths(x), thousandths(y)))
     }
 
     /// The capture that an action is about, with what is known of it.

@@ -7,6 +7,7 @@ mod draw;
 mod hear;
 mod plugin;
 mod train;
+mod walk;
 
 use std::sync::Arc;
 
