@@ -5,6 +5,7 @@
 use std::{fs, path::PathBuf};
 
 use ferrule_tests::{Lab, files_below, text};
+use rusqlite::Connection;
 use serde_json::Value;
 
 /// A workspace with inspected captures and no engine.
@@ -16,6 +17,10 @@ fn inspected(count: u64) -> Lab {
     assert!(lab.run(&["stop"]).status.success());
     engine.wait();
     lab
+}
+
+fn writable(lab: &Lab) -> Connection {
+    Connection::open(lab.dataset().join("index.sqlite")).unwrap()
 }
 
 /// Exit status, the kinds of problems in order, and the summary.
@@ -57,7 +62,7 @@ fn what_is_missing_broken_or_nobodys_is_named_and_mended_by_the_next_engine() {
     fs::write(list, "{\"image_id\":").unwrap();
     fs::write(lab.dataset().join("masks/0123456789abcdef_core_mask.png"), "nobody's").unwrap();
     fs::write(lab.dataset().join("images/nobodys.png"), "nobody's").unwrap();
-    lab.database().execute("UPDATE capture_counts SET captures = captures + 3 WHERE state = 'failed'", []).unwrap();
+    writable(&lab).execute("UPDATE capture_counts SET captures = captures + 3 WHERE state = 'failed'", []).unwrap();
 
     let (status, problems, _) = verify(&lab, &[]);
     let expected = ["broken", "broken", "broken", "count", "missing", "missing", "orphan", "orphan"];
@@ -91,7 +96,7 @@ fn a_damaged_database_is_told_and_not_touched() {
     let lab = inspected(3);
     let database = lab.dataset().join("index.sqlite");
     // Everything into the one file first.
-    lab.database().pragma_update(None, "journal_mode", "DELETE").unwrap();
+    writable(&lab).pragma_update(None, "journal_mode", "DELETE").unwrap();
     let whole = fs::read(&database).unwrap();
     let mut damaged = whole.clone();
     // Pages of tables, behind the header's page.

@@ -1,3 +1,5 @@
+//! The list against a view computed from scratch, and every way of reading it against every other.
+
 use std::path::Path;
 
 use jiff::{Timestamp, tz::TimeZone};
