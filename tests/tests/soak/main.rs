@@ -36,7 +36,7 @@ fn whatever_goes_wrong_nothing_is_lost_doubled_or_half_there() {
     let end = Instant::now() + Duration::from_secs(seconds);
     // Each at least once, in an order of the seed's own, then whatever comes.
     let mut next = bench.shuffled();
-    while Instant::now() < end {
+    while Instant::now() < end || !next.is_empty() {
         let fault = next.pop().unwrap_or_else(|| bench.any());
         bench.strike(fault);
         bench.breathe();
@@ -46,5 +46,5 @@ fn whatever_goes_wrong_nothing_is_lost_doubled_or_half_there() {
     dropped.audit(&lab);
     let (told, memory) = bench.end();
     println!("soak: {}; faults {told}; engine memory {memory}", dropped.summary());
-    assert!(seconds < 20 || Fault::ALL.iter().all(|fault| told.contains(fault.name())), "every fault struck: {told}");
+    assert!(Fault::ALL.iter().all(|fault| told.contains(fault.name())), "every fault struck: {told}");
 }
