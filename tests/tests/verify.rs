@@ -114,7 +114,7 @@ fn a_copy_made_while_captures_stream_in_holds_together_and_is_a_workspace() {
     let engine = lab.start_engine();
     lab.simulate(&lab.captures(), 40, "burst-v1", 9);
     lab.wait_for("some results", || (lab.count("done") >= 10).then_some(()));
-    // Results that are there already are made anew meanwhile.
+    // And another pipeline comes into force meanwhile.
     let again = lab.run(&["plugin", "disable", "detect-scratch"]);
     assert!(again.status.success(), "{}", text(&again));
     let copy = lab.root().join("copy");

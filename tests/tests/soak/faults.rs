@@ -185,7 +185,8 @@ impl<'a> Bench<'a> {
 
     /// Some send nonsense, some say nothing, some ask and do not listen; all of them vanish.
     fn mad_clients(&mut self) {
-        let Some(socket) = self.sockets().pop() else { return };
+        // It may just have been removed; the engine binds it again.
+        let socket = self.lab.wait_for("the engine's socket", || self.sockets().pop());
         let mut clients = Vec::new();
         for number in 0..12 {
             let Ok(mut client) = UnixStream::connect(&socket) else { continue };
@@ -200,6 +201,7 @@ impl<'a> Bench<'a> {
             drop(said);
             clients.push(client);
         }
+        assert!(!clients.is_empty(), "nobody could connect to {}", socket.display());
         if let Some(client) = clients.first_mut() {
             client.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
             let _ = client.read(&mut [0; 16]);

@@ -165,7 +165,7 @@ impl Dropped {
 
     pub fn summary(&self) -> String {
         let pictures = self.last.values().flatten().count();
-        format!("{} files, {pictures} pictures, {} rewritten, 0 lost, 0 doubled", self.last.len(), self.former.len())
+        format!("{} files, {pictures} pictures, {} rewritten, each accounted for", self.last.len(), self.former.len())
     }
 
     /// Every file against its row, every row against the files.
