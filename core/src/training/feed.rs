@@ -21,7 +21,7 @@ use ferrule_vision::{
     feed::{HASH, HEAD, Shape},
     frame::{Beyond, Frame, Part},
     raster::fill_zones,
-    relief::{Relief, Segmented},
+    relief::{MIDDLE, Relief, Segmented},
 };
 
 use super::order::{Crop, Input, Levels, Mask, Order, Picture, Task};
@@ -159,11 +159,15 @@ struct Seen<'a> {
 impl Seen<'_> {
     /// The square as the network is to see it.
     fn square(&self, input: Input, frame: &Frame, relief: &mut Relief) -> Vec<u8> {
-        let &Self { gray, width, labels, cladding, core } = self;
         match input.levels {
-            Levels::Raw => frame.cut(gray, width, Beyond::Edge),
-            Levels::Relief => relief.square(&Segmented { gray, width, labels, cladding, core }, frame),
+            Levels::Raw => frame.cut(self.gray, self.width, Beyond::Edge),
+            Levels::Relief => relief.square(&self.segmented(), frame),
         }
+    }
+
+    fn segmented(&self) -> Segmented<'_> {
+        let &Self { gray, width, labels, cladding, core } = self;
+        Segmented { gray, width, labels, cladding, core }
     }
 }
 
@@ -242,6 +246,11 @@ fn lay(
 
 /// Patches around places of each zone, the same for the same picture. Fewer where a zone is not there.
 fn patches(input: Input, image: &str, seen: &Seen<'_>, relief: &mut Relief) -> Vec<(usize, Vec<u8>)> {
+    // Of the whole picture, once for all its patches.
+    let (levels, beyond) = match input.levels {
+        Levels::Raw => (seen.gray, Beyond::Edge),
+        Levels::Relief => (relief.of(&seen.segmented()), Beyond::Level(MIDDLE)),
+    };
     let seed = image.bytes().fold(0, |seed, byte| seed_of(&[seed, byte.into()]));
     let mut chance = Chance::new(seed);
     let mut found = Vec::new();
@@ -254,7 +263,7 @@ fn patches(input: Input, image: &str, seen: &Seen<'_>, relief: &mut Relief) -> V
         for _ in 0..PATCHES {
             let at = places[chance.below(places.len())];
             let frame = Frame::patch((at % seen.width) as f64, (at / seen.width) as f64, input.side);
-            found.push((class, seen.square(input, &frame, relief)));
+            found.push((class, frame.cut(levels, seen.width, beyond)));
         }
     }
     found
