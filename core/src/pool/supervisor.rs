@@ -399,8 +399,9 @@ impl Supervisor {
 
     fn send(&self, task: &Task, generation: &Generation, staging: Option<PathBuf>, answer: Answer) {
         let (number, pipeline) = (generation.number, generation.pipeline.id.clone());
-        // First, so that whoever hears of it finds the room that it made.
+        // First, so that whoever hears of it finds the room that it made and the worker's count with it.
         self.shared.held.fetch_sub(1, Ordering::AcqRel);
+        self.show_workers();
         let Answer { result, artefacts, fingerprint, .. } = answer;
         let finished = Finished { id: task.id, generation: number, pipeline, result, staging, artefacts, fingerprint };
         self.report(Report::Finished(Box::new(finished)));
