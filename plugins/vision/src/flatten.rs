@@ -94,8 +94,9 @@ impl Flattener {
     /// Background of the ferrule on the coarse grid.
     fn background(&mut self, plane: &[i16], scene: &Scene<'_>) {
         self.grid.lay(scene.width, scene.height);
-        // Whole cells: the mean of a part is not the middle's where light falls off.
-        self.fill_cells(plane, scene, i16::MAX, 2, CELL * CELL * 7 / 16, false);
+        // Nearly whole cells: the mean of a part is not the middle's where light falls off, but without the four in the corners,
+        // which the picture's border narrows on two sides, the surface would have to guess there.
+        self.fill_cells(plane, scene, i16::MAX, 2, CELL * CELL * 3 / 8, false);
         let surface = Surface::fit(&self.grid);
         surface.lay(&self.grid, &mut self.shape);
         let Self { grid, shape, offsets, first, .. } = self;

@@ -10,9 +10,9 @@ use crate::grid::Grid;
 const TERMS: usize = 19;
 /// The cubic's, which come first.
 const CUBIC: usize = 10;
-/// Terms of each round of fitting and leaving out what lies beyond three standard deviations. The first look leaves out
-/// dark corners, beyond which high powers run wild; the cubic brings the corners back.
-const ROUNDS: [usize; 4] = [CUBIC, CUBIC, TERMS, TERMS];
+/// Terms of each round of fitting, and the standard deviations beyond which cells are then left out. Generous at first: a
+/// corner that the cubic cannot follow must still be there for the high powers, which run wild without one.
+const ROUNDS: [(usize, f64); 5] = [(CUBIC, 8.0), (TERMS, 8.0), (TERMS, 8.0), (TERMS, 6.0), (TERMS, 5.0)];
 /// So many cells are enough to fit to: of a finer grid only every second one along each side is looked at.
 const PLENTY: usize = 900;
 
@@ -74,14 +74,14 @@ impl Surface {
         // A first look at anything within a third of the level, which leaves out black frames and fibres.
         let all = known.clone();
         known.retain(|(_, v)| (v - level).abs() < 0.35 * level.abs() + 1.0);
-        for terms in ROUNDS {
+        for (terms, deviations) in ROUNDS {
             if known.len() < 4 * terms {
                 break;
             }
             let Some(coefficients) = least_squares(&known, terms) else { break };
             surface = Self { coefficients };
             let off = |(terms, v): &(Terms, f64)| (v - surface.value(terms)).abs();
-            let limit = 3.0 * 1.4826 * median(known.iter().map(off).collect()) + 1e-3 * level.abs();
+            let limit = deviations * 1.4826 * median(known.iter().map(off).collect()) + 1e-3 * level.abs();
             known.clear();
             known.extend(all.iter().filter(|cell| off(cell) < limit));
         }
