@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Counted up when the same picture makes another square: feeds of another number are not used again.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Patches of each zone of a picture.
 pub const PATCHES: usize = 4;
 /// Zones that patches are taken of, in the order of their classes.
@@ -185,7 +185,11 @@ fn items(
     let outlines: Vec<(Ellipse, u8)> = picture.zones.iter().map(|zone| (ellipse(zone), zone.name as u8)).collect();
     labels.clear();
     labels.resize(width * height, abi::LABEL_NONE);
-    fill_zones(labels, width, height, abi::LABEL_NONE, &outlines);
+    // As segmenters label it: the ferrule fills the rest, and defects far out on it are defects. Patches of the ferrule are
+    // cut within its recorded outline, for a frame's bars lie beyond.
+    let found = order.task != Task::Regions && !outlines.is_empty();
+    let rest = if found { abi::ZoneName::Ferrule as u8 } else { abi::LABEL_NONE };
+    fill_zones(labels, width, height, rest, &outlines);
     let outline = |name| picture.zones.iter().find(|zone| zone.name == name).map(ellipse).filter(Ellipse::is_sound);
     let (cladding, core) = (outline(abi::ZoneName::Cladding), outline(abi::ZoneName::Core));
     let seen = Seen { gray: &decoded.gray8, width, labels, cladding, core };
@@ -351,6 +355,28 @@ mod tests {
 
         order.pictures.iter().for_each(|picture| fs::remove_file(&picture.path).unwrap());
         assert_eq!(make(&order, &LIMITS, &|_, _| panic!("decoded again")).unwrap(), filled);
+    }
+
+    #[test]
+    fn a_relief_shows_what_lies_on_the_ferrule_beyond_its_recorded_outline_as_it_does_when_judging() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut picture = picture(folder.path(), "far", 80);
+        let mut chance = Chance::new(5);
+        let gray = |x: u32, y: u32, chance: &mut Chance| {
+            let spot = (200..206).contains(&x) && (80..86).contains(&y);
+            image::Luma([(if spot { 60.0 } else { 120.0 } + 6.0 * chance.unit()) as u8])
+        };
+        image::GrayImage::from_fn(240, 180, |x, y| gray(x, y, &mut chance)).save(&picture.path).unwrap();
+        for (zone, radius) in picture.zones.iter_mut().zip([10.0, 30.0, 60.0]) {
+            zone.outline = abi::Ellipse { cx: 120.0, cy: 90.0, ax: radius, by: radius, angle_deg: 0.0 };
+        }
+        let input = Input { side: 240, crop: Crop::Frame, margin: 1.5, levels: Levels::Relief };
+        let order = Order { input, ..order(folder.path(), Task::Classify, vec![picture]) };
+        make(&order, &LIMITS, &|_, _| {}).unwrap();
+        let (levels, side) = plane(&order.feed, 0).unwrap();
+        // The square is 240 high; the picture lies in its middle.
+        let spot: Vec<u8> = (111..115).flat_map(|y| levels[y * side + 201..y * side + 205].to_vec()).collect();
+        assert!(spot.iter().all(|level| *level < 64), "{spot:?}");
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub struct Epoch {
     pub order: Vec<(usize, usize)>,
     pub batch: usize,
     pub reach: Reach,
-    /// Pixels a side of the part of a picture that is shown, every other time around a defect; 0 for all of it.
+    /// Pixels a side of the part of a picture that is shown, every other time around a defect of a kind drawn from those
+    /// in it; 0 for all of it.
     pub part: usize,
     /// Of the run and the epoch.
     pub seed: u64,
@@ -150,12 +151,16 @@ fn corner(classes: &[u8], whole: usize, side: usize, chance: &mut Chance) -> (us
     }
     let anywhere = (chance.below(free + 1), chance.below(free + 1));
     let around_defect = chance.unit() < 0.5;
-    let defects = classes.iter().filter(|class| **class != 0).count();
-    if !around_defect || defects == 0 {
+    let mut counts = [0_usize; 256];
+    classes.iter().for_each(|class| counts[usize::from(*class)] += 1);
+    let there: Vec<usize> = (1..counts.len()).filter(|class| counts[*class] > 0).collect();
+    if !around_defect || there.is_empty() {
         return anywhere;
     }
-    let wanted = chance.below(defects);
-    let mut places = classes.iter().enumerate().filter(|(_, class)| **class != 0).map(|(at, _)| at);
+    // A class first, then a pixel of it: a pit has a hundredth of a smear's.
+    let class = there[chance.below(there.len())];
+    let wanted = chance.below(counts[class]);
+    let mut places = classes.iter().enumerate().filter(|(_, there)| usize::from(**there) == class).map(|(at, _)| at);
     let Some(at) = places.nth(wanted) else { return anywhere };
     let mut begin = |at: usize| at.saturating_sub(chance.below(side)).min(free);
     (begin(at % whole), begin(at / whole))

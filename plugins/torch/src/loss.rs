@@ -49,9 +49,37 @@ impl Loss {
         let over = [0_i64, 2, 3];
         let both = said.f_mul(&truth)?.f_sum_dim_intlist(over.as_slice(), false, Kind::Float)?;
         let all = said.f_add(&truth)?.f_sum_dim_intlist(over.as_slice(), false, Kind::Float)?;
-        // A class that is not in the batch costs only what is said of it.
         let dice = both.f_mul_scalar(2.0)?.f_add_scalar(1.0)?.f_div(&all.f_add_scalar(1.0)?)?;
-        let defects = dice.f_narrow(0, 1, classes - 1)?.f_mean(Kind::Float)?;
-        Ok(entropy.f_sub(&defects)?.f_add_scalar(1.0)?)
+        // Of the classes that the batch has. A rare one is in few batches; were each of the others to pull it to nothing,
+        // as a Dice of nothing does however little is said, it would never be said at all. Entropy holds it down enough.
+        let there = truth.f_sum_dim_intlist(over.as_slice(), false, Kind::Float)?.f_sign()?;
+        let defects = |of: &Tensor| of.f_narrow(0, 1, classes - 1)?.f_sum(Kind::Float);
+        let (lost, count) = (defects(&there.f_sub(&dice.f_mul(&there)?)?)?, defects(&there)?);
+        Ok(entropy.f_add(&lost.f_div(&count.f_clamp_min(1.0)?)?)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dice_is_of_the_classes_that_a_batch_has_and_the_others_cost_their_entropy() {
+        // A row of four pixels: two of background, two of class 1; class 2 is not there, and is said of nothing.
+        let target = Tensor::from_slice(&[0_i64, 0, 1, 1]).view([1, 1, 4]);
+        let said: [f64; 4] = [0.1, 0.2, 0.6, 0.9];
+        let rare = 0.05;
+        let rows = [said.map(|p| (1.0 - rare) * (1.0 - p)), said.map(|p| (1.0 - rare) * p), [rare; 4]];
+        let scores = Tensor::from_slice(&rows.concat()).log().view([1, 3, 1, 4]).to_kind(Kind::Float);
+        let loss = Loss::new(Task::Defects, &[2, 2, 0], false, Device::Cpu).unwrap();
+        let entropy = -(rows[0][0].ln() + rows[0][1].ln() + rows[1][2].ln() + rows[1][3].ln()) / 4.0;
+        let (both, all) = (rows[1][2] + rows[1][3], rows[1].iter().sum::<f64>() + 2.0);
+        let expected = entropy + 1.0 - (2.0 * both + 1.0) / (all + 1.0);
+        let value = loss.of(&scores, &target).unwrap().double_value(&[]);
+        assert!((value - expected).abs() < 1e-5, "{value} instead of {expected}");
+        let clean = target.zeros_like();
+        let entropy = -rows[0].iter().map(|p| p.ln()).sum::<f64>() / 4.0;
+        let value = loss.of(&scores, &clean).unwrap().double_value(&[]);
+        assert!((value - entropy).abs() < 1e-5, "{value} instead of {entropy}: nothing there, no Dice");
     }
 }

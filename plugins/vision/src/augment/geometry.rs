@@ -1,7 +1,8 @@
 //! Where things are: mirror, turn, size, shift, and an elastic sheet (Simard, Steinkraus and Platt, ICDAR 2003, with a
 //! coarse grid of displacements instead of a smoothed field: as smooth, and cheap).
 //!
-//! Backward: for each pixel of the result the place in the source. Beyond the edge a picture's edge goes on.
+//! Backward: for each pixel of the result the place in the source. Beyond its edge a picture goes on mirrored, and its mask
+//! with it: a turned picture has no corner that looks like no picture at all, for none has when it is judged.
 
 use super::{Reach, chance::Chance};
 
@@ -42,7 +43,7 @@ impl Motion {
     pub fn smooth(&self, source: &[u8], side: usize, moved: &mut [u8]) {
         let last = side as f64 - 1.0;
         self.places(side, |index, x, y| {
-            let (x, y) = (x.clamp(0.0, last), y.clamp(0.0, last));
+            let (x, y) = (mirrored(x, side).clamp(0.0, last), mirrored(y, side).clamp(0.0, last));
             let (left, top) = (x as usize, y as usize);
             let (right, below) = ((left + 1).min(side - 1), (top + 1).min(side - 1));
             let (fx, fy) = ((x - left as f64) as f32, (y - top as f64) as f32);
@@ -53,14 +54,10 @@ impl Motion {
         });
     }
 
-    /// Moves what cannot be mixed, classes or noise: the nearest pixel, and beyond the edge that value.
-    pub fn nearest(&self, source: &[u8], side: usize, beyond: u8, moved: &mut [u8]) {
-        let inside = 0.0..side as f64;
-        self.places(side, |index, x, y| {
-            let (x, y) = (x + 0.5, y + 0.5);
-            let known = inside.contains(&x) && inside.contains(&y);
-            moved[index] = if known { source[y as usize * side + x as usize] } else { beyond };
-        });
+    /// Moves what cannot be mixed, classes or noise: the nearest pixel.
+    pub fn nearest(&self, source: &[u8], side: usize, moved: &mut [u8]) {
+        let nearest = |at: f64| ((mirrored(at, side) + 0.5) as usize).min(side - 1);
+        self.places(side, |index, x, y| moved[index] = source[nearest(y) * side + nearest(x)]);
     }
 
     /// Every pixel's index in the result, and its place in the source.
@@ -97,9 +94,27 @@ impl Motion {
     }
 }
 
+/// A place on a line of pixels that goes on mirrored at both ends, the last pixel twice.
+fn mirrored(at: f64, side: usize) -> f64 {
+    let (edge, around) = (side as f64, (at + 0.5).rem_euclid(2.0 * side as f64));
+    around.min(2.0 * edge - around) - 0.5
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn beyond_its_edge_a_picture_goes_on_mirrored_and_its_mask_with_it() {
+        let source: Vec<u8> = (0..5).flat_map(|_| 0..5).collect();
+        let shifted = Motion { matrix: [1.0, 0.0, 3.0, 0.0, 1.0, 0.0], sheet: Vec::new() };
+        let (mut smooth, mut nearest) = (vec![0; 25], vec![0; 25]);
+        shifted.smooth(&source, 5, &mut smooth);
+        shifted.nearest(&source, 5, &mut nearest);
+        assert_eq!((&smooth[..5], &nearest[..5]), (&[3, 4, 4, 3, 2][..], &[3, 4, 4, 3, 2][..]));
+        let back = [-7.0, -5.5, -0.5, 0.0, 4.5, 5.0, 9.25, 12.0].map(|at| mirrored(at, 5));
+        assert_eq!(back, [3.0, 4.5, -0.5, 0.0, 4.5, 4.0, -0.25, 2.0]);
+    }
 
     #[test]
     fn a_quarter_turn_moves_every_pixel_where_it_belongs() {
@@ -107,7 +122,7 @@ mod tests {
         let quarter = Motion { matrix: [0.0, -1.0, 0.0, 1.0, 0.0, 0.0], sheet: Vec::new() };
         let (mut smooth, mut nearest) = (vec![0; 25], vec![0; 25]);
         quarter.smooth(&source, 5, &mut smooth);
-        quarter.nearest(&source, 5, 0, &mut nearest);
+        quarter.nearest(&source, 5, &mut nearest);
         let expected: Vec<u8> = (0..25).map(|index| source[(index % 5) * 5 + 4 - index / 5]).collect();
         assert_eq!((&smooth, &nearest), (&expected, &expected));
     }

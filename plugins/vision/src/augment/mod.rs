@@ -10,7 +10,6 @@ pub mod light;
 pub mod turn;
 
 use self::{chance::Chance, geometry::Motion, light::Light};
-use crate::relief::MIDDLE;
 
 /// How far variations may go; zero means not at all.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,7 +35,7 @@ pub struct Reach {
     /// Largest standard deviation of noise, in gray levels.
     pub noise: f64,
     /// It is a relief: light does not change it, pixels are moved but not mixed, for that would make its noise smaller than
-    /// it is where nothing was turned, and beyond the edge there is nothing.
+    /// it is where nothing was turned.
     pub relief: bool,
 }
 
@@ -76,13 +75,13 @@ pub fn vary(picture: &mut [u8], mask: Option<&mut [u8]>, side: usize, reach: &Re
     if let Some(motion) = motion {
         buffers.moved.resize(side * side, 0);
         if reach.relief {
-            motion.nearest(picture, side, MIDDLE, &mut buffers.moved);
+            motion.nearest(picture, side, &mut buffers.moved);
         } else {
             motion.smooth(picture, side, &mut buffers.moved);
         }
         picture.copy_from_slice(&buffers.moved);
         if let Some(mask) = mask {
-            motion.nearest(mask, side, 0, &mut buffers.moved);
+            motion.nearest(mask, side, &mut buffers.moved);
             mask.copy_from_slice(&buffers.moved);
         }
     }
