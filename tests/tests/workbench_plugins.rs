@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use ferrule_tests::{Lab, terminal::Terminal};
 
@@ -55,4 +55,67 @@ fn a_detector_is_tried_applied_and_taken_out_from_the_screen() {
     terminal.press("s");
     terminal.wait_for("Swaps, the newest first");
     terminal.wait_for("generation 3 in force");
+}
+
+/// The build of the shipped region detector that the engine has in force.
+fn in_force(lab: &Lab) -> Option<String> {
+    let status = lab.status()?;
+    let detector = status["plugins"].as_array()?.iter().find(|plugin| plugin["id"] == "detect-region")?.clone();
+    detector["build"].as_str().map(str::to_owned)
+}
+
+#[test]
+fn a_swapped_detector_is_compared_over_marked_captures_and_the_former_build_is_put_back() {
+    let lab = Lab::new();
+    let _engine = lab.start_engine();
+    lab.simulate(&lab.captures(), 3, "demo-v1", 7);
+    lab.wait_done(3);
+    let former = in_force(&lab).unwrap();
+
+    // Another build of it into plugins/, as a developer copies one: what follows the last section is nobody's.
+    let shipped = ferrule_tests::target_folder().join("plugins/detect-region.so");
+    let mut bytes = fs::read(shipped).unwrap();
+    bytes.extend_from_slice(b"built again");
+    let (beside, place) = (lab.root().join("detect-region.so"), lab.workspace.join("plugins/detect-region.so"));
+    fs::write(&beside, bytes).unwrap();
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::rename(&beside, &place).unwrap();
+    let again = lab.wait_for("the other build is in force", || in_force(&lab).filter(|build| *build != former));
+
+    let runtime = lab.runtime();
+    let mut terminal = Terminal::open(&lab, 40, 120, &[("XDG_RUNTIME_DIR", runtime.to_str().unwrap())]);
+    terminal.wait_for("engine running");
+    // Two of the three are marked and inspected again.
+    terminal.press("2");
+    terminal.wait_for("3 captures");
+    terminal.press("  i");
+    lab.wait_for("both are inspected again", || {
+        (lab.query_count("SELECT count(*) FROM inspections WHERE state = 'done'") == 5).then_some(())
+    });
+
+    terminal.press("4");
+    terminal.wait_for("detect-anomaly");
+    terminal.press("jjjb");
+    terminal.wait_for("Builds of detect-region");
+    terminal.wait_for(&former[..12]);
+    terminal.wait_for(&again[..12]);
+    terminal.press("\r");
+    terminal.wait_for("0 of 2 captures differ");
+    terminal.wait_for("Both say the same of every capture");
+
+    // Back to the builds, to the former one, and it comes into force again.
+    terminal.press("\u{1b}");
+    terminal.wait_for("the newest first");
+    terminal.press("jr");
+    terminal.wait_for("Put build");
+    terminal.press("y");
+    terminal.wait_for("detect-region.so is back");
+    lab.wait_for("the former build is in force again", || in_force(&lab).filter(|build| *build == former));
+
+    // The same comparison on the command line.
+    let [a, b] = [&former, &again].map(|build| format!("detect-region@{}", &build[..8]));
+    let output = lab.run(&["compare", "--json", &a, &b, "--where", "state:done", lab.workspace.to_str().unwrap()]);
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&told["pictures"], &told["differing"]), (&2.into(), &0.into()), "{told:#}");
+    assert_eq!(told["a"]["name"], format!("detect-region@{}", &former[..12]));
 }

@@ -3,7 +3,7 @@
 //!
 //! Either both run over the same files without storing ([`run`]) or what was stored is read ([`stored`]). Picture by
 //! picture the answers are paired (`pairing`), counted and let go (`tally`); only the pictures that differ most are kept,
-//! for a list and a contact sheet. Which of the two is right it cannot know. Called by `ferrule compare`.
+//! for a list and a contact sheet. Which of the two is right it cannot know. Called by `ferrule compare` and the workbench.
 
 mod pairing;
 mod report;
@@ -20,6 +20,6 @@ pub use report::{
     TypeCounts,
 };
 pub use run::{Both, Listener, run};
-pub use stored::{UnknownPipeline, stored, which};
+pub use stored::{OfBuild, UnknownPipeline, stored, stored_builds, which};
 pub use tally::{Comparison, DifferingPicture};
 pub use tiles::{LEGEND, tile};

@@ -1,11 +1,15 @@
 //! Compares what two pipelines have said already, from the inspections that a dataset keeps. Only reads.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     report::Side,
     tally::{Comparison, Tally},
 };
 use crate::{
-    store::{PipelineRow, Reader, StoreError},
+    ids::{BuildHash, ImageId, PluginId},
+    store::{InspectionKey, PipelineRow, Reader, StoreError},
+    swap::short,
     workspace::DatasetPaths,
 };
 
@@ -39,8 +43,15 @@ pub fn which<'a>(pipelines: &'a [PipelineRow], id: &str) -> Result<&'a PipelineR
     }
 }
 
-/// Compares the latest complete inspections of each image that both pipelines have seen; `keep` of those that differ most
-/// are kept.
+/// A build of a plug-in, and the pipelines that had it, by whose word it is known.
+#[derive(Debug, Clone, Copy)]
+pub struct OfBuild<'a> {
+    pub plugin: &'a PluginId,
+    pub build: &'a BuildHash,
+}
+
+/// Compares the latest complete inspections of each image that both pipelines have seen, of the `chosen` images or of all;
+/// `keep` of those that differ most are kept.
 ///
 /// # Errors
 /// The database cannot be read.
@@ -48,11 +59,62 @@ pub fn stored(
     reader: &Reader,
     paths: &DatasetPaths,
     pipelines: [&PipelineRow; 2],
+    chosen: Option<&BTreeSet<ImageId>>,
     keep: usize,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Comparison, StoreError> {
-    let [a, b] = pipelines;
-    let (of_a, of_b) = (reader.inspected_by(&a.id)?, reader.inspected_by(&b.id)?);
+    let of = |row: &PipelineRow| {
+        let side = Side { name: row.id.to_string(), pipeline: row.id.clone(), plugins: row.plugins.clone() };
+        Ok::<_, StoreError>((side, reader.inspected_by(&row.id)?))
+    };
+    between(reader, paths, [of(pipelines[0])?, of(pipelines[1])?], chosen, keep, progress)
+}
+
+/// The same for two builds of plug-ins: of each image the latest that any pipeline with the build has said.
+///
+/// # Errors
+/// The database cannot be read, or no pipeline ever had one of them.
+pub fn stored_builds(
+    reader: &Reader,
+    paths: &DatasetPaths,
+    builds: [OfBuild<'_>; 2],
+    chosen: Option<&BTreeSet<ImageId>>,
+    keep: usize,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Comparison, StoreError> {
+    let pipelines = reader.pipelines()?;
+    let of = |OfBuild { plugin, build }: OfBuild<'_>| {
+        let known = reader.pipelines_with(plugin, build)?;
+        let newest = known.last().and_then(|id| pipelines.iter().find(|row| row.id == *id));
+        let newest = newest
+            .ok_or_else(|| StoreError::Unreadable { what: format!("a pipeline with build {build} of {plugin}") })?;
+        let name = format!("{plugin}@{}", short(build));
+        let side = Side { name, pipeline: newest.id.clone(), plugins: newest.plugins.clone() };
+        let mut inspected: Inspected = BTreeMap::new();
+        for id in &known {
+            for (image, key) in reader.inspected_by(id)? {
+                inspected.entry(image).and_modify(|latest| *latest = key.max(*latest)).or_insert(key);
+            }
+        }
+        Ok::<_, StoreError>((side, inspected))
+    };
+    between(reader, paths, [of(builds[0])?, of(builds[1])?], chosen, keep, progress)
+}
+
+type Inspected = BTreeMap<ImageId, InspectionKey>;
+
+fn between(
+    reader: &Reader,
+    paths: &DatasetPaths,
+    [(a, mut of_a), (b, mut of_b)]: [(Side, Inspected); 2],
+    chosen: Option<&BTreeSet<ImageId>>,
+    keep: usize,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Comparison, StoreError> {
+    if let Some(chosen) = chosen {
+        of_a.retain(|image, _| chosen.contains(image));
+        of_b.retain(|image, _| chosen.contains(image));
+    }
     let shared: Vec<_> = of_a.iter().filter_map(|(image, a)| Some((*image, *a, *of_b.get(image)?))).collect();
     let mut tally = Tally::keeping(keep);
     for (done, (image, a, b)) in (1_u64..).zip(&shared) {
@@ -62,12 +124,10 @@ pub fn stored(
         }
         progress(done, shared.len() as u64);
     }
-    let only = |count: usize, side: &PipelineRow| {
-        (count > shared.len())
-            .then(|| format!("{} pictures were inspected by {} and not by the other", count - shared.len(), side.id))
+    let only = |count: usize, side: &Side| {
+        let missing = count - shared.len();
+        (missing > 0).then(|| format!("{missing} pictures were inspected by {} and not by the other", side.name))
     };
-    let remarks = [only(of_a.len(), a), only(of_b.len(), b)].into_iter().flatten().collect();
-    let side =
-        |row: &PipelineRow| Side { name: row.id.to_string(), pipeline: row.id.clone(), plugins: row.plugins.clone() };
-    Ok(tally.end([side(a), side(b)], remarks, false))
+    let remarks = [only(of_a.len(), &a), only(of_b.len(), &b)].into_iter().flatten().collect();
+    Ok(tally.end([a, b], remarks, false))
 }

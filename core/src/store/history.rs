@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use rusqlite::OptionalExtension;
 
-use super::{Reader, StoreError, load};
+use super::{Reader, StoreError, load, swaps::parsed};
 use crate::{
-    ids::{ImageId, PipelineId},
+    ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
     report::Inspection,
 };
 
@@ -23,7 +23,7 @@ pub struct PipelineRow {
 }
 
 /// A stored inspection's place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InspectionKey(i64);
 
 impl Reader {
@@ -57,6 +57,32 @@ impl Reader {
             });
         }
         Ok(pipelines)
+    }
+
+    /// The pipelines that had this build of a plug-in, the oldest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn pipelines_with(&self, plugin: &PluginId, build: &BuildHash) -> Result<Vec<PipelineId>, StoreError> {
+        let mut select = self.connection().prepare_cached(
+            "SELECT DISTINCT p.pipeline_id, p.first_at FROM pipelines p JOIN pipeline_stages s USING (pipeline_id)
+             WHERE s.plugin = ?1 AND s.build = ?2 ORDER BY p.first_at, p.pipeline_id",
+        )?;
+        let mut rows = select.query([plugin.as_str(), build.as_str()])?;
+        let mut pipelines = Vec::new();
+        while let Some(row) = rows.next()? {
+            pipelines.push(parsed(row, 0)?);
+        }
+        Ok(pipelines)
+    }
+
+    /// The capture of the picture with this name under `images/`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn capture_of(&self, filename: &str) -> Result<Option<CaptureId>, StoreError> {
+        let mut select = self.connection().prepare_cached("SELECT capture_id FROM images WHERE filename = ?1")?;
+        Ok(select.query_row([filename], |row| row.get::<_, i64>(0)).optional()?.map(CaptureId))
     }
 
     /// The images that a pipeline has inspected, each with the latest time that it did so completely.

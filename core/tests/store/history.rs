@@ -1,20 +1,28 @@
 //! What is kept of two pipelines that inspected the same images, and what a comparison makes of it.
 
+use std::collections::BTreeSet;
+
 use ferrule_core::{
-    compare,
-    ids::PipelineId,
+    compare::{self, OfBuild},
+    ids::{BuildHash, ImageId, PipelineId},
     store::{PipelineChange, Requeue, Write},
     worker::messages::Pipeline,
 };
 
 use crate::desk::{Desk, inspection, pipeline};
 
+/// The detector's second build.
+fn rebuilt() -> BuildHash {
+    BuildHash::of(b"the detector, built again")
+}
+
 /// Another pipeline comes into force, and what is inspected again says something else.
 fn two_pipelines() -> (Desk, PipelineId) {
     let desk = Desk::open();
     let again = desk.inspect("a.png", b"picture a");
     desk.inspect("b.png", b"picture b");
-    let other = Pipeline { id: PipelineId::of("another pipeline"), measure: vec![], ..pipeline() };
+    let mut other = Pipeline { id: PipelineId::of("another pipeline"), measure: vec![], ..pipeline() };
+    other.detect[0].build = rebuilt();
     let id = other.id.clone();
     desk.ask(Write::Pipeline(Box::new(PipelineChange { pipeline: other, generation: 2, reason: "test".into() })));
     desk.ask(Write::Requeue(Requeue::Images(vec![again.image.unwrap()])));
@@ -60,7 +68,7 @@ fn stored_words_are_compared_where_both_pipelines_have_one() {
     let find = |id: &PipelineId| compare::which(&rows, id.as_str()).unwrap();
     let mut told = Vec::new();
     let comparison =
-        compare::stored(&reader, &desk.paths(), [find(&pipeline().id), find(&second)], 5, &mut |done, of| {
+        compare::stored(&reader, &desk.paths(), [find(&pipeline().id), find(&second)], None, 5, &mut |done, of| {
             told.push((done, of));
         })
         .unwrap();
@@ -70,4 +78,26 @@ fn stored_words_are_compared_where_both_pipelines_have_one() {
     assert_eq!(report.most[0].has_defect, [Some(true), Some(false)]);
     assert_eq!(report.remarks.len(), 1, "one picture was inspected by the first alone: {:?}", report.remarks);
     assert_eq!(told, [(1, 1)]);
+}
+
+#[test]
+fn two_builds_of_a_plugin_are_compared_on_the_pictures_that_are_chosen() {
+    let (desk, _) = two_pipelines();
+    let reader = desk.reader();
+    let plugin = "detect-region".parse().unwrap();
+    let first = BuildHash::of(b"detect-region");
+    let builds = [OfBuild { plugin: &plugin, build: &first }, OfBuild { plugin: &plugin, build: &rebuilt() }];
+    let compared = |chosen: Option<&BTreeSet<ImageId>>| {
+        compare::stored_builds(&reader, &desk.paths(), builds, chosen, 5, &mut |_, _| {}).unwrap().report
+    };
+    let report = compared(None);
+    assert_eq!((report.pictures, report.defects.a, report.defects.b), (1, 2, 1));
+    assert!(report.a.name.starts_with("detect-region@") && report.a.name != report.b.name, "{}", report.a.name);
+    let again = reader.capture_of("a.png").unwrap().and_then(|id| reader.capture(id).unwrap()).unwrap();
+    let image = again.row.image.unwrap();
+    assert_eq!(compared(Some(&BTreeSet::from([image]))).pictures, 1);
+    assert_eq!(compared(Some(&BTreeSet::new())).pictures, 0, "none chosen, none compared");
+    let unknown = OfBuild { plugin: &plugin, build: &BuildHash::of(b"never seen") };
+    let error = compare::stored_builds(&reader, &desk.paths(), [builds[0], unknown], None, 5, &mut |_, _| {});
+    assert!(error.unwrap_err().to_string().contains("detect-region"));
 }

@@ -3,12 +3,17 @@
 mod side;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, value_parser};
 use ferrule_core::{
-    compare::{self, Both, Comparison, LEGEND, Listener, Report, tile},
+    compare::{self, Both, Comparison, LEGEND, Listener, OfBuild, Report, tile},
     config::Configuration,
+    filter::Filter,
+    ids::{ImageId, PluginId},
     inspect,
     pool::PoolSettings,
     sheet,
@@ -16,8 +21,10 @@ use ferrule_core::{
     worker::arguments::Limits,
     workspace::DatasetPaths,
 };
+use jiff::Zoned;
 
 use self::side::Named;
+use super::plugin::rollback;
 use crate::{
     batch::{self, With},
     environment::Environment,
@@ -31,8 +38,8 @@ use crate::{
 /// Compare two pipelines, or two builds of a plug-in, on the same pictures
 ///
 /// A and B are each a settings file (.toml), a workspace, a plug-in library (.so: what ships, with this build in place of
-/// the one with the same id) or `shipped`. Both run over the same files; nothing is stored. Two ids of pipelines compare
-/// what a workspace has stored instead: `ferrule compare ID ID [WORKSPACE]`.
+/// the one with the same id) or `shipped`. Both run over the same files; nothing is stored. Two ids of pipelines, or two
+/// builds as PLUGIN@BUILD, compare what a workspace has stored instead: `ferrule compare ID ID [WORKSPACE]`.
 #[derive(Debug, Args)]
 pub struct Compare {
     #[arg(value_name = "A")]
@@ -54,6 +61,9 @@ pub struct Compare {
     /// How many of the pictures that differ most are listed and drawn
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = value_parser!(u8).range(..=99))]
     most: u8,
+    /// Only stored pictures that fit, as in the list of captures: --where 'zone:core type:scratch'
+    #[arg(long = "where", value_name = "FILTER")]
+    only: Option<String>,
     #[command(flatten)]
     with: With,
 }
@@ -61,13 +71,18 @@ pub struct Compare {
 impl Compare {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         let (comparison, limits) = match (Named::of(&self.a)?, Named::of(&self.b)?) {
-            (Named::Stored(a), Named::Stored(b)) => self.stored(&a, &b)?,
-            (Named::Stored(id), other) | (other, Named::Stored(id)) => {
+            (Named::Stored(a), Named::Stored(b)) => self.stored(&Kept::Pipelines([a, b]))?,
+            (Named::Build(a, first), Named::Build(b, second)) => {
+                self.stored(&Kept::Builds([(a, first), (b, second)]))?
+            }
+            (kept @ (Named::Stored(_) | Named::Build(..)), other)
+            | (other, kept @ (Named::Stored(_) | Named::Build(..))) => {
                 return Err(Failure::wrong(format!(
-                    "`{id}` is the id of a pipeline and {} is not: what was stored can be compared with nothing else",
+                    "`{}` names what a workspace has stored and {} does not: the two cannot be compared",
+                    kept.name(),
                     other.name()
                 ))
-                .hint("give two ids, or two of settings file, workspace, library or `shipped`"));
+                .hint("give two ids, two PLUGIN@BUILD, or two of settings file, workspace, library or `shipped`"));
             }
             (a, b) => self.again(a, b, environment)?,
         };
@@ -123,26 +138,53 @@ impl Compare {
     }
 
     /// What a workspace keeps of both.
-    fn stored(&self, a: &str, b: &str) -> Result<(Comparison, Limits), Failure> {
+    fn stored(&self, kept: &Kept) -> Result<(Comparison, Limits), Failure> {
         let workspace = match (self.files.as_slice(), &self.images) {
             ([], None) => None,
             ([workspace], None) => Some(workspace.clone()),
-            _ => return Err(Failure::wrong("after two ids of pipelines comes one workspace and nothing else")),
+            _ => return Err(Failure::wrong("after two ids or builds comes one workspace and nothing else")),
         };
         let workspace = Place { workspace }.find()?;
         let settings = Configuration::load(&workspace)?.settings;
         let paths = DatasetPaths::at(&settings.dataset.path);
         let reader = Reader::open(&paths).map_err(Failure::wrong)?;
-        let pipelines = reader.pipelines().map_err(Failure::failed)?;
-        let find = |id: &str| compare::which(&pipelines, id).map_err(Failure::wrong);
+        let chosen = self.only.as_deref().map(|filter| chosen(&reader, filter)).transpose()?;
+        let (chosen, keep) = (chosen.as_ref(), self.most.into());
         let mut progress = Progress::new("pictures", 0);
-        let comparison = compare::stored(&reader, &paths, [find(a)?, find(b)?], self.most.into(), &mut |done, of| {
-            progress.set_of(done, of);
-        });
+        let mut told = |done, of| progress.set_of(done, of);
+        let comparison = match kept {
+            Kept::Pipelines([a, b]) => {
+                let pipelines = reader.pipelines().map_err(Failure::failed)?;
+                let find = |id: &str| compare::which(&pipelines, id).map_err(Failure::wrong);
+                compare::stored(&reader, &paths, [find(a)?, find(b)?], chosen, keep, &mut told)
+            }
+            Kept::Builds(named) => {
+                let find = |(id, digits): &(PluginId, String)| {
+                    rollback::named(&reader.builds(id).map_err(Failure::failed)?, digits, id)
+                };
+                let builds = [find(&named[0])?, find(&named[1])?];
+                let of = |at: usize| OfBuild { plugin: &named[at].0, build: &builds[at] };
+                compare::stored_builds(&reader, &paths, [of(0), of(1)], chosen, keep, &mut told)
+            }
+        };
         progress.end();
         let limits = PoolSettings::of(worker_program()?, &settings.workers, &settings.plugins, None).limits;
         Ok((comparison.map_err(Failure::failed)?, limits))
     }
+}
+
+/// Two sides of which a workspace keeps what they said.
+enum Kept {
+    Pipelines([String; 2]),
+    Builds([(PluginId, String); 2]),
+}
+
+/// The pictures of captures that a filter lets through.
+fn chosen(reader: &Reader, filter: &str) -> Result<BTreeSet<ImageId>, Failure> {
+    let filter =
+        Filter::parse(filter, &Zoned::now()).map_err(|error| Failure::wrong(format!("--where {filter}: {error}")))?;
+    let fitting = reader.captures_matching(&filter, usize::MAX).map_err(Failure::failed)?;
+    Ok(fitting.into_iter().filter_map(|capture| capture.image).collect())
 }
 
 fn end(report: &Report) -> Result<(), Failure> {

@@ -7,11 +7,14 @@ use std::{
 };
 
 use clap::Args;
-use ferrule::workbench::{self, Exit, KeyMap, TerminalFacts, Wish, WorkbenchSettings};
+use ferrule::workbench::{self, Exit, KeyMap, PutBack, TerminalFacts, Wish, WorkbenchSettings};
 use ferrule_core::{config::Configuration, doctor::logout::at_logout};
 use jiff::tz::TimeZone;
 
-use super::init;
+use super::{
+    init,
+    plugin::{bench::Where, rollback},
+};
 use crate::{
     batch::{self, trying},
     environment::{self, Environment},
@@ -64,6 +67,7 @@ impl Workbench {
             screen: configuration.settings.screen,
             time_zone: TimeZone::system(),
             try_out: trying(workspace.clone(), &self.path, environment)?,
+            put_back: putting_back(Where::of(&workspace, &self.path), environment.clone()),
             start_engine: Box::new(move || launch.start().map_err(|failure| failure.messages.join("; "))),
             reviewer_file: environment.state_dir.as_ref().map(|state| state.join("ferrule/reviewer")),
             user: environment.user.clone(),
@@ -79,6 +83,14 @@ impl Workbench {
         }
         output.flush()
     }
+}
+
+/// With the plug-ins as they lie there at that moment.
+fn putting_back(place: Where, environment: Environment) -> PutBack {
+    Box::new(move |build| {
+        let put = place.open(&environment).and_then(|bench| rollback::put_back(&bench, build));
+        put.map_err(|failure| failure.messages.join("; "))
+    })
 }
 
 /// Pictures of the demo, and how many come in a second.

@@ -74,7 +74,7 @@ pub use self::{
     portrait::portrait,
     settings::{TerminalFacts, WorkbenchSettings},
     theme::Colours,
-    trial::{Trial, TryOut},
+    trial::{PutBack, Trial, TryOut},
     welcome::{Wish, welcome},
 };
 
@@ -108,7 +108,7 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
     let open = open_rows(&settings);
     let trainings = answer_runs(&settings);
     let mut about_dataset = dataset::answering(settings.dataset.clone(), settings.limits, events.clone());
-    let mut about_plugins = trial::answering(settings.dataset.clone(), settings.try_out);
+    let mut about_plugins = trial::answering(settings.dataset.clone(), settings.try_out, settings.put_back);
     let threads = Threads {
         input: Input::start(&stdin, events.clone())?,
         signals: SignalJob::start(events.clone())?,

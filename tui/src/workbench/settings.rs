@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use ferrule_core::{settings::Screen, worker::arguments::Limits, workspace::DatasetPaths};
 use jiff::tz::TimeZone;
 
-use super::{keymap::KeyMap, theme::Colours, trial::TryOut};
+use super::{
+    keymap::KeyMap,
+    theme::Colours,
+    trial::{PutBack, TryOut},
+};
 
 /// Everything that [`super::run`] needs.
 pub struct WorkbenchSettings {
@@ -28,6 +32,8 @@ pub struct WorkbenchSettings {
     pub limits: Limits,
     /// Inspects a picture with a plug-in's parameters as they are typed; nothing is stored.
     pub try_out: TryOut,
+    /// Puts a former build of a plug-in back.
+    pub put_back: PutBack,
     /// Set when logging out would end the engine: what would happen, and the remedy.
     pub at_logout: Option<String>,
     /// Where the reviewer's name is kept from one session to the next, if anywhere.

@@ -1,6 +1,8 @@
 //! Every English text of the workbench, in one place.
 
-use ferrule_core::{filter::Order, report::DefectKind, store::ReviewQueue};
+use std::path::Path;
+
+use ferrule_core::{filter::Order, ids::PluginId, report::DefectKind, store::ReviewQueue, swap::short};
 
 use super::{
     app::Confirm,
@@ -30,6 +32,18 @@ pub const PARAMETERS_TITLE: &str = "Parameters";
 pub const SWAPS: &str = "Swaps, the newest first";
 pub const SWAPS_BACK: &str = "s goes back";
 pub const NO_SWAPS: &str = "Nothing has been swapped yet.";
+pub const BUILDS_TITLE: &str = "Builds";
+pub const BUILDS_NEWEST: &str = "* in force; the newest first";
+pub const NO_BUILDS: &str = "No build of it has been in a pipeline of this workspace.";
+pub const IN_FORCE: &str = "in force";
+pub const NEVER_IN_FORCE: &str = "never";
+pub const ALREADY_IN_FORCE: &str = "This build is in force.";
+pub const ONE_BUILD: &str = "There is no other build of it to compare with.";
+pub const DIFFERENCES: &str = "Differences";
+pub const NO_DIFFERENCES: &str = "Both say the same of every capture.";
+pub const NOTHING_COMPARED: &str = "No capture was inspected by both: mark some in Captures and inspect them again.";
+pub const ALL_THE_SAME: &str = "all the same";
+pub const READING: &str = "reading";
 pub const NOTHING_CHANGED: &str = "nothing changed";
 pub const NO_PARAMETERS: &str = "This plug-in has no parameters.";
 pub const RELEASE_HELP: &str = "u takes it back into the pipeline and queues what is incomplete because of it.";
@@ -288,8 +302,14 @@ const fn plugin_action(action: PluginAction) -> (&'static str, &'static str) {
         PluginAction::Earlier => ("earlier", "one place earlier in its slot"),
         PluginAction::Later => ("later", "one place later in its slot"),
         PluginAction::Swaps => ("swaps", "what was swapped when, and how it ended"),
+        PluginAction::Builds => ("builds", "its builds: when each was in force, one put back, two compared"),
+        PluginAction::PutBack => ("put back", "put this build back into the place of the one in force"),
+        PluginAction::Differences => {
+            ("differences", "what it said otherwise than the one in force, of marked captures")
+        }
+        PluginAction::OpenDiffering => ("look", "open this capture"),
         PluginAction::Apply => ("apply", "write what is typed into ferrule.toml"),
-        PluginAction::Close => ("close", "close; nothing is changed"),
+        PluginAction::Close => ("close", "back; nothing is changed"),
         PluginAction::Default => ("default", "the plug-in's own value again"),
     }
 }
@@ -338,6 +358,9 @@ pub fn confirm(confirm: &Confirm) -> String {
         Confirm::StopTraining => {
             "Stop the training now? What was learned since its last whole epoch is lost; r goes on from there."
                 .to_owned()
+        }
+        Confirm::PutBack { plugin, build } => {
+            format!("Put build {} of {plugin} back? It judges every capture that comes from then on.", short(build))
         }
         Confirm::DeleteRun(run) => {
             format!("Remove run {run} with its epochs, its journal and its checkpoints? Models that it made stay.")
@@ -457,4 +480,20 @@ pub fn number(count: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+pub fn builds_of(plugin: &PluginId) -> String {
+    format!("{BUILDS_TITLE} of {plugin}")
+}
+
+pub fn captures_differ(differing: u64, of: u64) -> String {
+    format!("{differing} of {of} captures differ")
+}
+
+pub fn compared_newest(count: usize) -> String {
+    format!("of the newest {count}; captures that are marked are compared instead")
+}
+
+pub fn put_back(path: &Path) -> String {
+    format!("{} is back; the engine takes it up.", ferrule_core::names::display(path))
 }

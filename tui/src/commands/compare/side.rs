@@ -9,6 +9,7 @@ use std::{
 use ferrule_core::{
     compare::Side,
     host::{Available, Catalogue},
+    ids::PluginId,
     worker::messages::Pipeline,
     workspace::{CONFIGURATION, Workspace},
 };
@@ -35,6 +36,8 @@ pub enum Named {
     Shipped,
     /// The id, or its beginning, of a pipeline whose inspections are stored.
     Stored(String),
+    /// A build of a plug-in, by its first digits, whose inspections are stored.
+    Build(PluginId, String),
 }
 
 impl Named {
@@ -58,12 +61,21 @@ impl Named {
         if word == SHIPPED {
             return Ok(Self::Shipped);
         }
-        let is_hex = word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if is_hex && (SHORTEST_ID..=16).contains(&word.len()) {
+        let is_hex = |word: &str| word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if let Some((id, digits)) = word.split_once('@')
+            && let Ok(id) = id.parse()
+            && is_hex(digits)
+            && digits.len() >= SHORTEST_ID
+        {
+            return Ok(Self::Build(id, digits.to_owned()));
+        }
+        if is_hex(word) && (SHORTEST_ID..=16).contains(&word.len()) {
             return Ok(Self::Stored(word.to_owned()));
         }
         Err(Failure::wrong(format!("{}: there is no such settings file, workspace or plug-in library", shown(path)))
-            .hint("or write `shipped` for what ships, or the id of a pipeline that a workspace has stored"))
+            .hint(
+                "or write `shipped` for what ships, PLUGIN@BUILD, or the id of a pipeline that a workspace has stored",
+            ))
     }
 
     pub fn name(&self) -> String {
@@ -71,6 +83,7 @@ impl Named {
             Self::Settings(path) | Self::Workspace(path) | Self::Library(path) => shown(path),
             Self::Shipped => SHIPPED.into(),
             Self::Stored(id) => id.clone(),
+            Self::Build(id, digits) => format!("{id}@{digits}"),
         }
     }
 
@@ -81,7 +94,7 @@ impl Named {
             Self::Workspace(folder) => {
                 with.prepare(Chosen::of_workspace(Workspace::at(absolute(folder)?))?, environment)?
             }
-            Self::Shipped | Self::Stored(_) => with.prepare(Chosen::shipped()?, environment)?,
+            Self::Shipped | Self::Stored(_) | Self::Build(..) => with.prepare(Chosen::shipped()?, environment)?,
             Self::Library(library) => {
                 let library = absolute(library)?;
                 let mut with = with.clone();

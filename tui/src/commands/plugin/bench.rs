@@ -85,6 +85,11 @@ pub struct From {
 }
 
 impl Where {
+    /// That workspace.
+    pub fn of(workspace: &Workspace, path: &PluginPath) -> Self {
+        Self { place: Place { workspace: Some(workspace.root().to_owned()) }, path: path.clone() }
+    }
+
     pub fn open(&self, environment: &Environment) -> Result<Bench, Failure> {
         let (workspace, configuration) = self.place.configured()?;
         let search = self.path.search(Some(&workspace), environment)?;
@@ -235,20 +240,10 @@ impl Bench {
             }
         }
         let listener = patience.listen(&self.workspace)?;
-        for (place, content) in &library.beside {
-            let target = self.workspace.plugins().join(place);
-            let (Some(folder), Some(name)) = (target.parent(), target.file_name()) else { continue };
-            if std::fs::read(&target).is_ok_and(|there| there == *content) {
-                continue;
-            }
-            let replaced = target.exists();
-            let target = install::put(folder, name, content).map_err(Failure::failed)?;
-            if !json {
-                let did = if replaced { "replaced" } else { "installed" };
-                output.line(&format!("{did} {}, which it imports", target.display()))?;
-            }
-        }
-        let path = install::put(&self.workspace.plugins(), name, &library.bytes).map_err(Failure::failed)?;
+        let path = self.put(library, name, &mut |target, replaced| {
+            let did = if replaced { "replaced" } else { "installed" };
+            if json { Ok(()) } else { output.line(&format!("{did} {}, which it imports", target.display())) }
+        })?;
         if !json {
             output.line(&format!("installed {}", path.display()))?;
             output.flush()?;
@@ -270,6 +265,26 @@ impl Bench {
         }
         output.flush()?;
         taken_up.failure()
+    }
+
+    /// Writes a library into `plugins/`, after what it imports from beside it; tells each of these files that it wrote, and
+    /// whether there was one before.
+    pub fn put(
+        &self,
+        library: &Library,
+        name: &OsStr,
+        told: &mut dyn FnMut(&Path, bool) -> Result<(), Failure>,
+    ) -> Result<PathBuf, Failure> {
+        for (place, content) in &library.beside {
+            let target = self.workspace.plugins().join(place);
+            let (Some(folder), Some(name)) = (target.parent(), target.file_name()) else { continue };
+            if std::fs::read(&target).is_ok_and(|there| there == *content) {
+                continue;
+            }
+            let replaced = target.exists();
+            told(&install::put(folder, name, content).map_err(Failure::failed)?, replaced)?;
+        }
+        install::put(&self.workspace.plugins(), name, &library.bytes).map_err(Failure::failed)
     }
 
     /// What an engine would say of the plug-ins as they lie there now.

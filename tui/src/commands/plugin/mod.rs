@@ -10,7 +10,7 @@ mod new;
 mod reference;
 mod release;
 mod remove;
-mod rollback;
+pub(super) mod rollback;
 mod switch;
 pub(super) mod taken_up;
 

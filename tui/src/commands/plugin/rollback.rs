@@ -1,6 +1,6 @@
 //! `ferrule plugin rollback ID`: a former build back into `plugins/`, from the store of copies.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ferrule_core::{
@@ -57,6 +57,13 @@ impl Rollback {
     }
 }
 
+/// Puts a build that the store keeps back into `plugins/`, where a running engine finds it, and says where it lies.
+pub fn put_back(bench: &Bench, build: &BuildHash) -> Result<PathBuf, Failure> {
+    let library = library(bench, build)?;
+    let name = bench.name(&library, None)?;
+    bench.put(&library, &name, &mut |_, _| Ok(()))
+}
+
 /// The build in force most recently that is not the present one.
 fn former(known: &[BuildRow], now: Option<&BuildHash>) -> Option<BuildHash> {
     let others = known.iter().filter(|row| Some(&row.build) != now);
@@ -67,7 +74,8 @@ fn former(known: &[BuildRow], now: Option<&BuildHash>) -> Option<BuildHash> {
         .map(|(_, row)| row.build.clone())
 }
 
-fn named(known: &[BuildRow], digits: &str, id: &PluginId) -> Result<BuildHash, Failure> {
+/// The one that begins so.
+pub fn named(known: &[BuildRow], digits: &str, id: &PluginId) -> Result<BuildHash, Failure> {
     let fitting: Vec<&BuildHash> =
         known.iter().map(|row| &row.build).filter(|build| build.as_str().starts_with(digits)).collect();
     let hint = format!("`ferrule plugin history {id}` lists the builds");

@@ -11,7 +11,10 @@ mod walk;
 
 use std::sync::Arc;
 
-use ferrule_core::{ids::CaptureId, protocol::Status};
+use ferrule_core::{
+    ids::{BuildHash, CaptureId, PluginId},
+    protocol::Status,
+};
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use ratatui::layout::Size;
 
@@ -66,6 +69,7 @@ enum Dialog {
 pub enum Confirm {
     StopTraining,
     DeleteRun(String),
+    PutBack { plugin: PluginId, build: BuildHash },
     Deploy { run: String, model: String, task: String },
 }
 
@@ -206,7 +210,11 @@ impl App {
             (ScreenName::Live, None) => live::KEYS,
             (ScreenName::Captures, None) => captures::KEYS,
             (ScreenName::Review, None) => review::KEYS,
-            (ScreenName::Plugins, None) => plugins::KEYS,
+            (ScreenName::Plugins, None) => match self.plugins.builds() {
+                None => plugins::KEYS,
+                Some(builds) if builds.is_comparing() => plugins::DIFFERENCES,
+                Some(_) => plugins::BUILDS,
+            },
             (ScreenName::Training, None) => training::KEYS,
             (ScreenName::Dataset, None) => dataset_screen::KEYS,
             (ScreenName::Log, None) => log::KEYS,
@@ -223,7 +231,8 @@ impl App {
                 crumbs.push(text::TRAINING_NEW.to_owned());
             }
             None if self.screen == ScreenName::Plugins => {
-                crumbs.extend(self.plugins.open().map(|form| form.plugin.to_string()));
+                let builds = self.plugins.builds().map(|builds| &builds.plugin);
+                crumbs.extend(self.plugins.open().map(|form| &form.plugin).or(builds).map(ToString::to_string));
             }
             None => {}
         }

@@ -2,11 +2,11 @@
 
 use ferrule_core::protocol::Request;
 
-use super::{App, Engine};
+use super::{App, Confirm, Dialog, Engine};
 use crate::workbench::{
     event::{Command, Effects},
     keys::{Key, PluginAction},
-    screens::ScreenName,
+    screens::{ScreenName, detail::Open, plugins::Builds},
     text,
     trial::{PluginsAnswer, PluginsRequest},
 };
@@ -30,13 +30,30 @@ impl App {
             }
             PluginAction::Apply => return self.apply_parameters(),
             PluginAction::Close => {
-                self.plugins.close_form();
+                if self.plugins.open().is_some() {
+                    self.plugins.close_form();
+                } else {
+                    self.plugins.close_builds();
+                }
                 None
             }
             PluginAction::Default => {
                 if let Some(form) = self.plugins.form() {
                     form.form.reset();
                 }
+                None
+            }
+            PluginAction::Builds => {
+                self.plugins.open_builds(status);
+                None
+            }
+            PluginAction::PutBack => {
+                self.ask_to_put_back();
+                None
+            }
+            PluginAction::Differences => return self.compare_builds(),
+            PluginAction::OpenDiffering => {
+                self.open = self.plugins.builds().and_then(Builds::capture).map(Open::new);
                 None
             }
             PluginAction::Swaps => {
@@ -47,6 +64,29 @@ impl App {
         match change {
             Some(change) => self.ask(Request::Change { change }),
             None => Effects::redraw(),
+        }
+    }
+
+    fn ask_to_put_back(&mut self) {
+        let Some(builds) = self.plugins.builds() else { return };
+        match builds.to_put_back() {
+            Some(build) => {
+                let plugin = builds.plugin.clone();
+                self.dialog = Some(Dialog::Confirm(Confirm::PutBack { plugin, build }));
+            }
+            None => self.say(false, text::ALREADY_IN_FORCE.to_owned()),
+        }
+    }
+
+    /// Of the marked captures, where there are any.
+    fn compare_builds(&mut self) -> Effects {
+        let images = self.captures.marks.images();
+        match self.plugins.builds_mut().and_then(|builds| builds.compare(images)) {
+            Some(wanted) => Effects::command(Command::Plugins(PluginsRequest::Compare(Box::new(wanted)))),
+            None => {
+                self.say(false, text::ONE_BUILD.to_owned());
+                Effects::redraw()
+            }
         }
     }
 
@@ -89,6 +129,7 @@ impl App {
         if self.plugins.wants_swaps() {
             commands.push(Command::Plugins(PluginsRequest::Swaps));
         }
+        commands.extend(self.plugins.wants_builds().map(|plugin| Command::Plugins(PluginsRequest::Builds(plugin))));
         let ticket = self.plugins.ticket();
         let subject = self.live.detail().cloned();
         if let Some(trial) = self.plugins.form().and_then(|form| form.wanted(subject.as_ref(), || ticket)) {
@@ -101,6 +142,22 @@ impl App {
         match answer {
             PluginsAnswer::Swaps(Ok(swaps)) => self.plugins.take_swaps(swaps),
             PluginsAnswer::Swaps(Err(message)) => self.say(true, message),
+            PluginsAnswer::Builds(plugin, Ok(rows)) => {
+                if let Some(builds) = self.plugins.builds_mut() {
+                    builds.take(&plugin, rows);
+                }
+            }
+            PluginsAnswer::Compared(Ok(comparison)) => {
+                if let Some(builds) = self.plugins.builds_mut() {
+                    builds.take_comparison(comparison);
+                }
+            }
+            PluginsAnswer::PutBack(Ok(path)) => self.say(false, text::put_back(&path)),
+            PluginsAnswer::Compared(Err(message)) => {
+                self.plugins.close_builds();
+                self.say(true, message);
+            }
+            PluginsAnswer::Builds(_, Err(message)) | PluginsAnswer::PutBack(Err(message)) => self.say(true, message),
             PluginsAnswer::Tried { ticket, result } => {
                 if let Some(form) = self.plugins.form() {
                     form.take(ticket, result);

@@ -12,7 +12,9 @@ use crate::workbench::{
     keys::{Key, TrainAction},
     plain,
     tasks::{TaskOf, TaskState},
-    text, typing,
+    text,
+    trial::PluginsRequest,
+    typing,
 };
 
 impl App {
@@ -103,6 +105,7 @@ impl App {
         let Some(Dialog::Confirm(confirm)) = self.dialog.take() else { return Effects::redraw() };
         match confirm {
             Confirm::StopTraining => self.steer(Steer::StopNow),
+            Confirm::PutBack { build, .. } => Effects::command(Command::Plugins(PluginsRequest::PutBack(build))),
             Confirm::DeleteRun(run) => self.ask(Request::DeleteRun { run }),
             Confirm::Deploy { run, .. } => {
                 self.ask(Request::Change { change: Change::Deploy { model: run, threshold: None, alone: false } })

@@ -74,7 +74,7 @@ impl App {
             ScreenName::Live => self.live.follow(),
             ScreenName::Captures => return Effects::command(Command::Rows(self.captures.first())),
             ScreenName::Review => self.review.step(isize::MIN),
-            ScreenName::Plugins => self.plugins.step(isize::MIN, 0),
+            ScreenName::Plugins => self.step(isize::MIN / 2),
             ScreenName::Training => self.training.step(isize::MIN),
             ScreenName::Dataset => self.dataset.scroll(isize::MIN),
             ScreenName::Log => self.log.first(),

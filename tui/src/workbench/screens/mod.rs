@@ -11,7 +11,7 @@ pub mod review;
 pub mod training;
 pub mod window;
 
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use ratatui::{
     Frame,
     layout::Rect,
@@ -24,7 +24,7 @@ use super::{
     keys::{self, Bindings},
     layout,
     picture::{Picture, PictureKey},
-    plain::cut,
+    plain::{clean, cut},
     text,
     theme::Theme,
 };
@@ -66,8 +66,9 @@ pub const ALL_KEYS: &[Bindings] =
 /// Every list of keys that a person may change: those of screens, of dialogs, and those that work everywhere. Where text is
 /// typed, keys stay as they ship.
 pub fn layers() -> Vec<Bindings> {
+    let inner = [plugins::BUILDS, plugins::DIFFERENCES];
     let dialogs = [keys::GLOBAL, keys::HELP, keys::QUIT, keys::CONFIRM, keys::TASKS];
-    ALL_KEYS.iter().copied().chain(dialogs).collect()
+    ALL_KEYS.iter().copied().chain(inner).chain(dialogs).collect()
 }
 
 /// What every screen needs to draw.
@@ -77,6 +78,14 @@ pub struct Look<'a> {
     pub picture: &'a Shown,
     /// A dialog lies over the screen: pixels would cover it, so pictures make way.
     pub covered: bool,
+}
+
+impl Look<'_> {
+    /// An RFC 3339 time where the person is; as it was written where it is none.
+    pub fn moment(&self, at: &str) -> String {
+        at.parse::<Timestamp>()
+            .map_or_else(|_| clean(at), |at| at.to_zoned(self.zone.clone()).strftime("%m-%d %H:%M:%S").to_string())
+    }
 }
 
 /// The picture in hand.

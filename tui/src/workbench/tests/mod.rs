@@ -1,6 +1,7 @@
 //! The whole workbench without a terminal: keys and events in, screens out.
 
 mod behaviour;
+mod builds;
 mod commanding;
 mod dataset;
 mod pictures;

@@ -72,7 +72,7 @@ fn list() -> PluginList {
 }
 
 /// On the Plug-ins screen; what is tried is kept, and finds one defect less.
-fn bench(size: Size) -> (Bench, Rc<RefCell<Vec<Trial>>>) {
+pub fn bench(size: Size) -> (Bench, Rc<RefCell<Vec<Trial>>>) {
     let mut bench = Bench::running(size, Colours::Palette256);
     let tried = Rc::new(RefCell::new(Vec::new()));
     let seen = Rc::clone(&tried);
@@ -87,6 +87,7 @@ fn bench(size: Size) -> (Bench, Rc<RefCell<Vec<Trial>>>) {
             inspection.defects.pop();
             PluginsAnswer::Tried { ticket, result: Ok(Box::new(inspection)) }
         }
+        other => super::builds::answer(other),
     });
     bench.press("4");
     assert_eq!(bench.headless.asked, [Request::Plugins]);

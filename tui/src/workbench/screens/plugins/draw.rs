@@ -45,6 +45,9 @@ impl Plugins {
         if let Some(form) = &self.form {
             return draw_form(frame, body, look, form, wanted);
         }
+        if let Some(builds) = &self.builds {
+            return builds.draw(frame, body, look);
+        }
         if let Some(swaps) = &self.swaps {
             pane(frame, body, look, text::SWAPS, text::SWAPS_BACK, look.theme.dim());
             let inner = Rect { y: body.y + 1, height: body.height.saturating_sub(1), ..body };
@@ -165,10 +168,7 @@ fn swap_lines(swap: &ferrule_core::swap::Swap, width: usize, look: &Look) -> Vec
         SwapOutcome::Trying => (theme.warn(), theme.signs.cursor),
         SwapOutcome::Superseded => (theme.dim(), theme.signs.none),
     };
-    let at = swap
-        .at
-        .parse::<jiff::Timestamp>()
-        .map_or_else(|_| clean(&swap.at), |at| at.to_zoned(look.zone.clone()).strftime("%m-%d %H:%M:%S").to_string());
+    let at = look.moment(&swap.at);
     let number = swap.generation.map_or_else(|| "-".to_owned(), |generation| generation.to_string());
     let took = swap.took_ms.map_or_else(String::new, |ms| format!(" in {ms:.0} ms"));
     let changes: Vec<String> = swap.changes.iter().map(|change| clean(&change.to_string())).collect();

@@ -1,6 +1,7 @@
 //! Plug-ins: every one that was found, slot by slot, those in the pipeline in their order with health and times; in and
 //! out of it, earlier and later; parameters as a form whose effect is shown on a picture before it is applied; past swaps.
 
+mod builds;
 mod draw;
 mod form;
 
@@ -11,7 +12,7 @@ use ferrule_core::{
     swap::Swap,
 };
 
-pub use self::form::ParameterForm;
+pub use self::{builds::Builds, form::ParameterForm};
 use super::{Look, chosen, middle, pane};
 use crate::workbench::{
     keys::{self, Action, Binding, Bindings, Key, PluginAction, hidden, shown},
@@ -26,12 +27,40 @@ const LIST: &[Binding] = &[
     shown(&[Key::char('K')], Action::Plugin(PluginAction::Earlier)),
     shown(&[Key::char('J')], Action::Plugin(PluginAction::Later)),
     shown(&[Key::char('s')], Action::Plugin(PluginAction::Swaps)),
+    shown(&[Key::char('b')], Action::Plugin(PluginAction::Builds)),
     shown(&[Key::char('u')], Action::Release),
     hidden(keys::UP, Action::Up),
     hidden(keys::DOWN, Action::Down),
     hidden(keys::FIRST, Action::First),
     hidden(keys::LAST, Action::Last),
 ];
+
+/// Keys while the builds of a plug-in are looked at.
+pub const BUILDS: Bindings = Bindings {
+    title: text::BUILDS_TITLE,
+    list: &[
+        shown(keys::ENTER, Action::Plugin(PluginAction::Differences)),
+        shown(&[Key::char('r')], Action::Plugin(PluginAction::PutBack)),
+        shown(keys::BACK, Action::Plugin(PluginAction::Close)),
+        hidden(keys::UP, Action::Up),
+        hidden(keys::DOWN, Action::Down),
+        hidden(keys::FIRST, Action::First),
+        hidden(keys::LAST, Action::Last),
+    ],
+};
+
+/// Keys while the differences of two builds are looked at.
+pub const DIFFERENCES: Bindings = Bindings {
+    title: text::DIFFERENCES,
+    list: &[
+        shown(keys::ENTER, Action::Plugin(PluginAction::OpenDiffering)),
+        shown(keys::BACK, Action::Plugin(PluginAction::Close)),
+        hidden(keys::UP, Action::Up),
+        hidden(keys::DOWN, Action::Down),
+        hidden(keys::FIRST, Action::First),
+        hidden(keys::LAST, Action::Last),
+    ],
+};
 
 /// Slots in the order of the pipeline; trainers are in none.
 const SLOTS: [&str; 5] = ["segment", "detect", "measure", "grade", "train"];
@@ -68,6 +97,8 @@ pub struct Plugins {
     /// Past swaps, the newest first, while they are looked at.
     swaps: Option<Vec<Swap>>,
     swaps_wanted: bool,
+    builds: Option<Builds>,
+    builds_wanted: bool,
     tickets: u64,
 }
 
@@ -76,6 +107,7 @@ impl Plugins {
     pub fn outdated(&mut self) {
         self.asked = false;
         self.swaps_wanted = self.swaps.is_some();
+        self.builds_wanted = self.builds.is_some();
     }
 
     /// Whether the engine is to be asked what there is.
@@ -101,6 +133,35 @@ impl Plugins {
         self.swaps = self.swaps.is_some().then_some(swaps);
     }
 
+    /// Opens the builds of the plug-in under the cursor.
+    pub fn open_builds(&mut self, status: Option<&Status>) {
+        let now =
+            |row: &Row<'_>| row.status.map(|it| it.build.clone()).or_else(|| row.found.map(|it| it.build.clone()));
+        let open = self.selected(status).and_then(|row| Some(Builds::new(row.id()?.clone(), now(&row))));
+        (self.builds_wanted, self.builds) = (open.is_some(), open);
+    }
+
+    pub fn builds(&self) -> Option<&Builds> {
+        self.builds.as_ref()
+    }
+
+    pub fn builds_mut(&mut self) -> Option<&mut Builds> {
+        self.builds.as_mut()
+    }
+
+    /// Out of the differences, then out of the builds.
+    pub fn close_builds(&mut self) {
+        if !self.builds.as_mut().is_some_and(Builds::leave_comparison) {
+            self.builds = None;
+        }
+    }
+
+    /// The plug-in whose builds are to be read.
+    pub fn wants_builds(&mut self) -> Option<PluginId> {
+        let wanted = std::mem::take(&mut self.builds_wanted);
+        self.builds.as_ref().filter(|_| wanted).map(|builds| builds.plugin.clone())
+    }
+
     /// All rows: slot by slot, those in the pipeline in their order, then the others.
     pub fn rows<'a>(&'a self, status: Option<&'a Status>) -> Vec<Row<'a>> {
         let in_force = status.map_or(&[][..], |status| status.plugins.as_slice());
@@ -121,6 +182,9 @@ impl Plugins {
     }
 
     pub fn step(&mut self, by: isize, count: usize) {
+        if let Some(builds) = &mut self.builds {
+            return builds.step(by);
+        }
         self.cursor = self.cursor.saturating_add_signed(by).min(count.saturating_sub(1));
     }
 
