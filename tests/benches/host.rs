@@ -8,6 +8,7 @@
 
 use std::{
     fs,
+    io::{Read, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -43,12 +44,21 @@ fn main() {
     let captures = pictures(folder.path(), 16);
     println!("captures of 1152 x 864, shipped pipeline, one worker; median (95th percentile)");
 
-    let (direct, through) = side_by_side(&stage, &captures);
+    let (direct, through, streamed) = side_by_side(&stage, &captures);
     let over: Vec<f64> = through.iter().zip(&direct).map(|(t, d)| (t.as_secs_f64() - d.as_secs_f64()) * 1e6).collect();
     let (over, share) = (middle(over), 1e-4 / median(&direct).as_secs_f64());
     tell("the same function, called here", &direct);
     tell("through a worker and the pool", &through);
     println!("{:<44} {over:.0} us, {:.1} % of a capture", "overhead, capture by capture", over * share);
+    let floor = median(&there_and_back(2_000));
+    println!(
+        "{:<44} {:.0} us: what waking two threads costs here",
+        "  of it a byte to a thread and back",
+        micros(floor)
+    );
+    tell("through a worker, the next one waiting", &streamed);
+    let over = micros(median(&streamed)) - micros(median(&direct));
+    println!("{:<44} {over:.0} us, {:.1} % of a capture", "overhead in a stream, by the medians", over * share);
 
     tell("probe of a library", &times(20, || probe_once(&stage)));
     tell("start of a worker to a loaded pipeline", &times(STARTS, || start_once(&stage)));
@@ -149,13 +159,41 @@ fn finished(pool: &Pool) -> Finished {
     }
 }
 
-/// All captures here, then all through the pool one by one, and so on in turns: whoever works finds its caches warm.
-fn side_by_side(stage: &Stage, captures: &[PathBuf]) -> (Vec<Duration>, Vec<Duration>) {
+fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+/// A byte through a pipe to a waiting thread and back through another: twice what a sleeping thread needs to wake up.
+fn there_and_back(times: usize) -> Vec<Duration> {
+    let ((mut theirs, mut to), (mut back, mut from)) = (std::io::pipe().unwrap(), std::io::pipe().unwrap());
+    let echo = std::thread::spawn(move || {
+        let mut byte = [0];
+        while theirs.read_exact(&mut byte).is_ok() {
+            from.write_all(&byte).unwrap();
+        }
+    });
+    let mut took = Vec::with_capacity(times);
+    for _ in 0..times {
+        // Long enough to fall asleep, as who waits for a capture does.
+        std::thread::sleep(Duration::from_micros(500));
+        let since = Instant::now();
+        to.write_all(&[1]).unwrap();
+        back.read_exact(&mut [0]).unwrap();
+        took.push(since.elapsed());
+    }
+    drop(to);
+    echo.join().unwrap();
+    took
+}
+
+/// All captures here, then all through the pool one by one, then all in a stream in which the next one always waits, and so
+/// on in turns: whoever works finds its caches warm. Of the stream the time from one answer to the next.
+fn side_by_side(stage: &Stage, captures: &[PathBuf]) -> (Vec<Duration>, Vec<Duration>, Vec<Duration>) {
     let mut libraries = Libraries::new(Profile::Narrow, None);
     let mut turn = |_: &PluginId| {};
     let mut tools = libraries.equip(&stage.pipeline, &mut turn).unwrap_or_else(|refused| panic!("{refused}"));
     let (pool, mut bench) = (stage.pool(None), Bench::default());
-    let (mut direct, mut through) = (Vec::new(), Vec::new());
+    let (mut direct, mut through, mut streamed) = (Vec::new(), Vec::new(), Vec::new());
     // The first round fills caches and buffers.
     for round in 0..=ROUNDS {
         for path in captures {
@@ -179,8 +217,21 @@ fn side_by_side(stage: &Stage, captures: &[PathBuf]) -> (Vec<Duration>, Vec<Dura
             assert!(finished(&pool).result.is_ok());
             through.extend((round > 0).then_some(since.elapsed()));
         }
+        let mut waiting = captures.iter();
+        waiting.by_ref().take(pool.capacity()).for_each(|path| submit(&pool, 1, path));
+        let mut last = None;
+        for _ in captures {
+            assert!(finished(&pool).result.is_ok());
+            let now = Instant::now();
+            // The first was not waited for by a worker that was at work.
+            streamed.extend(last.filter(|_| round > 0).map(|last| now - last));
+            last = Some(now);
+            if let Some(path) = waiting.next() {
+                submit(&pool, 1, path);
+            }
+        }
     }
-    (direct, through)
+    (direct, through, streamed)
 }
 
 fn probe_once(stage: &Stage) {

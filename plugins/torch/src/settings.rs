@@ -113,6 +113,12 @@ pub fn specs() -> Vec<ParameterSpec> {
         ),
         ParameterSpec::bool("flip", true, "mirror pictures half of the time"),
         real("turn", 180.0, 0.0, 180.0, "deg", "largest turn"),
+        choice(
+            "turns",
+            "quarters",
+            &["quarters", "any"],
+            "by quarters corners stay what they are; any needs a picture round about",
+        ),
         real("zoom", 0.05, 0.0, 0.5, "ratio", "largest change of size"),
         real("shift", 0.03, 0.0, 0.5, "ratio", "largest shift, of the side"),
         real("elastic", 0.0, 0.0, 50.0, "px", "largest displacement of an elastic sheet"),
@@ -171,6 +177,7 @@ impl Settings {
             reach: Reach {
                 flip: given.bool("flip")?,
                 turn_deg: number("turn")?,
+                quarters: given.text("turns")? == "quarters",
                 zoom: number("zoom")?,
                 shift: number("shift")?,
                 elastic_px: number("elastic")?,

@@ -28,7 +28,11 @@ impl Motion {
             return None;
         }
         let mirror = if reach.flip && chance.unit() < 0.5 { -1.0 } else { 1.0 };
-        let (sin, cos) = chance.within(reach.turn_deg).to_radians().sin_cos();
+        let (sin, cos) = if reach.quarters {
+            quarter(reach.turn_deg, chance)
+        } else {
+            chance.within(reach.turn_deg).to_radians().sin_cos()
+        };
         let size = 1.0 + chance.within(reach.zoom);
         let (dx, dy) = (chance.within(reach.shift) * side as f64, chance.within(reach.shift) * side as f64);
         let matrix = [size * cos * mirror, size * -sin, dx, size * sin * mirror, size * cos, dy];
@@ -94,6 +98,13 @@ impl Motion {
     }
 }
 
+/// Sine and cosine of some quarters of a turn, at most that far either way.
+fn quarter(turn_deg: f64, chance: &mut Chance) -> (f64, f64) {
+    let most = (turn_deg / 90.0) as usize;
+    let turn = chance.below((2 * most + 1).min(4));
+    [(0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (-1.0, 0.0)][(turn + 4 - most % 4) % 4]
+}
+
 /// A place on a line of pixels that goes on mirrored at both ends, the last pixel twice.
 fn mirrored(at: f64, side: usize) -> f64 {
     let (edge, around) = (side as f64, (at + 0.5).rem_euclid(2.0 * side as f64));
@@ -125,6 +136,24 @@ mod tests {
         quarter.nearest(&source, 5, &mut nearest);
         let expected: Vec<u8> = (0..25).map(|index| source[(index % 5) * 5 + 4 - index / 5]).collect();
         assert_eq!((&smooth, &nearest), (&expected, &expected));
+    }
+
+    #[test]
+    fn quarters_lose_no_pixel_and_come_in_every_way_that_is_allowed() {
+        let source: Vec<u8> = (0..49).collect();
+        for (turn_deg, ways) in [(60.0, 1), (90.0, 3), (180.0, 4)] {
+            let reach = Reach { turn_deg, quarters: true, ..Reach::NONE };
+            let mut seen = std::collections::BTreeSet::new();
+            for seed in 0..60 {
+                let mut moved = vec![0; 49];
+                Motion::draw(7, &reach, &mut Chance::new(seed)).unwrap().nearest(&source, 7, &mut moved);
+                let mut sorted = moved.clone();
+                sorted.sort_unstable();
+                assert_eq!(sorted, source, "every pixel once");
+                seen.insert(moved);
+            }
+            assert_eq!(seen.len(), ways, "{turn_deg} degrees");
+        }
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub struct Reach {
     pub flip: bool,
     /// Largest turn either way, in degrees.
     pub turn_deg: f64,
+    /// Turns are quarters only: nothing comes in from beyond the edge, corners stay corners, and the grain of the noise keeps
+    /// its directions.
+    pub quarters: bool,
     /// Largest change of size, relative.
     pub zoom: f64,
     /// Largest shift, relative to the side.
@@ -44,6 +47,7 @@ impl Reach {
     pub const NONE: Self = Self {
         flip: false,
         turn_deg: 0.0,
+        quarters: false,
         zoom: 0.0,
         shift: 0.0,
         elastic_px: 0.0,
