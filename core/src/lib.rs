@@ -2,6 +2,7 @@
 //!
 //! Nothing here names a terminal, an environment variable or a home directory: paths and values are given.
 
+pub mod alarm;
 pub mod change;
 pub mod client;
 pub mod compare;

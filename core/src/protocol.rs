@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    alarm::{Alarm, AlarmStep},
     change::Change,
     dataset::review::{Review, Reviewed},
     host::card::{DescriptorCard, ParameterCard},
@@ -21,7 +22,7 @@ use crate::{
 };
 
 /// Counted up when an older side could not understand a newer one.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// The longest line that either side accepts, in bytes.
 pub const MAX_LINE: usize = 1 << 20;
@@ -123,6 +124,12 @@ pub enum Request {
     /// Removes a run's rows and folder; models that it made stay. An [`Event::Run`] tells that it is gone.
     DeleteRun {
         run: String,
+    },
+    /// Somebody has seen this alarm, by its rule's name, or all of them. The answer counts those that nobody had seen.
+    Acknowledge {
+        rule: Option<String>,
+        /// Who; kept with the alarm.
+        by: String,
     },
     /// An edit of the workspace's `ferrule.toml`, whole or not at all; the engine looks at it at once.
     Change {
@@ -241,6 +248,9 @@ pub struct Status {
     pub training: Option<TrainingNow>,
     /// Standing troubles, each one line with its remedy: a source gone, a disk full, a bad configuration.
     pub problems: Vec<String>,
+    /// Alarms that hold or that nobody has acknowledged; the latter first.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
 }
 
 /// A training as it stands, for a client that was not there from its start. Its epochs are in the database.
@@ -330,6 +340,8 @@ pub enum Event {
     Reviewed(Reviewed),
     /// Saved views changed.
     Views,
+    /// What became of an alarm. Told at once, unlike everything else: a disk that takes no row is what one may be about.
+    Alarm { step: AlarmStep, alarm: Box<Alarm> },
     /// A line for the log; `level` as in `log.level`.
     Log { at: String, level: String, message: String },
     /// A step of the training; what it says of an epoch is committed.

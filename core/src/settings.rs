@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    alarm::AlarmRule,
     ids::{BuildHash, PluginId},
     report::Severity,
     worker::{arguments::Limits, messages::ParameterValue},
@@ -28,6 +29,8 @@ pub struct Settings {
     pub dataset: Dataset,
     pub screen: Screen,
     pub keys: KeysByAction,
+    /// `[[alarm]]`.
+    pub alarms: Vec<AlarmRule>,
     pub log: Log,
 }
 

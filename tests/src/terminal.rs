@@ -37,6 +37,7 @@ fn screen_of(rows: u16, cols: u16) -> vt100::Parser {
 struct Seen {
     screen: vt100::Parser,
     bytes: u64,
+    bells: usize,
 }
 
 impl Terminal {
@@ -67,7 +68,7 @@ impl Terminal {
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let keys = pair.master.take_writer().expect("a writer");
-        let seen = Arc::new(Mutex::new(Seen { screen: screen_of(rows, cols), bytes: 0 }));
+        let seen = Arc::new(Mutex::new(Seen { screen: screen_of(rows, cols), bytes: 0, bells: 0 }));
         let watching = Arc::clone(&seen);
         let reading = Arc::new(AtomicBool::new(true));
         let go_on = Arc::clone(&reading);
@@ -87,6 +88,7 @@ impl Terminal {
                 }
                 let mut seen = watching.lock().unwrap_or_else(PoisonError::into_inner);
                 seen.bytes += count as u64;
+                seen.bells += buffer[..count].iter().filter(|byte| **byte == 0x07).count();
                 seen.screen.process(&buffer[..count]);
             }
         });
@@ -109,6 +111,12 @@ impl Terminal {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).bytes
+    }
+
+    /// How often the bell rang (or a string for the terminal ended, where one was sent).
+    #[must_use]
+    pub fn bells(&self) -> usize {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).bells
     }
 
     /// Waits until the screen holds that text.

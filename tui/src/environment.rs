@@ -24,6 +24,8 @@ pub struct Environment {
     pub state_dir: Option<PathBuf>,
     /// `PATH`, for programs of other people that a person has.
     pub path: Vec<PathBuf>,
+    /// `HOME`.
+    pub home: Option<PathBuf>,
     /// `USER` or `LOGNAME`.
     pub user: Option<String>,
 }
@@ -49,9 +51,15 @@ impl Environment {
                 .or_else(|| raw("HOME").map(|home| PathBuf::from(home).join(".local/state")))
                 .filter(|path| path.is_absolute()),
             path: raw("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default(),
+            home: raw("HOME").map(PathBuf::from),
             user: text("USER").or_else(|| text("LOGNAME")),
         }
     }
+}
+
+/// Folders as a variable like `PATH` holds them; `None` where one of them cannot stand in a list.
+pub fn joined(folders: &[PathBuf]) -> Option<OsString> {
+    env::join_paths(folders).ok()
 }
 
 /// A variable that says something about the terminal (`TERM`, `NO_COLOR`, …).

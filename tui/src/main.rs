@@ -1,5 +1,6 @@
 //! The binary: reads the command line, hands over to one file a command, and turns the end into an exit status.
 
+mod alarm;
 mod batch;
 mod commands;
 mod environment;

@@ -246,6 +246,32 @@ impl<K: Kind> Kind for OrNone<K> {
     }
 }
 
+/// A list in which the same may come twice, as words of a command do.
+pub(super) struct Words<K>(pub K);
+
+impl<K: Kind> Kind for Words<K> {
+    type Value = Vec<K::Value>;
+
+    fn read(&self, value: &Spanned<DeValue<'_>>) -> Result<Self::Value, Wrong> {
+        match value.get_ref() {
+            DeValue::Array(items) => items.iter().map(|item| self.0.read(item)).collect(),
+            other => Err(Wrong { expected: self.expected(), found: describe(other), span: value.span() }),
+        }
+    }
+
+    fn accept(&self, _: &DeValue<'_>) -> Option<Self::Value> {
+        None
+    }
+
+    fn expected(&self) -> String {
+        format!("a list, each {}", self.0.expected())
+    }
+
+    fn schema(&self) -> Json {
+        json!({"type": "array", "items": self.0.schema()})
+    }
+}
+
 /// A list without doubles.
 pub(super) struct List<K>(pub K);
 

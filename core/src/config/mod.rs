@@ -3,6 +3,7 @@
 //! Called by the engine (at start and when the file changes) and by the command line. Never reads the environment and
 //! never guesses: whatever is not understood is a [`Mistake`] of one line, and the caller keeps the last good settings.
 
+mod alarms;
 pub mod edit;
 mod kind;
 mod nearest;

@@ -24,6 +24,10 @@ pub fn schema() -> Result<Json, ConfigurationError> {
         source["required"] = json!(["path"]);
         *source = json!({"type": "array", "description": "Directories that microscopes write into.", "items": source});
     }
+    if let Some(rule) = sections.get_mut("alarm") {
+        rule["required"] = json!(["kind"]);
+        *rule = json!({"type": "array", "description": "Rules that ring.", "items": rule});
+    }
     let parameters = json!({"type": "object", "additionalProperties": {"type": ["boolean", "number", "string"]}});
     let description = "Parameters that differ from a plug-in's own defaults, by its id.";
     sections.insert(

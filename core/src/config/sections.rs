@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use super::{
+    alarms,
     kind::{
         BUILD, EXTENSION, Flag, Kind, LINE, List, Number, OrNone, PATH, PATTERN, PLUGIN, Parameter, Whole, Word, Wrong,
         describe,
@@ -36,6 +37,7 @@ pub(super) fn read(sheet: &mut Sheet<'_>) -> Option<Settings> {
     let dataset = sheet.section("dataset", dataset);
     let screen = sheet.section("screen", screen);
     let keys = keys(sheet);
+    let alarms = alarms::read(sheet, &sources);
     let log = sheet.section("log", log);
     let settings = Settings {
         root: sheet.root.to_owned(),
@@ -49,6 +51,7 @@ pub(super) fn read(sheet: &mut Sheet<'_>) -> Option<Settings> {
         dataset: dataset?,
         screen: screen?,
         keys,
+        alarms,
         log: log?,
     };
     sources::refuse_captures_in_dataset(sheet, &sources, &settings.dataset.path);

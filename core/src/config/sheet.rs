@@ -132,6 +132,39 @@ impl<'a> Sheet<'a> {
         value
     }
 
+    /// The tables of a list, `[[name]]`, from the topmost layer that has one: each with its layer and its place.
+    pub fn list(&mut self, name: &str) -> Vec<(usize, &'a DeTable<'a>, Range<usize>)> {
+        let mut entries = Vec::new();
+        for layer in 0..self.layers.len() {
+            let Some(value) = self.layers[layer].table.get(name) else { continue };
+            match value.get_ref() {
+                DeValue::Array(items) => {
+                    for item in items {
+                        match item.get_ref() {
+                            DeValue::Table(table) => entries.push((layer, table, item.span())),
+                            other => {
+                                let expected = format!("tables, [[{name}]]");
+                                self.wrong(layer, &item.span(), name, &expected, &describe(other));
+                            }
+                        }
+                    }
+                    break;
+                }
+                other => {
+                    self.wrong(layer, &value.span(), name, &format!("a list, [[{name}]]"), &describe(other));
+                }
+            }
+        }
+        entries
+    }
+
+    /// The tables of a list in the shipped text: what those of a workspace are laid over.
+    pub fn shipped_list(&self, name: &str) -> Vec<&'a DeTable<'a>> {
+        let shipped = self.layers.last().and_then(|layer| layer.table.get(name));
+        let Some(DeValue::Array(items)) = shipped.map(Spanned::get_ref) else { return Vec::new() };
+        items.iter().filter_map(|item| item.get_ref().as_table()).collect()
+    }
+
     /// Records that the value at `span` is not what its key takes.
     pub fn wrong(&mut self, layer: usize, span: &Range<usize>, key: &str, expected: &str, found: &str) {
         self.mistake(layer, span, key, format!("expected {expected}, found {found}"));
@@ -155,10 +188,11 @@ impl<'a> Sheet<'a> {
     }
 
     fn refuse_unknown_sections(&mut self) {
-        // These three are lists and maps: with no entry, no key of theirs was read.
+        // These four are lists and maps: with no entry, no key of theirs was read.
         let mut names = vec!["capture"];
-        names.extend(self.known.iter().map(|known| known.section).filter(|section| *section != "capture"));
-        names.extend(["plugin", "keys"]);
+        let listed = |section: &&str| !["capture", "alarm"].contains(section);
+        names.extend(self.known.iter().map(|known| known.section).filter(listed));
+        names.extend(["plugin", "keys", "alarm"]);
         names.dedup();
         let unknown: Vec<_> = (0..self.layers.len())
             .flat_map(|index| self.layers[index].table.iter().map(move |(key, _)| (index, key)))

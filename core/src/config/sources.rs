@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::{
-    kind::{Fibre, Flag, Kind, LINE, Number, OrNone, PATH, PATTERN, describe},
+    kind::{Fibre, Flag, Kind, LINE, Number, OrNone, PATH, PATTERN},
     sheet::{Place, Section, Sheet},
 };
 use crate::settings::Source;
@@ -18,27 +18,9 @@ pub(super) struct Found {
 }
 
 pub(super) fn read(sheet: &mut Sheet<'_>) -> Vec<Found> {
-    let mut entries = Vec::new();
+    let entries = sheet.list("capture");
     let shipped = sheet.layers.len() - 1;
-    for layer in 0..=shipped {
-        let Some(value) = sheet.layers[layer].table.get("capture") else { continue };
-        match value.get_ref() {
-            DeValue::Array(items) => {
-                for item in items {
-                    match item.get_ref() {
-                        DeValue::Table(table) => entries.push((layer, table, item.span())),
-                        other => sheet.wrong(layer, &item.span(), "capture", "tables, [[capture]]", &describe(other)),
-                    }
-                }
-                break;
-            }
-            other => sheet.wrong(layer, &value.span(), "capture", "a list, [[capture]]", &describe(other)),
-        }
-    }
-    let defaults = sheet.layers[shipped].table.get("capture").and_then(|value| match value.get_ref() {
-        DeValue::Array(items) => items.iter().find_map(|item| item.get_ref().as_table()),
-        _ => None,
-    });
+    let defaults = sheet.shipped_list("capture").into_iter().next();
 
     let mut found: Vec<Found> = Vec::new();
     for (number, (layer, table, span)) in entries.into_iter().enumerate() {

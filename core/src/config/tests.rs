@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::{
+    alarm::AlarmKind,
     ids::PluginId,
     settings::{MaskFormat, PictureProtocol},
     worker::messages::ParameterValue,
@@ -72,6 +73,20 @@ fn sources_are_laid_over_the_shipped_one_and_replace_it() {
     assert_eq!((sources[0].um_per_px, sources[0].recursive, sources[0].poll), (Some(0.42), true, false));
     assert_eq!((sources[1].name.as_str(), sources[1].path.as_path()), ("far", Path::new("/mnt/b")));
     assert_eq!((sources[1].um_per_px, sources[1].recursive, sources[1].poll), (None, false, true));
+}
+
+#[test]
+fn an_alarm_takes_what_it_leaves_out_from_the_shipped_one_of_its_kind() {
+    let shipped = over("").unwrap().settings.alarms;
+    assert_eq!(shipped.len(), AlarmKind::ALL.len());
+    let threshold = |kind| shipped.iter().find(|rule| rule.kind == kind).unwrap().threshold;
+    assert_eq!((threshold(AlarmKind::Silence), threshold(AlarmKind::DiskLow)), (0, 2048));
+    let text = "[[alarm]]\nkind = 'failures'\ncommand = ['mail', 'mail']\n[[alarm]]\nkind = 'failures'\nname = 'many'\nthreshold = 50\nbell = false\n";
+    let own = over(text).unwrap().settings.alarms;
+    let told: Vec<_> = own.iter().map(|rule| (rule.name.as_str(), rule.threshold, rule.bell)).collect();
+    assert_eq!(told, [("failures", threshold(AlarmKind::Failures), true), ("many", 50, false)]);
+    assert_eq!(own[0].command, ["mail", "mail"]);
+    assert_eq!(over("alarm = []\n").unwrap().settings.alarms, []);
 }
 
 #[test]
@@ -168,6 +183,37 @@ fn each_mistake_gives_one_line_with_file_line_key_and_what_was_expected() {
             "ferrule.toml:2: capture[1].path: expected a directory apart from the dataset (/lab/bench/dataset)",
         ),
         ("[[capture]]\npath = 'dataset/images'", "expected a directory apart from the dataset"),
+        (
+            "[[alarm]]\nthreshold = 3",
+            "ferrule.toml:1: alarm[1].kind: expected \"defect_rate\", \"fails_in_a_row\", \"failures\", \"silence\", \"quarantined\" or \"disk_low\", found nothing",
+        ),
+        ("[[alarm]]\nkind = 'rate'", "ferrule.toml:2: alarm[1].kind: expected \"defect_rate\""),
+        (
+            "[[alarm]]\nkind = 'defect_rate'\nthreshold = 101",
+            "ferrule.toml:3: alarm[1].threshold: expected a percentage from 0 to 100, found 101",
+        ),
+        (
+            "[[alarm]]\nkind = 'silence'\n[[alarm]]\nkind = 'silence'\nthreshold = 9",
+            "ferrule.toml:4: alarm[2].name: expected a name of its own for each rule (set `name`), found \"silence\" again",
+        ),
+        (
+            "[[alarm]]\nkind = 'silence'\nsource = 'scope-9'",
+            "ferrule.toml:3: alarm[1].source: expected the name of a source (captures), found \"scope-9\"",
+        ),
+        (
+            "[[alarm]]\nkind = 'disk_low'\nsource = 'captures'",
+            "alarm[1].source: expected \"\" for disk_low, which is about no source, found \"captures\"",
+        ),
+        (
+            "[[alarm]]\nkind = 'silence'\ncommand = 'mail'",
+            "ferrule.toml:3: alarm[1].command: expected a list, each a text without NUL, found \"mail\"",
+        ),
+        ("[[alarm]]\nkind = 'silence'\ncommand = ['', 'x']", "expected a program before its arguments, found \"\""),
+        (
+            "[[alarm]]\nkind = 'silence'\ntreshold = 3",
+            "alarm[1].treshold: unknown key; did you mean alarm[1].threshold?",
+        ),
+        ("[alarm]\nkind = 'silence'", "ferrule.toml:1: alarm: expected a list, [[alarm]], found a table"),
         ("[dataset]\npath = 'captures'", "expected a directory apart from the dataset"),
         ("[dataset]\nmasks = \"tiff\"", "expected \"png\", \"npy\", \"both\" or \"none\", found \"tiff\""),
         (

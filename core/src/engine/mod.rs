@@ -21,7 +21,9 @@
 //! | `figures` | rates and times |
 //! | `plugins` | what clients hear of plug-ins |
 //! | `training` | the one training that runs |
+//! | `alarms` | what is judged of all that, and told |
 
+mod alarms;
 mod dispatch;
 mod figures;
 pub(crate) mod hashing;
@@ -41,9 +43,10 @@ mod training;
 
 use std::path::PathBuf;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 
 use crate::{
+    alarm::{AlarmCall, AlarmCallEnd},
     config::{Configuration, ConfigurationError},
     host::SearchPaths,
     store::{Store, StoreError, StoreSettings},
@@ -66,6 +69,11 @@ pub struct EngineSettings {
     pub program: WorkerProgram,
     /// Folders for the socket, the first that can be used is taken: `$XDG_RUNTIME_DIR/ferrule`, `/tmp/ferrule-<uid>`.
     pub runtime: Vec<PathBuf>,
+    /// Commands of alarms go out here: this library starts no process but workers, so whoever is the engine's process runs
+    /// them. Full, the next one is not run, and that is told.
+    pub alarm_calls: Sender<AlarmCall>,
+    /// How they ended.
+    pub alarm_calls_ended: Receiver<AlarmCallEnd>,
     /// A message or its closing ends the engine after what is in hand (SIGTERM, SIGINT).
     pub stop: Receiver<()>,
 }

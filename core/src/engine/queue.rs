@@ -185,18 +185,19 @@ impl Queue {
         self.retries.values().filter_map(|(_, at)| *at).min()
     }
 
-    /// A capture failed for the moment: should it be tried again?
-    pub fn retry_later(&mut self, capture: CaptureId, most: u32, now: Instant) {
+    /// A capture failed for the moment. Whether it will be tried again.
+    pub fn retry_later(&mut self, capture: CaptureId, most: u32, now: Instant) -> bool {
         if self.retries.len() >= MOST_RETRIES && !self.retries.contains_key(&capture) {
-            return;
+            return false;
         }
         let (count, at) = self.retries.entry(capture).or_default();
         if *count < most {
             *at = Some(now + FIRST_RETRY * 2_u32.saturating_pow(*count));
             *count += 1;
-        } else {
-            self.retries.remove(&capture);
+            return true;
         }
+        self.retries.remove(&capture);
+        false
     }
 
     /// It ended otherwise.

@@ -16,7 +16,7 @@ const MOST_WAITING: usize = 16_384;
 impl Engine {
     pub fn receipt(&mut self, receipt: Receipt) {
         match receipt {
-            Receipt::Sources | Receipt::Pipeline { .. } => {}
+            Receipt::Sources | Receipt::Pipeline { .. } | Receipt::Alarm => {}
             Receipt::Run(run) => self.broadcast(Event::Run { run }),
             Receipt::Mark(_) => {
                 self.fence.receipt(receipt);
@@ -66,6 +66,9 @@ impl Engine {
                 let (capture, source, path) = (admitted.capture, admitted.source.clone(), admitted.path.clone());
                 self.queue.push(QueuedCapture { capture, image, source, path });
             }
+            if admitted.new && admitted.state != CaptureState::Ignored {
+                self.alarms.seen(&admitted.source, Instant::now());
+            }
             if admitted.new {
                 let mut event = event(admitted.capture, admitted.source, &admitted.path, admitted.state);
                 event.image = admitted.image;
@@ -84,11 +87,20 @@ impl Engine {
             self.splits.news = true;
         }
         let transient = finished.failure.as_ref().is_some_and(|failure| failure.transient);
-        if transient {
+        let again = transient && {
             let most = self.configuration.settings.capture.decode_retries;
-            self.queue.retry_later(finished.capture, most, now);
-        } else {
+            self.queue.retry_later(finished.capture, most, now)
+        };
+        if !transient {
             self.queue.settled(finished.capture);
+        }
+        match complete {
+            // It is tried again: until then nobody knows how it ends.
+            Some(complete) if again => {
+                self.complete.insert(finished.capture, complete);
+            }
+            Some(_) => self.watch_ended(&finished, now),
+            None => {}
         }
         let event = CaptureEvent {
             image: Some(finished.image),

@@ -225,6 +225,7 @@ impl Engine {
         let trust = old.plugins != new.plugins;
         let restart = old.workers != new.workers || old.dataset.path != new.dataset.path;
         self.configuration = configuration;
+        self.alarms.take(&self.configuration.settings.alarms, Instant::now());
         self.log(tracing::Level::INFO, "the configuration was read again".into());
         if restart {
             let line = "ferrule.toml: [workers] and dataset.path take effect when the engine starts again";

@@ -96,6 +96,7 @@ impl Engine {
             Request::Note { run, notes, tags } => self.note(run, notes, tags),
             Request::DeleteRun { run } => self.delete_run(&run),
             Request::Change { change } => self.change(&change),
+            Request::Acknowledge { rule, by } => self.acknowledge(rule.as_deref(), &by),
             Request::Pause { paused } => {
                 self.paused = paused;
                 self.dirty = true;

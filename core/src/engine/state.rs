@@ -22,6 +22,7 @@ use super::{
     training::Running,
 };
 use crate::{
+    alarm::Board,
     client::software,
     config::Configuration,
     ids::{CaptureId, PluginId},
@@ -82,6 +83,9 @@ pub(super) struct Engine {
     /// When the file of a queued capture was complete, for the latency.
     pub complete: HashMap<CaptureId, Instant>,
     pub training: Option<Running>,
+    pub alarms: Board,
+    /// MiB that were free for the dataset at the last look.
+    pub free_mb: Option<u64>,
     /// What the training said before its rows were committed.
     pub fence: Fence,
     /// Something that a status shows has changed.
@@ -133,6 +137,8 @@ impl Engine {
             reading: 0,
             complete: HashMap::new(),
             training: None,
+            alarms: Board::default(),
+            free_mb: None,
             fence: Fence::default(),
             dirty: true,
             last_status: Instant::now(),
@@ -145,6 +151,8 @@ impl Engine {
             store,
             from_clients,
         };
+        engine.alarms.restore(engine.reader.unseen_alarms()?);
+        engine.alarms.take(&engine.configuration.settings.alarms, Instant::now());
         engine.read_again(recovery.unread);
         Ok(engine)
     }
@@ -186,6 +194,7 @@ impl Engine {
         let stop = self.settings.stop.clone();
         let stirred = self.reload.stirred().clone();
         let trained = self.training_says();
+        let ended = self.settings.alarm_calls_ended.clone();
 
         let mut select = Select::new_biased();
         // Receipts and reports first: they free what the others wait for.
@@ -197,6 +206,7 @@ impl Engine {
         let told = select.recv(&stop);
         let hint = select.recv(&stirred);
         let training = select.recv(&trained);
+        let called = select.recv(&ended);
         let fact = select.recv(&facts);
         match select.select_deadline(self.next_look()) {
             // What is due is done after every turn.
@@ -238,6 +248,13 @@ impl Engine {
                     Ok(told) => self.training_told(told),
                     Err(_) => self.training_lost(),
                 },
+                index if index == called => {
+                    match ready.recv(&ended) {
+                        Ok(end) => self.alarm_called(end),
+                        // Nobody runs commands any more; a closed channel would be ready for ever.
+                        Err(_) => self.settings.alarm_calls_ended = never(),
+                    }
+                }
                 index if index == fact => {
                     if let Ok(fact) = ready.recv(&facts) {
                         self.fact(fact);
@@ -264,6 +281,7 @@ impl Engine {
         if self.reload.next_look() <= now {
             self.look_for_changes(now);
             self.look_for_room();
+            self.judge_alarms(now);
             self.divide_when_idle(now);
             // The rate falls without any event of its own.
             self.dirty |= self.figures.fading(now);
@@ -275,6 +293,7 @@ impl Engine {
         let wanted = self.configuration.settings.dataset.min_free_mb;
         let Ok(disk) = rustix::fs::statvfs(self.dataset.root()) else { return };
         let free = disk.f_bavail.saturating_mul(disk.f_frsize) >> 20;
+        self.free_mb = Some(free);
         if free < wanted {
             let line = format!(
                 "{free} MB are free for {}, fewer than dataset.min_free_mb = {wanted}; captures wait until there is room",
@@ -418,6 +437,7 @@ impl Engine {
             plugins: self.plugin_status(),
             training: self.training_now(),
             problems: self.problems.values().cloned().collect(),
+            alarms: self.alarms.standing(),
         }
     }
 }

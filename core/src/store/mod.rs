@@ -5,6 +5,7 @@
 //! out. Whatever is killed in between is made again; nothing is ever half there. Never touches a source.
 
 mod admit;
+mod alarms;
 mod backup;
 mod builds;
 mod correlations;

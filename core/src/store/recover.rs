@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Recovery, StoreError, reader::path_from, requeue, runs, swaps};
+use super::{Recovery, StoreError, alarms, reader::path_from, requeue, runs, swaps};
 use crate::{
     ids::ImageId,
     names,
@@ -39,6 +39,7 @@ pub(super) fn recover(connection: &mut Connection, paths: &DatasetPaths) -> Resu
     let unread = requeue::unread(&transaction)?;
     swaps::recover(&transaction)?;
     runs::interrupted(&transaction)?;
+    alarms::recover(&transaction)?;
     let generation: i64 =
         transaction.query_row("SELECT coalesce(max(generation), 0) FROM swaps", [], |row| row.get(0))?;
     transaction.commit()?;

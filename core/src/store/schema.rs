@@ -11,7 +11,7 @@ use super::{StoreError, admit};
 const APPLICATION_ID: i64 = 0x4665_7272;
 
 /// The version that this build writes: how many steps there are.
-pub(super) const VERSION: i64 = 8;
+pub(super) const VERSION: i64 = 9;
 
 /// Each brings the schema one version on; `user_version` counts those applied.
 fn steps() -> Vec<M<'static>> {
@@ -24,6 +24,7 @@ fn steps() -> Vec<M<'static>> {
         M::up_with_hook(include_str!("schema/0006.sql"), |transaction| Ok(admit::show_names(transaction)?)),
         M::up(include_str!("schema/0007.sql")).foreign_key_check(),
         M::up(include_str!("schema/0008.sql")).foreign_key_check(),
+        M::up(include_str!("schema/0009.sql")).foreign_key_check(),
     ]
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{correlations::CorrelationWrite, views::SavedView};
 use crate::{
+    alarm::{Alarm, AlarmStep},
     dataset::{
         fingerprint::Fingerprint,
         review::{Review, Reviewed},
@@ -48,6 +49,8 @@ pub enum Write {
     ForgetView(String),
     /// A training goes on.
     Run(Box<RunChange>),
+    /// What became of an alarm.
+    Alarm(AlarmStep, Box<Alarm>),
     /// Nothing: its receipt says that everything before it is committed.
     Mark(u64),
 }
@@ -209,6 +212,7 @@ pub enum Receipt {
     Reviewed(Box<Reviewed>),
     /// Saved views changed.
     Views,
+    Alarm,
     /// The row of a swap that ended, or of a library that was refused; `None` where that was no news.
     Swap(Option<Box<Swap>>),
     /// The run (or model) whose rows changed.

@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavior};
 
 use super::{
-    StoreError, admit, correlations, finish, pipelines,
+    StoreError, admit, alarms, correlations, finish, pipelines,
     publish::{Placement, Publisher},
     requeue, reviews, runs, split, swaps, views,
     write::{Receipt, Write},
@@ -231,6 +231,7 @@ fn apply_in(
         Write::Reviews(reviews) => reviews::add(savepoint, reviews)?,
         Write::KeepView(view) => views::keep(savepoint, view)?,
         Write::ForgetView(name) => views::forget(savepoint, name)?,
+        Write::Alarm(step, alarm) => alarms::step(savepoint, *step, alarm)?,
     };
     Ok((receipt, None))
 }

@@ -11,6 +11,7 @@ use signal_hook::{
 };
 
 use crate::{
+    alarm,
     environment::Environment,
     failure::Failure,
     log::{self, CappedLog},
@@ -48,8 +49,11 @@ impl Engine {
         let file = CappedLog::open(&workspace.log(), settings.max_mb << 20).map_err(refused(workspace.log()))?;
         log::start(file, &settings.level, !self.detached);
         let search = self.path.search(Some(&workspace), environment)?;
+        let (alarm_calls, alarm_calls_ended) = alarm::runner(&workspace, environment)?;
         let settings = EngineSettings {
             search,
+            alarm_calls,
+            alarm_calls_ended,
             program: program::worker_program()?,
             runtime: runtime_folders(environment),
             stop: stop_on_signals()?,

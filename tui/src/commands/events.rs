@@ -2,6 +2,7 @@
 
 use clap::Args;
 use ferrule_core::{
+    alarm::{Alarm, AlarmStep},
     client::{Client, Incoming},
     protocol::{Answer, CaptureEvent, Event, Request},
     workspace::DatasetPaths,
@@ -83,6 +84,7 @@ fn line(event: &Event) -> Option<String> {
         Event::Status(status) => format!("status {}", counts(&status.counts)),
         // What a look came to is in the log's words already; a swap's end is not.
         Event::Looked(_) => return None,
+        Event::Alarm { step, alarm } => alarm_line(*step, alarm),
         Event::Views => "saved views changed".to_owned(),
         Event::Reviewed(reviewed) => format!("{} reviews stored", reviewed.added),
         Event::Swap(swap) => format!("swap {}", swap_line(swap)),
@@ -97,6 +99,16 @@ fn line(event: &Event) -> Option<String> {
         Event::Run { .. } => return None,
         Event::Stopping => "the engine is stopping".into(),
     })
+}
+
+/// What became of an alarm.
+pub(super) fn alarm_line(step: AlarmStep, alarm: &Alarm) -> String {
+    let by = alarm.seen_by.as_deref().unwrap_or_default();
+    match step {
+        AlarmStep::Raised => format!("alarm {}: {}", alarm.rule, alarm.message),
+        AlarmStep::Over => format!("alarm {} is over: {}", alarm.rule, alarm.message),
+        AlarmStep::Acknowledged => format!("alarm {} acknowledged by {by}", alarm.rule),
+    }
 }
 
 pub(super) fn capture_line(capture: &CaptureEvent) -> String {

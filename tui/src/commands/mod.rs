@@ -1,5 +1,6 @@
 //! The command line: one file a command. A command reads arguments, calls core, and writes to [`crate::output`].
 
+mod alarms;
 mod backup;
 mod build;
 mod compare;
@@ -59,6 +60,7 @@ enum Command {
     Status(status::Status),
     Stop(stop::Stop),
     Events(events::Events),
+    Alarms(alarms::Alarms),
     Export(export::Export),
     Watch(watch::Watch),
     Config(config::Config),
@@ -93,6 +95,7 @@ impl CommandLine {
             Some(Command::Status(command)) => command.run(),
             Some(Command::Stop(command)) => command.run(),
             Some(Command::Events(command)) => command.run(),
+            Some(Command::Alarms(command)) => command.run(environment),
             Some(Command::Export(command)) => command.run(environment),
             Some(Command::Watch(command)) => command.run(),
             Some(Command::Config(command)) => command.run(),

@@ -10,6 +10,7 @@ use ferrule_core::{
     workspace::DatasetPaths,
 };
 
+use super::alarms;
 use crate::{
     failure::{Failure, Kind},
     output::Output,
@@ -88,6 +89,7 @@ fn lines(glance: &Glance) -> Vec<String> {
         };
         lines.push(format!("{:<9}  {} {} ({}{ms}){problem}", plugin.slot, plugin.id, plugin.version, plugin.build));
     }
+    lines.extend(glance.alarms.iter().map(|alarm| format!("alarm      {}", alarms::line(alarm))));
     lines.extend(glance.problems.iter().map(|problem| format!("problem    {problem}")));
     lines
 }

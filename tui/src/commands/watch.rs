@@ -11,7 +11,7 @@ use ferrule_core::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
-    events::{Follow, capture_line, follow},
+    events::{Follow, alarm_line, capture_line, follow},
     status::counts,
 };
 use crate::{failure::Failure, output::Output, place::Place};
@@ -63,6 +63,11 @@ impl Watch {
                     output.line(&capture_line(capture))?;
                     output.flush()?;
                 }
+                Event::Alarm { step, alarm } if self.plain => {
+                    output.line(&alarm_line(*step, alarm))?;
+                    output.flush()?;
+                }
+                Event::Alarm { step, alarm } if live => bar.println(alarm_line(*step, alarm)),
                 Event::Capture(capture) if live && capture.message.is_some() => bar.println(capture_line(capture)),
                 _ => {}
             }

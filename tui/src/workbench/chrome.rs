@@ -1,6 +1,7 @@
 //! What surrounds every screen: the title line, the bottom line of keys, the help, the question on leaving, and the
 //! screen for a terminal that is too small.
 
+use ferrule_core::alarm::Alarm;
 use ratatui::{
     Frame,
     layout::{Rect, Size},
@@ -15,7 +16,7 @@ use super::{
     layout,
     palette::Palette,
     plain::{cut, fit},
-    screens::ScreenName,
+    screens::{Look, ScreenName},
     tasks::Tasks,
     text,
     theme::Theme,
@@ -236,6 +237,15 @@ pub fn tasks(frame: &mut Frame, body: Rect, theme: &Theme, tasks: &Tasks) {
     let inner = dialog(frame, area, theme, text::TASKS_TITLE);
     let lines = tasks.lines(usize::from(inner.width), usize::from(inner.height), theme);
     frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// What rings.
+pub fn alarms(frame: &mut Frame, body: Rect, look: &Look, alarms: &[Alarm], at: usize) {
+    let rows = alarms.len().min(usize::from(body.height)) as u16 + 7;
+    let area = layout::centred(body, 100, rows);
+    let inner = dialog(frame, area, look.theme, text::ALARMS_TITLE);
+    let room = (usize::from(inner.width), usize::from(inner.height));
+    frame.render_widget(Paragraph::new(super::alarms::lines(alarms, at, room, look.zone, look.theme)), inner);
 }
 
 /// The question before something is done for good.

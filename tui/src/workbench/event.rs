@@ -83,6 +83,8 @@ pub enum Command {
     Dataset(DatasetRequest),
     Picture(PictureRequest),
     StartEngine,
+    /// Ring the terminal's bell.
+    Bell,
     /// Bytes into the terminal's clipboard.
     Copy(Vec<u8>),
     /// Take the mouse, or give it back.

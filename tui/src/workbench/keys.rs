@@ -3,156 +3,10 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+mod action;
+
+pub use self::action::{Action, PluginAction, TrainAction};
 use super::{keymap::Layer, screens::ScreenName};
-
-/// Everything that a key can do. Its words are in [`super::text::action`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    Go(ScreenName),
-    NextScreen,
-    PreviousScreen,
-    Help,
-    /// Everything that can be done here, found by its letters.
-    Palette,
-    /// What is chosen in the palette.
-    Run,
-    /// Everything long.
-    Tasks,
-    CancelTask,
-    Mouse,
-    Quit,
-    Suspend,
-    Repaint,
-    StartEngine,
-    Pause,
-    Rescan,
-
-    Up,
-    Down,
-    PageUp,
-    PageDown,
-    First,
-    Last,
-    Open,
-    Back,
-
-    FilterState,
-    FilterLabel,
-    Search,
-    ClearFilter,
-    Sort,
-    SortReverse,
-    Mark,
-    MarkAll,
-    MarkInvert,
-    MarkNone,
-    SayDefect,
-    SayClean,
-    Skip,
-    SkipBack,
-    AcceptDefect,
-    RejectDefect,
-    ChangeKind,
-    Kind(u8),
-    DrawBox,
-    Corner,
-    BoxLeft,
-    BoxRight,
-    BoxUp,
-    BoxDown,
-    BoxFineLeft,
-    BoxFineRight,
-    BoxFineUp,
-    BoxFineDown,
-    CancelBox,
-    Undo,
-    Redo,
-    NextQueue,
-    NameReviewer,
-
-    Views,
-    SaveView,
-    Columns,
-    Choose,
-    CloseMenu,
-    ForgetView,
-    Retry,
-    RetryAll,
-    Reinspect,
-
-    NextCapture,
-    PreviousCapture,
-    Zoom,
-    Closer,
-    Farther,
-    PanLeft,
-    PanRight,
-    PanUp,
-    PanDown,
-    Layers,
-    CopyPath,
-
-    /// Write the dataset in the format under the cursor.
-    Export,
-    CancelExport,
-    Reread,
-
-    Train(TrainAction),
-    Plugin(PluginAction),
-
-    Release,
-    Level,
-    Follow,
-
-    SearchAccept,
-    SearchCancel,
-    Complete,
-
-    LeaveRunning,
-    StopEngine,
-    /// Yes, do it.
-    Confirm,
-    Cancel,
-}
-
-/// What a key can do on the Training screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrainAction {
-    New,
-    Submit,
-    Close,
-    Default,
-    Pause,
-    StopAfterEpoch,
-    StopNow,
-    Resume,
-    View,
-    Metric,
-    Mark,
-    Notes,
-    Tags,
-    KeepNote,
-    CancelNote,
-    Delete,
-    Deploy,
-}
-
-/// What a key can do on the Plug-ins screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PluginAction {
-    Open,
-    Switch,
-    Earlier,
-    Later,
-    Swaps,
-    Builds,
-    PutBack,
-    Differences,
-    OpenDiffering,
-    Apply,
-    Close,
-    Default,
-}
 
 /// A key with its modifiers, shift aside where the character already tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -329,6 +183,7 @@ pub const GLOBAL: Bindings = Bindings {
         hidden(&[Key::plain(KeyCode::Tab)], Action::NextScreen),
         hidden(&[Key::plain(KeyCode::BackTab)], Action::PreviousScreen),
         hidden(&[Key::ctrl('t')], Action::Tasks),
+        hidden(&[Key::char('A')], Action::Alarms),
         hidden(&[Key::char('M')], Action::Mouse),
         hidden(&[Key::char('P')], Action::Pause),
         hidden(&[Key::char('S')], Action::Rescan),
@@ -429,6 +284,19 @@ pub const TASKS: Bindings = Bindings {
     list: &[
         shown(&[Key::char('x')], Action::CancelTask),
         shown(&[Key::plain(KeyCode::Esc), Key::char('q'), Key::ctrl('t'), Key::ctrl('c')], Action::Back),
+        hidden(UP, Action::Up),
+        hidden(DOWN, Action::Down),
+        hidden(&[Key::ctrl('z')], Action::Suspend),
+    ],
+};
+
+/// Keys of the alarms.
+pub const ALARMS: Bindings = Bindings {
+    title: super::text::ALARMS_TITLE,
+    list: &[
+        shown(ENTER, Action::Acknowledge),
+        shown(&[Key::char('a')], Action::AcknowledgeAll),
+        shown(&[Key::plain(KeyCode::Esc), Key::char('q'), Key::char('A'), Key::ctrl('c')], Action::Back),
         hidden(UP, Action::Up),
         hidden(DOWN, Action::Down),
         hidden(&[Key::ctrl('z')], Action::Suspend),

@@ -4,6 +4,7 @@
 //! `Event`s. It never opens a plug-in, never writes the database, and the engine does not notice when it ends.
 //! Called by the binary once an engine runs.
 
+mod alarms;
 mod app;
 mod chrome;
 mod curve;
@@ -259,6 +260,11 @@ fn obey(command: Command, screen: &mut Screen, threads: &Threads) -> Option<Exit
         Command::Plugins(request) => threads.plugins.ask(request),
         Command::Dataset(request) => threads.dataset.ask(request),
         Command::Picture(request) => threads.pictures.ask(request),
+        Command::Bell => {
+            if screen.ring().is_err() {
+                return Some(Exit::TerminalLost);
+            }
+        }
         Command::Mouse(on) => {
             if screen.mouse(on).is_err() {
                 return Some(Exit::TerminalLost);

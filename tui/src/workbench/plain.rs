@@ -4,6 +4,7 @@
 //! that no drawing code can forget it.
 
 use ferrule_core::{
+    alarm::Alarm,
     protocol::{CaptureEvent, Status},
     report::{Defect, Inspection},
 };
@@ -105,7 +106,18 @@ pub fn clean_status(mut status: Status) -> Status {
     for problem in &mut status.problems {
         *problem = clean(problem);
     }
+    status.alarms = status.alarms.into_iter().map(clean_alarm).collect();
     status
+}
+
+/// An alarm whose every text is clean.
+pub fn clean_alarm(mut alarm: Alarm) -> Alarm {
+    alarm.rule = clean(&alarm.rule);
+    alarm.message = clean(&alarm.message);
+    alarm.raised_at = clean(&alarm.raised_at);
+    alarm.over_at = alarm.over_at.as_deref().map(clean);
+    alarm.seen_by = alarm.seen_by.as_deref().map(clean);
+    alarm
 }
 
 /// A capture event whose every text is clean.

@@ -34,6 +34,8 @@ pub struct Headless {
     pub asked: Vec<Request>,
     /// What went to the terminal's clipboard.
     pub copied: Vec<Vec<u8>>,
+    /// How often the bell rang.
+    pub rung: usize,
     /// How it ended, if it has.
     pub ended: Option<Exit>,
 }
@@ -50,6 +52,7 @@ impl Headless {
             studio,
             asked: Vec::new(),
             copied: Vec::new(),
+            rung: 0,
             ended: None,
         }
     }
@@ -86,6 +89,10 @@ impl Headless {
             }
             Command::Quit(exit) => {
                 self.ended = Some(exit);
+                return Effects::none();
+            }
+            Command::Bell => {
+                self.rung += 1;
                 return Effects::none();
             }
             Command::Copy(bytes) => {

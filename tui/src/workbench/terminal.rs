@@ -72,6 +72,13 @@ impl Screen {
         }
     }
 
+    /// Rings the terminal's bell: a sound, a flash or a mark at the window, as the person has chosen there.
+    pub fn ring(&mut self) -> io::Result<()> {
+        let backend = self.terminal.backend_mut();
+        backend.write_all(b"\x07")?;
+        io::Write::flush(backend)
+    }
+
     /// Hands bytes to the terminal's clipboard (OSC 52), by way of SSH too. Whether it takes them it does not say; what it
     /// could act on is encoded, so no name can do anything here.
     pub fn copy(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use ferrule_core::{filter::Order, ids::PluginId, report::DefectKind, store::ReviewQueue, swap::short};
+use ferrule_core::{
+    alarm::Alarm, filter::Order, ids::PluginId, report::DefectKind, store::ReviewQueue, swap::short,
+};
 
 use super::{
     app::Confirm,
@@ -21,6 +23,11 @@ pub const QUIT_TITLE: &str = "Quit";
 pub const CONFIRM_TITLE: &str = "Are you sure?";
 pub const PALETTE_TITLE: &str = "Commands";
 pub const TASKS_TITLE: &str = "Tasks";
+pub const ALARMS_TITLE: &str = "Alarms";
+pub const NO_ALARMS: &str = "Nothing rings. Rules are [[alarm]] of ferrule.toml.";
+pub const ACKNOWLEDGED: &str = "Acknowledged.";
+/// Who acknowledges where no name is known.
+pub const SOMEBODY: &str = "somebody";
 pub const SWAP_TRYING: &str = "workers load it";
 pub const NO_COMMAND: &str = "Nothing here is called so.";
 pub const ENDED: &str = "ended";
@@ -209,6 +216,9 @@ pub fn action(action: Action) -> (&'static str, &'static str) {
         Action::Run => ("do it", "do what is chosen"),
         Action::Tasks => ("tasks", "everything long: how far it is, how it ended"),
         Action::CancelTask => ("cancel", "cancel this task"),
+        Action::Alarms => ("alarms", "what rang and still stands; acknowledge it"),
+        Action::Acknowledge => ("acknowledge", "you have seen this alarm"),
+        Action::AcknowledgeAll => ("all", "you have seen all of them"),
         Action::Mouse => ("mouse", "give the mouse to this screen or to the terminal"),
         Action::Quit => ("quit", "leave, or stop the engine"),
         Action::Suspend => ("suspend", "back to the shell; fg returns"),
@@ -409,6 +419,31 @@ pub fn groups(count: usize) -> String {
 /// `1 task`, `2 tasks`.
 pub fn tasks(count: usize) -> String {
     if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+}
+
+/// `1 alarm`, `2 alarms`.
+pub fn alarms(count: usize) -> String {
+    if count == 1 { "1 alarm".to_owned() } else { format!("{count} alarms") }
+}
+
+/// An alarm that stands, in one line.
+pub fn alarm(alarm: &Alarm) -> String {
+    let over = if alarm.over_at.is_some() { " (over)" } else { "" };
+    format!("alarm {}{over}: {}", alarm.rule, alarm.message)
+}
+
+/// An alarm when it is raised.
+pub fn alarm_raised(alarm: &Alarm) -> String {
+    format!("Alarm {}: {}. A shows all.", alarm.rule, alarm.message)
+}
+
+/// Whether an alarm holds, and who has seen it.
+pub fn alarm_stands(alarm: &Alarm) -> String {
+    let holds = if alarm.over_at.is_some() { "over" } else { "holds" };
+    match &alarm.seen_by {
+        Some(by) => format!("{holds}, acknowledged by {by}"),
+        None => format!("{holds}, not acknowledged"),
+    }
 }
 
 /// A task in the list.

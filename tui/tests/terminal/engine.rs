@@ -105,5 +105,6 @@ fn status(done: u64) -> Status {
         plugins: Vec::new(),
         training: None,
         problems: Vec::new(),
+        alarms: Vec::new(),
     }
 }

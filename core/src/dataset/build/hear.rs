@@ -46,6 +46,7 @@ impl Work<'_> {
             | Receipt::Correlations
             | Receipt::Reviewed(_)
             | Receipt::Views
+            | Receipt::Alarm
             | Receipt::Run(_)
             | Receipt::Mark(_) => {}
         }

@@ -51,6 +51,9 @@ impl App {
             }
             Some(Dialog::Palette(palette)) => chrome::palette(frame, parts.body, theme, palette),
             Some(Dialog::Tasks) => chrome::tasks(frame, parts.body, theme, &self.tasks),
+            Some(Dialog::Alarms { at }) => {
+                chrome::alarms(frame, parts.body, &look, self.alarms(), *at);
+            }
             Some(Dialog::Quit) => {
                 let stopping = self.engine == Engine::Stopping;
                 let keys = self.setup.keys.apply(keys::QUIT);
@@ -75,6 +78,12 @@ impl App {
     /// The engine's state, and how many long things go on.
     pub(super) fn engine_words(&self) -> (String, Style) {
         let (word, style) = self.engine_word();
+        // What rings says more than that an engine runs.
+        if let (Engine::Connected, unseen @ 1..) = (self.engine, self.unseen_alarms()) {
+            let alarms = format!("{} {}", self.setup.theme.signs.warn, text::alarms(unseen));
+            let words = if self.setup.size.width < 100 { alarms } else { format!("{word}, {alarms}") };
+            return (words, self.setup.theme.bad());
+        }
         match self.tasks.running() {
             0 => (word.to_owned(), style),
             // A narrow title line has no room for a word that everybody knows.

@@ -62,6 +62,7 @@ impl App {
                 self.training.changed(&plain::clean(&run));
                 Effects::none()
             }
+            FromEngine::Event(EngineEvent::Alarm { step, alarm }) => self.alarm(step, *alarm),
             FromEngine::Event(EngineEvent::Swap(swap)) => self.swapped(&swap),
             // Another look at plug-ins and settings: the list may be another one.
             FromEngine::Event(EngineEvent::Looked(_)) => {
@@ -147,6 +148,12 @@ impl App {
             }
             (Request::ForgetView { name }, Answer::Ok { .. }) => {
                 self.say(false, plain::clean(&format!("View {name} is deleted.")));
+            }
+            (Request::Acknowledge { rule, .. }, Answer::Ok { .. }) => {
+                if rule.is_none() {
+                    self.dialog = None;
+                }
+                self.say(false, text::ACKNOWLEDGED.to_owned());
             }
             (Request::Rescan, Answer::Ok { .. }) => self.say(false, "Looking into every watched folder.".to_owned()),
             (_, Answer::Plugins(list)) => self.plugins.take(*list),

@@ -1,6 +1,7 @@
 //! The one owner of everything that the screen shows. Events come in, effects go out; drawing only looks.
 
 mod act;
+mod alarm;
 mod dataset;
 mod decide;
 mod draw;
@@ -57,11 +58,17 @@ enum Engine {
 /// What lies over the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Dialog {
-    Help { top: usize },
+    Help {
+        top: usize,
+    },
     Quit,
     Confirm(Confirm),
     Palette(Palette),
     Tasks,
+    /// The alarm under the cursor.
+    Alarms {
+        at: usize,
+    },
 }
 
 /// Something that is done once a person has said so twice.
@@ -183,6 +190,7 @@ impl App {
             Some(Dialog::Help { .. }) => own(keys::HELP),
             Some(Dialog::Confirm(_)) => own(keys::CONFIRM),
             Some(Dialog::Tasks) => own(keys::TASKS),
+            Some(Dialog::Alarms { .. }) => own(keys::ALARMS),
             Some(Dialog::Palette(_)) => vec![keys::PALETTE.into()],
             None => {
                 let inner = if self.on_review() { self.review.inner_keys() } else { self.captures.inner_keys() };

@@ -25,6 +25,7 @@ impl App {
             Some(Dialog::Help { top }) => return *top = top.saturating_add_signed(by),
             Some(Dialog::Palette(palette)) => return palette.step(by),
             Some(Dialog::Tasks) => return self.tasks.step(by),
+            Some(Dialog::Alarms { .. }) => return self.step_alarms(by),
             _ => {}
         }
         if self.captures.step_menu(by) {

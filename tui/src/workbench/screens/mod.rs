@@ -67,7 +67,7 @@ pub const ALL_KEYS: &[Bindings] =
 /// typed, keys stay as they ship.
 pub fn layers() -> Vec<Bindings> {
     let inner = [plugins::BUILDS, plugins::DIFFERENCES];
-    let dialogs = [keys::GLOBAL, keys::HELP, keys::QUIT, keys::CONFIRM, keys::TASKS];
+    let dialogs = [keys::GLOBAL, keys::HELP, keys::QUIT, keys::CONFIRM, keys::TASKS, keys::ALARMS];
     ALL_KEYS.iter().copied().chain(inner).chain(dialogs).collect()
 }
 

@@ -1,5 +1,6 @@
 //! The whole workbench without a terminal: keys and events in, screens out.
 
+mod alarms;
 mod behaviour;
 mod builds;
 mod commanding;

@@ -324,6 +324,7 @@ pub fn status() -> Status {
         ],
         training: None,
         problems: Vec::new(),
+        alarms: Vec::new(),
     }
 }
 

@@ -158,6 +158,11 @@ impl Reviewing {
         }
     }
 
+    /// Who reviews, once that was said.
+    pub fn reviewer(&self) -> Option<&str> {
+        self.reviewer.as_deref()
+    }
+
     /// Asks for the reviewer's name again.
     pub fn rename(&mut self) {
         self.naming = Some(Line::new(self.reviewer.clone().unwrap_or_default()));

@@ -1,5 +1,7 @@
 //! Live: the capture just inspected with its picture and figures, the last captures, and the engine at a glance.
 
+mod engine;
+
 use std::{collections::VecDeque, sync::Arc};
 
 use ferrule_core::{
@@ -24,7 +26,6 @@ use crate::workbench::{
     plain::{self, fit},
     rows::{Detail, Label, Row},
     text,
-    theme::Theme,
 };
 
 /// The last captures that are kept for the list.
@@ -148,7 +149,7 @@ impl Live {
         let parts = layout::live(body);
         self.draw_capture(frame, &parts, look, wanted);
         self.draw_recent(frame, parts.recent, look);
-        draw_engine(frame, parts.engine, look, status);
+        engine::draw(frame, parts.engine, look, status);
     }
 
     fn draw_capture(&self, frame: &mut Frame, parts: &layout::LiveParts, look: &Look, wanted: Option<PictureKey>) {
@@ -216,96 +217,6 @@ fn recent_line(row: &Row, selected: bool, width: usize, look: &Look) -> Line<'st
         line = line.patch_style(ratatui::style::Style::new().add_modifier(ratatui::style::Modifier::BOLD));
     }
     line
-}
-
-fn draw_engine(frame: &mut Frame, area: Rect, look: &Look, status: Option<&Status>) {
-    let theme = look.theme;
-    let inner = layout::inner(area);
-    let Some(status) = status else {
-        pane(frame, area, look, text::LIVE_ENGINE, "", theme.dim());
-        middle(frame, inner, text::NO_STATUS, theme.dim());
-        return;
-    };
-    let generation = format!("pipeline generation {}", status.generation);
-    pane(frame, area, look, text::LIVE_ENGINE, &generation, theme.dim());
-    let (left, right) = (counts(status, theme), rates(status, theme));
-    let troubles: Vec<String> = status
-        .problems
-        .iter()
-        .cloned()
-        .chain(status.plugins.iter().filter(|plugin| plugin.quarantined).map(|plugin| {
-            format!("{} is in quarantine: {}", plugin.id, plugin.problem.as_deref().unwrap_or("see Plug-ins"))
-        }))
-        .collect();
-    let half = usize::from(inner.width) / 2;
-    let height = usize::from(inner.height);
-    let room = if troubles.is_empty() { height } else { height.saturating_sub(1) };
-    let mut lines: Vec<Line> = (0..left.len().max(right.len()).min(room))
-        .map(|index| {
-            let mut spans = figure(left.get(index), half.saturating_sub(2), theme);
-            spans.push(Span::raw("  "));
-            spans.extend(figure(right.get(index), usize::from(inner.width) - half, theme));
-            Line::from(spans)
-        })
-        .collect();
-    for trouble in &troubles {
-        for part in figures::wrap(&format!("{} {trouble}", theme.signs.warn), usize::from(inner.width)) {
-            lines.push(Line::styled(part, theme.warn()));
-        }
-    }
-    if lines.len() > height {
-        lines.truncate(height);
-        if let (Some(last), Some(first)) = (lines.last_mut(), troubles.first()) {
-            let count = if troubles.len() > 1 { format!("{} problems: ", troubles.len()) } else { String::new() };
-            let text = format!("{} {count}{first}", theme.signs.warn);
-            *last = Line::styled(plain::cut(&text, usize::from(inner.width), theme.signs.ellipsis), theme.warn());
-        }
-    }
-    frame.render_widget(Paragraph::new(lines), inner);
-}
-
-type Figure = (&'static str, String, ratatui::style::Style);
-
-/// Captures by state; what was seen is their sum.
-fn counts(status: &Status, theme: &Theme) -> Vec<Figure> {
-    let mut figures = vec![("seen", text::number(status.counts.seen), theme.text())];
-    for state in [
-        CaptureState::Done,
-        CaptureState::Queued,
-        CaptureState::Running,
-        CaptureState::Failed,
-        CaptureState::Settling,
-        CaptureState::Duplicate,
-        CaptureState::Ignored,
-        CaptureState::Replaced,
-    ] {
-        let count = status.counts.of(state);
-        let style = if count == 0 { theme.dim() } else { theme.state(state) };
-        figures.push((state.as_str(), text::number(count), style));
-    }
-    figures
-}
-
-fn rates(status: &Status, theme: &Theme) -> Vec<Figure> {
-    let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
-    let busy = status.workers.iter().filter(|worker| worker.busy).count();
-    let memory: u64 = status.workers.iter().map(|worker| worker.memory_mb).sum();
-    vec![
-        ("rate", format!("{:.1}/s", status.per_second), theme.text()),
-        ("p50", ms(status.p50_ms), theme.text()),
-        ("p95", ms(status.p95_ms), theme.text()),
-        ("workers", status.workers.len().to_string(), theme.text()),
-        ("busy", busy.to_string(), theme.text()),
-        ("memory", format!("{memory} MB"), theme.text()),
-        ("sources", status.sources.len().to_string(), theme.text()),
-        ("engine", format!("pid {}", status.pid), theme.dim()),
-    ]
-}
-
-fn figure(figure: Option<&Figure>, width: usize, theme: &Theme) -> Vec<Span<'static>> {
-    let Some((name, value, style)) = figure else { return vec![Span::raw(" ".repeat(width))] };
-    let left = width.saturating_sub(value.len() + 1).max(1);
-    vec![Span::styled(fit(name, left, theme.signs.ellipsis), theme.dim()), Span::styled(format!(" {value}"), *style)]
 }
 
 /// A list row from an event: the row that the database would give.
