@@ -7,6 +7,7 @@ pub mod change;
 pub mod client;
 pub mod compare;
 pub mod config;
+pub mod control;
 pub mod correlate;
 pub mod dataset;
 pub mod decode;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::page::escaped;
+use crate::control::{ShareChart, Subgroup, share_chart};
 
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 180.0;
@@ -35,18 +36,12 @@ pub(super) fn bars(title: &str, bars: &[(String, u64)]) -> String {
 
 /// The share of images with a defect, group by group, with the mean and limits of three standard deviations of a binomial
 /// share around it (Shewhart's p-chart; ISO 7870-2).
-pub(super) fn control(groups: &[(u64, u64)]) -> String {
-    let (all, defects) = groups.iter().fold((0, 0), |sum, group| (sum.0 + group.0, sum.1 + group.1));
-    if all == 0 {
+pub(super) fn control(groups: &[Subgroup]) -> String {
+    let Some(ShareChart { centre: mean, points, .. }) = share_chart(groups) else {
         return "<p>No labelled images.</p>".into();
-    }
-    let mean = defects as f64 / all as f64;
-    let spread = |count: u64| 3.0 * (mean * (1.0 - mean) / count as f64).sqrt();
-    let limits: Vec<(f64, f64)> =
-        groups.iter().map(|(n, _)| ((mean - spread(*n)).max(0.0), (mean + spread(*n)).min(1.0))).collect();
-    let share = |group: &(u64, u64)| group.1 as f64 / group.0 as f64;
-    let top = groups.iter().map(share).chain(limits.iter().map(|limit| limit.1)).fold(0.05, f64::max);
-    let step = (WIDTH - LEFT - 12.0) / (groups.len().max(2) - 1) as f64;
+    };
+    let top = points.iter().flat_map(|point| [point.share, point.high]).fold(0.05, f64::max);
+    let step = (WIDTH - LEFT - 12.0) / (points.len().max(2) - 1) as f64;
     let x = |place: usize| LEFT + place as f64 * step;
     let y = |share: f64| HEIGHT - BOTTOM - share / top * (HEIGHT - BOTTOM - 22.0);
     let line = |values: &mut dyn Iterator<Item = f64>| {
@@ -58,28 +53,27 @@ pub(super) fn control(groups: &[(u64, u64)]) -> String {
     };
     let mut svg = open("share of images with a defect, in the order of capture");
     for (class, points) in [
-        ("limit", line(&mut limits.iter().map(|limit| limit.0))),
-        ("limit", line(&mut limits.iter().map(|limit| limit.1))),
-        ("mean", line(&mut groups.iter().map(|_| mean))),
-        ("line", line(&mut groups.iter().map(share))),
+        ("limit", line(&mut points.iter().map(|point| point.low))),
+        ("limit", line(&mut points.iter().map(|point| point.high))),
+        ("mean", line(&mut points.iter().map(|_| mean))),
+        ("line", line(&mut points.iter().map(|point| point.share))),
     ] {
         let _ = write!(svg, "<polyline class=\"{class}\" points=\"{points}\"/>");
     }
     let mut beyond = 0;
-    for (place, (group, (low, high))) in groups.iter().zip(&limits).enumerate() {
-        let out = share(group) < *low || share(group) > *high;
-        beyond += u64::from(out);
-        let (class, radius) = if out { ("out", 5.0) } else { ("dot", 2.5) };
-        let (x, y) = (x(place), y(share(group)));
+    for (place, point) in points.iter().enumerate() {
+        beyond += u64::from(point.is_out());
+        let (class, radius) = if point.is_out() { ("out", 5.0) } else { ("dot", 2.5) };
+        let (x, y) = (x(place), y(point.share));
         let _ = write!(svg, "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/>");
     }
     for share in [0.0, mean, top] {
         let _ = write!(svg, "<text x=\"4\" y=\"{:.1}\">{:.1} %</text>", y(share) + 4.0, share * 100.0);
     }
-    let size = groups.first().map_or(0, |group| group.0);
+    let size = groups.first().map_or(0, |group| group.of);
     format!(
         "{svg}</svg><p>{} groups of {size} images; mean {:.1} %; {beyond} beyond the limits of three standard deviations.</p>",
-        groups.len(),
+        points.len(),
         mean * 100.0
     )
 }

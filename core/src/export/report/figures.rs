@@ -1,7 +1,10 @@
 //! What the page tells in numbers, each counted by the database.
 
 use super::super::{Export, ExportError};
-use crate::store::{Cell, Selection};
+use crate::{
+    control::Subgroup,
+    store::{Cell, Selection},
+};
 
 /// Points of the control chart at most, and images of a point at least.
 const POINTS: u64 = 60;
@@ -27,7 +30,7 @@ pub(super) struct Figures {
     pub quality: Vec<u64>,
     pub without_quality: u64,
     /// Labelled images and how many of them have a defect, group by group in the order in which they were taken.
-    pub groups: Vec<(u64, u64)>,
+    pub groups: Vec<Subgroup>,
     pub builds: Vec<Build>,
     pub pipelines: Counts,
     pub pairs: u64,
@@ -104,15 +107,16 @@ impl Figures {
         let size = labelled.div_ceil(POINTS).max(LEAST);
         let groups = &mut self.groups;
         each(export, "has_defect", "images WHERE has_defect IS NOT NULL ORDER BY capture_id", |cells| {
-            if groups.last().is_none_or(|(count, _)| *count >= size) {
-                groups.push((0, 0));
+            if groups.last().is_none_or(|group| group.of >= size) {
+                groups.push(Subgroup::default());
             }
-            if let Some((count, defects)) = groups.last_mut() {
-                (*count, *defects) = (*count + 1, *defects + number(cells, 0));
+            if let Some(group) = groups.last_mut() {
+                group.of += 1;
+                group.defective += number(cells, 0);
             }
         })?;
         // A rest of a few says nothing.
-        if groups.len() > 1 && groups.last().is_some_and(|(count, _)| *count < size.div_ceil(2)) {
+        if groups.len() > 1 && groups.last().is_some_and(|group| group.of < size.div_ceil(2)) {
             groups.pop();
         }
         Ok(())
