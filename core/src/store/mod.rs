@@ -32,6 +32,7 @@ mod save;
 mod schema;
 mod split;
 mod swaps;
+mod trend;
 mod verify;
 mod views;
 mod write;
@@ -53,6 +54,7 @@ pub use reviews::{Conflict, LabelledImage};
 pub use rows::{Cell, Exhibit, Portion, Selection};
 pub use runs::{EpochRow, RunRow};
 pub use split::{Divided, SplitTable};
+pub use trend::{Trend, TrendRow};
 pub use verify::{Closeness, Problem, RepairError, Repaired, Report as VerifyReport, repair, verify};
 pub use views::SavedView;
 pub use write::{

@@ -43,6 +43,18 @@ pub fn live(body: Rect) -> LiveParts {
     LiveParts { picture, facts, recent, engine }
 }
 
+/// Whether the Live screen has room for charts beside everything else.
+pub fn live_has_room(body: Rect) -> bool {
+    let facts = live(body).facts;
+    facts.height >= 30 && facts.width >= 50
+}
+
+/// The result, and charts below it.
+pub fn live_charts(facts: Rect) -> (Rect, Rect) {
+    let [facts, charts] = Layout::vertical([Constraint::Min(1), Constraint::Length(20)]).areas(facts);
+    (facts, charts)
+}
+
 /// The panes of one capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DetailParts {

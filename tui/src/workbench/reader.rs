@@ -6,7 +6,7 @@ use ferrule_core::{
     ids::CaptureId,
     names,
     report::CaptureState,
-    store::{CaptureDetail, CaptureQuery, CaptureRow, Listed, Reader, ReviewQueue, SavedView, StoreError},
+    store::{CaptureDetail, CaptureQuery, CaptureRow, Listed, Reader, ReviewQueue, SavedView, StoreError, Trend},
     workspace::DatasetPaths,
 };
 
@@ -67,6 +67,10 @@ impl Rows for DatasetRows {
 
     fn agreements(&mut self) -> Result<Vec<Agreement>, String> {
         self.reader.agreements().map_err(|error| line(&error))
+    }
+
+    fn trend(&mut self, limit: usize) -> Result<Trend, String> {
+        self.reader.trend(limit).map_err(|error| line(&error))
     }
 
     fn detail(&mut self, capture: CaptureId) -> Result<Option<Detail>, String> {

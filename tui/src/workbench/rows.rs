@@ -10,7 +10,7 @@ use ferrule_core::{
     filter::{Filter, Order},
     ids::{CaptureId, ImageId},
     report::{CaptureState, Inspection, Outcome, Severity},
-    store::{Listed, ReviewQueue, SavedView},
+    store::{Listed, ReviewQueue, SavedView, Trend},
 };
 use jiff::Timestamp;
 
@@ -181,6 +181,10 @@ pub enum RowsRequest {
     Recent {
         limit: usize,
     },
+    /// Figures of the newest captures, for the charts.
+    Trend {
+        limit: usize,
+    },
     Detail {
         asker: DetailFor,
         capture: CaptureId,
@@ -212,6 +216,7 @@ pub enum RowsAnswer {
     },
     Agreements(Vec<Agreement>),
     Recent(Vec<Row>),
+    Trend(Trend),
     /// `None` when there is no such capture any more.
     Detail {
         asker: DetailFor,
@@ -237,6 +242,7 @@ pub trait Rows {
     fn views(&mut self) -> Result<Vec<SavedView>, String>;
     fn queue(&mut self, queue: ReviewQueue, reviewer: &str, limit: usize) -> Result<Vec<CaptureId>, String>;
     fn agreements(&mut self) -> Result<Vec<Agreement>, String>;
+    fn trend(&mut self, limit: usize) -> Result<Trend, String>;
     fn detail(&mut self, capture: CaptureId) -> Result<Option<Detail>, String>;
 }
 
@@ -256,6 +262,7 @@ pub fn answer(rows: &mut dyn Rows, request: &RowsRequest) -> Result<RowsAnswer, 
         }
         RowsRequest::Agreements => RowsAnswer::Agreements(rows.agreements()?),
         RowsRequest::Recent { limit } => RowsAnswer::Recent(rows.page(&List::default(), Place::First, *limit)?.rows),
+        RowsRequest::Trend { limit } => RowsAnswer::Trend(rows.trend(*limit)?),
         RowsRequest::Detail { asker, capture, .. } => {
             RowsAnswer::Detail { asker: *asker, capture: *capture, detail: rows.detail(*capture)?.map(Arc::new) }
         }

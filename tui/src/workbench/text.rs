@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ferrule_core::{
-    alarm::Alarm, filter::Order, ids::PluginId, report::DefectKind, store::ReviewQueue, swap::short,
+    alarm::Alarm, control::Subgroup, filter::Order, ids::PluginId, report::DefectKind, store::ReviewQueue, swap::short,
 };
 
 use super::{
@@ -128,6 +128,14 @@ pub const LIVE_PICTURE: &str = "Capture";
 pub const LIVE_FACTS: &str = "Result";
 pub const LIVE_RECENT: &str = "Last captures";
 pub const LIVE_ENGINE: &str = "Engine";
+pub const LIVE_FROZEN: &str = "frozen, Home: newest";
+pub const CHART_SHARES: &str = "Share of defects";
+pub const CHART_TOO_FEW: &str = "A point takes twenty captures.";
+pub const CHART_DRIFT: &str = "Drift: median, the last twenty";
+pub const CHART_LEVELS: &str = "Gray levels of this capture, 0 to white";
+pub const DRIFT_RADIUS: &str = "cladding r";
+pub const DRIFT_FOCUS: &str = "focus";
+pub const DRIFT_BRIGHTNESS: &str = "brightness";
 
 pub const TRAINING_NOW: &str = "Training";
 pub const TRAINING_PAST: &str = "Runs";
@@ -286,6 +294,8 @@ pub fn action(action: Action) -> (&'static str, &'static str) {
         Action::PanRight => ("right", "what is to the right"),
         Action::PanUp => ("up", "what is above"),
         Action::PanDown => ("down", "what is below"),
+        Action::Freeze => ("freeze", "stay at this capture, or go on with the newest"),
+        Action::Charts => ("charts", "share of defects, drift, gray levels; or the list and the engine"),
         Action::Layers => ("layers", "all, zones, one plug-in's defects, or bare"),
         Action::CopyPath => ("copy path", "the file's path into the terminal's clipboard"),
         Action::Export => ("export", "write the dataset in this format"),
@@ -419,6 +429,16 @@ pub fn groups(count: usize) -> String {
 /// `1 task`, `2 tasks`.
 pub fn tasks(count: usize) -> String {
     if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+}
+
+/// What does not make a point of the chart yet.
+pub fn chart_forming(group: Subgroup) -> String {
+    format!("next: {} of {}", group.defective, group.of)
+}
+
+/// Points beyond their limits, by the sign that marks them.
+pub fn chart_out(count: usize, sign: &str) -> String {
+    format!("{sign} {count} beyond the limits")
 }
 
 /// `1 alarm`, `2 alarms`.

@@ -131,6 +131,8 @@ pub struct Signs {
     pub descending: &'static str,
     pub ascending: &'static str,
     pub mark: &'static str,
+    /// Bars from nothing to a whole cell.
+    pub ramp: [char; 9],
     pub borders: border::Set<'static>,
 }
 
@@ -149,6 +151,7 @@ const UNICODE: Signs = Signs {
     descending: "▾",
     ascending: "▴",
     mark: "●",
+    ramp: [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
     borders: border::PLAIN,
 };
 
@@ -167,6 +170,7 @@ const ASCII: Signs = Signs {
     descending: "v",
     ascending: "^",
     mark: "*",
+    ramp: [' ', '.', ':', '-', '=', '+', '*', '#', '@'],
     borders: border::Set {
         top_left: "+",
         top_right: "+",

@@ -181,6 +181,12 @@ impl App {
             Action::NextCapture => self.turn(1),
             Action::PreviousCapture => self.turn(-1),
             Action::Zoom => self.view = if self.view == View::Whole { View::Fibre } else { View::Whole },
+            Action::Freeze => self.live.freeze(),
+            Action::Charts => {
+                if let Some(parts) = layout::parts(self.setup.size) {
+                    self.live.toggle_charts(parts.body);
+                }
+            }
             Action::Layers => self.layers = self.layers.next(self.looked_at()),
             Action::Closer => self.view = self.view.zoomed(true, self.middle()),
             Action::Farther => self.view = self.view.zoomed(false, self.middle()),

@@ -226,6 +226,7 @@ impl App {
                 self.captures.take(answer);
             }
             RowsAnswer::Recent(rows) => self.live.fill(rows),
+            RowsAnswer::Trend(trend) => self.live.take_trend(&trend),
             RowsAnswer::Detail { asker: DetailFor::Live, capture, detail } => {
                 if self.live.shown() == Some(capture) || self.live.detail().is_none() {
                     self.live.take(detail);

@@ -305,6 +305,11 @@ impl App {
         {
             commands.push(Command::Rows(RowsRequest::Detail { asker: DetailFor::Live, capture, urgent }));
         }
+        if let Some(parts) = layout::parts(self.setup.size).filter(|_| self.screen == ScreenName::Live)
+            && let Some(limit) = self.live.wanted_trend(parts.body)
+        {
+            commands.push(Command::Rows(RowsRequest::Trend { limit }));
+        }
         if self.screen == ScreenName::Training && self.open.is_none() {
             commands.extend(self.training_wishes());
         }

@@ -36,6 +36,7 @@ impl Replaceable for RowsRequest {
             Self::Queue { .. } => 7,
             Self::Agreements => 8,
             Self::Detail { asker: DetailFor::Review, .. } => 9,
+            Self::Trend { .. } => 10,
         }
     }
 
@@ -43,7 +44,7 @@ impl Replaceable for RowsRequest {
         match self {
             Self::Page { urgent, .. } | Self::Detail { urgent, .. } => *urgent,
             Self::Recent { .. } | Self::Matching { .. } | Self::Views | Self::Queue { .. } => true,
-            Self::Count { .. } | Self::Agreements => false,
+            Self::Count { .. } | Self::Agreements | Self::Trend { .. } => false,
         }
     }
 }

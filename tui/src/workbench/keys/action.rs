@@ -91,6 +91,9 @@ pub enum Action {
     PanUp,
     PanDown,
     Layers,
+    /// Stay at the capture that is shown.
+    Freeze,
+    Charts,
     CopyPath,
 
     /// Write the dataset in the format under the cursor.

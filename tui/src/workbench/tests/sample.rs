@@ -9,10 +9,10 @@ use ferrule_core::{
     ids::{BuildHash, CaptureId, ImageId},
     protocol::{Answer, CaptureEvent, Counts, PluginStatus, Request, SourceStatus, Status, WorkerStatus},
     report::{
-        CaptureState, Defect, DefectKind, Feature, Inspection, Missing, Outcome, Outline, Quality, Severity, Timings,
-        Verdict, ZoneName, ZoneVerdict, Zones,
+        CaptureState, Defect, DefectKind, Feature, Histogram, Inspection, Missing, Outcome, Outline, Quality, Severity,
+        Timings, Verdict, ZoneName, ZoneVerdict, Zones,
     },
-    store::{Listed, ReviewQueue, SavedView},
+    store::{Listed, ReviewQueue, SavedView, Trend, TrendRow},
 };
 use image::{GrayImage, Luma};
 use jiff::{Timestamp, tz::TimeZone};
@@ -158,6 +158,20 @@ impl Rows for SampleRows {
         Ok(vec![Agreement { first: "Ann".into(), second: "Bob".into(), counts: [20, 5, 10, 15] }])
     }
 
+    /// A process that was what it was, but for one bad lot, and a lamp that fades.
+    fn trend(&mut self, limit: usize) -> Result<Trend, String> {
+        let rows = (1..=self.newest).rev().take(limit).map(|id| TrendRow {
+            capture: CaptureId(id),
+            has_defect: Some(id % 5 == 0 || (900..920).contains(&id)),
+            cladding_r: Some(160.0 + (id % 7) as f64 / 10.0),
+            focus: Some(0.8 + (id % 3) as f64 / 50.0),
+            brightness: Some(110.0 - id as f64 / 100.0),
+        });
+        let mut rows: Vec<TrendRow> = rows.collect();
+        rows.reverse();
+        Ok(Trend { rows, done: self.newest.unsigned_abs() })
+    }
+
     fn detail(&mut self, CaptureId(id): CaptureId) -> Result<Option<Detail>, String> {
         if id < 1 || id > self.newest {
             return Ok(None);
@@ -223,7 +237,14 @@ fn inspection(row: &Row) -> Inspection {
             feature("cladding", "mean", 95.2, "gray"),
             feature("cladding", "grad_std", 0.0217, "gray/px"),
         ],
-        histograms: Vec::new(),
+        histograms: vec![Histogram {
+            region: "cladding".into(),
+            name: "gray".into(),
+            low: 0.0,
+            high: 256.0,
+            counts: (0..256_u64).map(|level| if level.abs_diff(95) < 12 { 6_000 } else { level % 5 }).collect(),
+            plugin: "measure-intensity 1.0.0".into(),
+        }],
         incomplete: if row.incomplete {
             vec![Missing { plugin: "detect-scratch 1.0.0".into(), reason: "it crashed twice on this capture".into() }]
         } else {

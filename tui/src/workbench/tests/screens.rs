@@ -18,6 +18,11 @@ fn live() {
 }
 
 #[test]
+fn live_with_charts_below_or_without_any() {
+    compare("live_charts", "c");
+}
+
+#[test]
 fn live_around_the_fibre() {
     compare("live_fibre", "z");
 }

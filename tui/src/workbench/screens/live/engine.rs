@@ -17,8 +17,8 @@ use crate::workbench::{
     theme::Theme,
 };
 
-/// Draws the pane.
-pub fn draw(frame: &mut Frame, area: Rect, look: &Look, status: Option<&Status>) {
+/// Draws the pane; `last` is when the last capture came.
+pub fn draw(frame: &mut Frame, area: Rect, look: &Look, status: Option<&Status>, last: Option<String>) {
     let theme = look.theme;
     let inner = layout::inner(area);
     let Some(status) = status else {
@@ -28,7 +28,7 @@ pub fn draw(frame: &mut Frame, area: Rect, look: &Look, status: Option<&Status>)
     };
     let generation = format!("pipeline generation {}", status.generation);
     pane(frame, area, look, text::LIVE_ENGINE, &generation, theme.dim());
-    let (left, right) = (counts(status, theme), rates(status, theme));
+    let (left, right) = (counts(status, theme), rates(status, theme, last));
     let troubles = troubles(status, theme);
     let half = usize::from(inner.width) / 2;
     let height = usize::from(inner.height);
@@ -93,12 +93,13 @@ fn counts(status: &Status, theme: &Theme) -> Vec<Figure> {
     figures
 }
 
-fn rates(status: &Status, theme: &Theme) -> Vec<Figure> {
+fn rates(status: &Status, theme: &Theme, last: Option<String>) -> Vec<Figure> {
     let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
     let busy = status.workers.iter().filter(|worker| worker.busy).count();
     let memory: u64 = status.workers.iter().map(|worker| worker.memory_mb).sum();
     vec![
         ("rate", format!("{:.1}/s", status.per_second), theme.text()),
+        ("last", last.unwrap_or_else(|| "-".to_owned()), theme.text()),
         ("p50", ms(status.p50_ms), theme.text()),
         ("p95", ms(status.p95_ms), theme.text()),
         ("workers", status.workers.len().to_string(), theme.text()),

@@ -1,5 +1,6 @@
 //! Live: the capture just inspected with its picture and figures, the last captures, and the engine at a glance.
 
+mod charts;
 mod engine;
 
 use std::{collections::VecDeque, sync::Arc};
@@ -8,6 +9,7 @@ use ferrule_core::{
     ids::CaptureId,
     protocol::{CaptureEvent, Status},
     report::CaptureState,
+    store::Trend,
 };
 use jiff::Timestamp;
 use ratatui::{
@@ -17,6 +19,7 @@ use ratatui::{
     widgets::Paragraph,
 };
 
+use self::charts::Charts;
 use super::{Look, middle, pane, picture};
 use crate::workbench::{
     figures,
@@ -40,6 +43,8 @@ const LIST: &[Binding] = &[
     shown(keys::ENTER, Action::Open),
     shown(&[Key::char('z')], Action::Zoom),
     shown(&[Key::char('o')], Action::Layers),
+    shown(&[Key::char('f')], Action::Freeze),
+    shown(&[Key::char('c')], Action::Charts),
     hidden(keys::FIRST, Action::First),
     hidden(keys::BACK, Action::First),
 ];
@@ -57,6 +62,11 @@ pub struct Live {
     coming: Option<Arc<Detail>>,
     /// The detail that was asked for.
     asked: Option<CaptureId>,
+    charts: Charts,
+    /// Captures came since the charts were made.
+    charts_outdated: bool,
+    /// Whether the person wants charts; otherwise they are there where there is room.
+    wants_charts: Option<bool>,
 }
 
 impl Live {
@@ -68,6 +78,7 @@ impl Live {
     /// A capture changed; a result goes to the top of the list.
     pub fn heard(&mut self, event: &CaptureEvent, now: Timestamp) {
         self.recent.retain(|row| row.capture != event.capture);
+        self.charts_outdated |= event.state == CaptureState::Done;
         if is_result(event.state) {
             self.recent.push_front(row_of(event, now));
             self.recent.truncate(RECENT);
@@ -93,6 +104,25 @@ impl Live {
         Some((shown, self.chosen.is_some() || self.detail.is_none()))
     }
 
+    /// How many captures the charts are to be made of now, where they are seen and something came since.
+    pub fn wanted_trend(&mut self, body: Rect) -> Option<usize> {
+        let wanted = self.shows_charts(body) && std::mem::take(&mut self.charts_outdated);
+        wanted.then_some(charts::CAPTURES)
+    }
+
+    pub fn take_trend(&mut self, trend: &Trend) {
+        self.charts = Charts::of(trend);
+    }
+
+    /// Charts, or the list and the engine where there is no room for both.
+    pub fn toggle_charts(&mut self, body: Rect) {
+        self.wants_charts = Some(!self.shows_charts(body));
+    }
+
+    fn shows_charts(&self, body: Rect) -> bool {
+        self.wants_charts.unwrap_or_else(|| layout::live_has_room(body))
+    }
+
     /// A detail was read; the first is shown at once.
     pub fn take(&mut self, detail: Option<Arc<Detail>>) {
         let Some(detail) = detail else { return };
@@ -115,6 +145,7 @@ impl Live {
     /// Reads everything again: the engine was away.
     pub fn forget(&mut self) {
         self.asked = None;
+        self.charts_outdated = true;
     }
 
     pub fn detail(&self) -> Option<&Arc<Detail>> {
@@ -126,6 +157,11 @@ impl Live {
         let at = self.shown().and_then(|shown| self.recent.iter().position(|row| row.capture == shown)).unwrap_or(0);
         let to = at.saturating_add_signed(by).min(self.recent.len().saturating_sub(1));
         self.chosen = self.recent.get(to).map(|row| row.capture);
+    }
+
+    /// Stays at what is shown, or goes on with the newest.
+    pub fn freeze(&mut self) {
+        self.chosen = if self.chosen.is_some() { None } else { self.shown() };
     }
 
     /// Whether a person chose what is shown.
@@ -147,15 +183,26 @@ impl Live {
         wanted: Option<PictureKey>,
     ) {
         let parts = layout::live(body);
-        self.draw_capture(frame, &parts, look, wanted);
+        let inspection = self.detail.as_ref().and_then(|detail| detail.inspection.as_ref());
+        if !self.shows_charts(body) {
+            self.draw_capture(frame, &parts, look, wanted);
+        } else if layout::live_has_room(body) {
+            let (facts, charts) = layout::live_charts(parts.facts);
+            self.draw_capture(frame, &layout::LiveParts { facts, ..parts }, look, wanted);
+            self.charts.draw(frame, charts, look, inspection);
+        } else {
+            self.draw_capture(frame, &parts, look, wanted);
+            return self.charts.draw(frame, parts.recent.union(parts.engine), look, inspection);
+        }
         self.draw_recent(frame, parts.recent, look);
-        engine::draw(frame, parts.engine, look, status);
+        let last = self.recent.front().map(|row| figures::time(row, look.zone));
+        engine::draw(frame, parts.engine, look, status, last);
     }
 
     fn draw_capture(&self, frame: &mut Frame, parts: &layout::LiveParts, look: &Look, wanted: Option<PictureKey>) {
         let theme = look.theme;
         let name = self.detail.as_ref().map_or(text::LIVE_PICTURE, |detail| detail.row.name.as_str());
-        let aside = if self.chosen.is_some() { "Home: newest" } else { "" };
+        let aside = if self.chosen.is_some() { text::LIVE_FROZEN } else { "" };
         pane(frame, parts.picture, look, name, aside, theme.warn());
         let time = self.detail.as_ref().map_or_else(String::new, |detail| figures::time(&detail.row, look.zone));
         pane(frame, parts.facts, look, text::LIVE_FACTS, &time, theme.dim());
