@@ -21,6 +21,7 @@ pub mod host;
 pub mod ids;
 pub mod ingest;
 pub mod inspect;
+pub mod job;
 pub mod names;
 pub mod pipeline;
 pub mod pool;

@@ -121,6 +121,12 @@ impl DatasetPaths {
         self.root.join("features")
     }
 
+    /// Hand-overs of jobs.
+    #[must_use]
+    pub fn jobs(&self) -> PathBuf {
+        self.root.join("jobs")
+    }
+
     /// Annotations by split.
     #[must_use]
     pub fn coco(&self) -> PathBuf {

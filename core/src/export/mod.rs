@@ -38,7 +38,7 @@ pub use coco::coco;
 pub use csv::csv;
 pub use masks::masks;
 pub use parquet::parquet;
-pub use report::report;
+pub use report::{job, report};
 pub use tfrecord::tfrecord;
 pub use yolo::yolo;
 

@@ -13,6 +13,7 @@ mod error;
 mod filesystem;
 mod finish;
 mod history;
+mod jobs;
 mod judgements;
 mod label;
 mod listing;

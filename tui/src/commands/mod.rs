@@ -15,6 +15,7 @@ mod export;
 mod history;
 mod init;
 mod inspect;
+mod jobs;
 mod model;
 mod plugin;
 mod portrait;
@@ -61,6 +62,7 @@ enum Command {
     Stop(stop::Stop),
     Events(events::Events),
     Alarms(alarms::Alarms),
+    Jobs(jobs::Jobs),
     Export(export::Export),
     Watch(watch::Watch),
     Config(config::Config),
@@ -96,6 +98,7 @@ impl CommandLine {
             Some(Command::Stop(command)) => command.run(),
             Some(Command::Events(command)) => command.run(),
             Some(Command::Alarms(command)) => command.run(environment),
+            Some(Command::Jobs(command)) => command.run(),
             Some(Command::Export(command)) => command.run(environment),
             Some(Command::Watch(command)) => command.run(),
             Some(Command::Config(command)) => command.run(),

@@ -71,6 +71,10 @@ impl Format {
 #[derive(Debug, Clone)]
 pub enum DatasetRequest {
     Summary,
+    /// Write the hand-over of a job.
+    HandOver {
+        job: String,
+    },
     Export {
         number: u64,
         format: Format,
@@ -83,6 +87,11 @@ pub enum DatasetRequest {
 #[derive(Debug)]
 pub enum DatasetAnswer {
     Summary(Result<Box<Summary>, String>),
+    /// Where it was written, or why not.
+    HandedOver {
+        job: String,
+        result: Result<String, String>,
+    },
     /// An export is so far, of about so many.
     Exporting {
         number: u64,
@@ -102,6 +111,7 @@ impl Replaceable for DatasetRequest {
     fn kind(&self) -> u8 {
         match self {
             Self::Summary => 0,
+            Self::HandOver { .. } => u8::MAX,
             Self::Export { format, .. } => 1 + *format as u8,
         }
     }
@@ -120,6 +130,11 @@ pub fn answering(
     move |request| match request {
         DatasetRequest::Summary => {
             DatasetAnswer::Summary(summary(&paths).map(Box::new).map_err(|error| clean(&error.to_string())))
+        }
+        DatasetRequest::HandOver { job } => {
+            let result = hand_over(&paths, limits, &job);
+            let result = result.map(|written| clean(&line(&written))).map_err(|error| clean(&error.to_string()));
+            DatasetAnswer::HandedOver { job: clean(&job), result }
         }
         DatasetRequest::Export { number, format, stop } => {
             let mut told = Instant::now();
@@ -212,6 +227,14 @@ fn write(
         Format::Yolo => export::yolo(&export, &mut progress),
         Format::Report => export::report(&export, page, WORST, &mut progress),
     }
+}
+
+/// Writes where `ferrule export report --job` writes.
+fn hand_over(paths: &DatasetPaths, limits: Limits, name: &str) -> Result<Written, ExportError> {
+    let reader = Reader::open(paths)?;
+    let Some(job) = reader.job(name)? else { return Ok(Written::default()) };
+    let export = Export { dataset: paths, reader: &reader, out: paths.jobs(), splits: Vec::new(), limits };
+    export::job(&export, &job, &mut |_| Ok(()))
 }
 
 /// Worst pictures of the page, as many as the command shows.

@@ -5,7 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 mod action;
 
-pub use self::action::{Action, PluginAction, TrainAction};
+pub use self::action::{Action, JobAction, PluginAction, TrainAction};
 use super::{keymap::Layer, screens::ScreenName};
 
 /// A key with its modifiers, shift aside where the character already tells.

@@ -5,6 +5,7 @@
 
 use ferrule_core::{
     alarm::Alarm,
+    job::Job,
     protocol::{CaptureEvent, Status},
     report::{Defect, Inspection},
 };
@@ -118,6 +119,21 @@ pub fn clean_alarm(mut alarm: Alarm) -> Alarm {
     alarm.over_at = alarm.over_at.as_deref().map(clean);
     alarm.seen_by = alarm.seen_by.as_deref().map(clean);
     alarm
+}
+
+/// A job whose every text is clean.
+pub fn clean_job(mut job: Job) -> Job {
+    job.name = clean(&job.name);
+    for end in &mut job.ends {
+        end.port = clean(&end.port);
+        end.side = clean(&end.side);
+        for shot in &mut end.shots {
+            for text in [&mut shot.name, &mut shot.port, &mut shot.side, &mut shot.seen_at] {
+                *text = clean(text);
+            }
+        }
+    }
+    job
 }
 
 /// A capture event whose every text is clean.

@@ -4,6 +4,7 @@ use ferrule_core::{
     dataset::review::Agreement,
     filter::{Filter, Order},
     ids::CaptureId,
+    job::Job,
     names,
     report::CaptureState,
     store::{CaptureDetail, CaptureQuery, CaptureRow, Listed, Reader, ReviewQueue, SavedView, StoreError, Trend},
@@ -11,7 +12,7 @@ use ferrule_core::{
 };
 
 use super::{
-    plain::{clean, clean_inspection, file_name},
+    plain::{clean, clean_inspection, clean_job, file_name},
     rows::{Detail, List, Page, Place, Row, Rows},
 };
 
@@ -71,6 +72,11 @@ impl Rows for DatasetRows {
 
     fn trend(&mut self, limit: usize) -> Result<Trend, String> {
         self.reader.trend(limit).map_err(|error| line(&error))
+    }
+
+    fn jobs(&mut self, limit: usize) -> Result<Vec<Job>, String> {
+        let jobs = self.reader.jobs(limit).map_err(|error| line(&error))?;
+        Ok(jobs.into_iter().map(clean_job).collect())
     }
 
     fn detail(&mut self, capture: CaptureId) -> Result<Option<Detail>, String> {

@@ -9,6 +9,7 @@ use ferrule_core::{
     dataset::review::{Agreement, Review},
     filter::{Filter, Order},
     ids::{CaptureId, ImageId},
+    job::Job,
     report::{CaptureState, Inspection, Outcome, Severity},
     store::{Listed, ReviewQueue, SavedView, Trend},
 };
@@ -181,6 +182,10 @@ pub enum RowsRequest {
     Recent {
         limit: usize,
     },
+    /// The newest jobs.
+    Jobs {
+        limit: usize,
+    },
     /// Figures of the newest captures, for the charts.
     Trend {
         limit: usize,
@@ -217,6 +222,7 @@ pub enum RowsAnswer {
     Agreements(Vec<Agreement>),
     Recent(Vec<Row>),
     Trend(Trend),
+    Jobs(Vec<Job>),
     /// `None` when there is no such capture any more.
     Detail {
         asker: DetailFor,
@@ -243,6 +249,7 @@ pub trait Rows {
     fn queue(&mut self, queue: ReviewQueue, reviewer: &str, limit: usize) -> Result<Vec<CaptureId>, String>;
     fn agreements(&mut self) -> Result<Vec<Agreement>, String>;
     fn trend(&mut self, limit: usize) -> Result<Trend, String>;
+    fn jobs(&mut self, limit: usize) -> Result<Vec<Job>, String>;
     fn detail(&mut self, capture: CaptureId) -> Result<Option<Detail>, String>;
 }
 
@@ -262,6 +269,7 @@ pub fn answer(rows: &mut dyn Rows, request: &RowsRequest) -> Result<RowsAnswer, 
         }
         RowsRequest::Agreements => RowsAnswer::Agreements(rows.agreements()?),
         RowsRequest::Recent { limit } => RowsAnswer::Recent(rows.page(&List::default(), Place::First, *limit)?.rows),
+        RowsRequest::Jobs { limit } => RowsAnswer::Jobs(rows.jobs(*limit)?),
         RowsRequest::Trend { limit } => RowsAnswer::Trend(rows.trend(*limit)?),
         RowsRequest::Detail { asker, capture, .. } => {
             RowsAnswer::Detail { asker: *asker, capture: *capture, detail: rows.detail(*capture)?.map(Arc::new) }

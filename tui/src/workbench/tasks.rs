@@ -16,6 +16,8 @@ pub enum TaskOf {
     Training(String),
     /// Workers load a pipeline of that generation.
     Swap(u64),
+    /// The page of a job.
+    HandOver(String),
     /// Of the dataset, by number.
     Export(u64, Format),
 }

@@ -9,7 +9,7 @@ use ferrule_core::{
 use super::{
     app::Confirm,
     dataset::Format,
-    keys::{Action, PluginAction, TrainAction},
+    keys::{Action, JobAction, PluginAction, TrainAction},
     picture::{Layers, View, finders},
     rows::Detail,
     screens::ScreenName,
@@ -69,6 +69,11 @@ pub const WELCOME_CHOICES: [(&str, &str); 3] = [
 ];
 pub const WELCOME_FOLDER: &str = "Which folder does the microscope write into? Nothing in it is ever changed or deleted. A \
                                   name without / is a folder of the workspace; `captures` is made if it is not there.";
+pub const JOBS: &str = "Jobs, the newest first";
+pub const JOB: &str = "Job";
+pub const NO_JOBS: &str =
+    "No jobs: a source's name_pattern with the groups job, port and side finds them in file names.";
+pub const NO_BEFORE: &str = "There is one capture of this end only.";
 pub const EXPORTS: &str = "Exports";
 pub const TOGETHER: &str = "Stay together";
 pub const NEAR: &str = "near-duplicates";
@@ -303,6 +308,7 @@ pub fn action(action: Action) -> (&'static str, &'static str) {
         Action::Reread => ("again", "read the dataset again"),
         Action::Train(action) => train_action(action),
         Action::Plugin(action) => plugin_action(action),
+        Action::Job(action) => job_action(action),
         Action::Release => ("release", "take this plug-in out of quarantine"),
         Action::Level => ("level", "least level that is shown"),
         Action::Follow => ("follow", "stay at the newest line"),
@@ -312,6 +318,16 @@ pub fn action(action: Action) -> (&'static str, &'static str) {
         Action::StopEngine => ("stop the engine", "stop the engine after what is in hand, then leave"),
         Action::Confirm => ("yes", "do it"),
         Action::Cancel => ("stay", "leave it as it is"),
+    }
+}
+
+const fn job_action(action: JobAction) -> (&'static str, &'static str) {
+    match action {
+        JobAction::Show => ("jobs", "captures by job, port and side: what can be handed over"),
+        JobAction::Open => ("open", "its ends, or the capture that decides"),
+        JobAction::Before => ("before", "the capture of this end before the one that decides"),
+        JobAction::HandOver => ("hand over", "write a page and a table of this job"),
+        JobAction::Back => ("back", "to the jobs, or to the captures"),
     }
 }
 
@@ -441,6 +457,11 @@ pub fn chart_out(count: usize, sign: &str) -> String {
     format!("{sign} {count} beyond the limits")
 }
 
+/// `1 job`, `2 jobs`.
+pub fn jobs(count: usize) -> String {
+    if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") }
+}
+
 /// `1 alarm`, `2 alarms`.
 pub fn alarms(count: usize) -> String {
     if count == 1 { "1 alarm".to_owned() } else { format!("{count} alarms") }
@@ -471,6 +492,7 @@ pub fn task(of: &TaskOf) -> String {
     match of {
         TaskOf::Training(run) => format!("train {run}"),
         TaskOf::Swap(generation) => format!("load generation {generation}"),
+        TaskOf::HandOver(job) => format!("hand over {job}"),
         TaskOf::Export(_, format) => format!("export {}", self::format(*format).0),
     }
 }

@@ -3,12 +3,14 @@
 
 mod chart;
 mod figures;
+mod job;
 mod page;
 mod worst;
 
 use std::{io::Write, path::PathBuf};
 
 use self::figures::Figures;
+pub use self::job::job;
 use super::{
     Export, ExportError, Progress, Written,
     whole::{trouble, whole},

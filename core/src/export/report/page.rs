@@ -9,7 +9,7 @@ use super::{
 };
 use crate::names;
 
-const STYLE: &str = "
+pub(super) const STYLE: &str = "
 body{font:15px/1.45 system-ui,sans-serif;color:#1c2126;background:#fff;max-width:62rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem;border-bottom:1px solid #cfd6dc}
 table{border-collapse:collapse;margin:.6rem 0}td,th{padding:.15rem .8rem .15rem 0;text-align:left;vertical-align:top}
@@ -22,7 +22,7 @@ figure{margin:0 0 1.2rem;break-inside:avoid}figure img{max-width:100%}.grid{disp
 @media print{body{margin:0;max-width:none}}";
 
 /// No script, nothing from elsewhere, whatever a name holds.
-const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+pub(super) const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 /// Text as text: no markup, no end of an attribute, and no character that hides or turns others.
 pub(super) fn escaped(text: &str) -> String {

@@ -55,7 +55,8 @@ pub(super) fn pictures(export: &Export<'_>, most: usize, progress: &mut Progress
     Ok(Worst { shown, skipped })
 }
 
-fn draw(export: &Export<'_>, exhibit: &Exhibit) -> Result<Vec<u8>, String> {
+/// The picture as PNG, with what was found drawn over it; else one line that says why not.
+pub(super) fn draw(export: &Export<'_>, exhibit: &Exhibit) -> Result<Vec<u8>, String> {
     let path = picture::path_of(export, exhibit)?;
     let drawn = overlay::draw(&path, &exhibit.inspection, &export.limits);
     let pixels = drawn.ok_or("its picture is gone or another one now")?;

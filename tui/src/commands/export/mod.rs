@@ -14,6 +14,7 @@ use ferrule_core::{
 };
 use serde_json::json;
 
+use super::jobs;
 use crate::{
     batch::{self, absolute},
     environment::Environment,
@@ -112,6 +113,9 @@ struct Augmented {
 struct Report {
     #[command(flatten)]
     common: Common,
+    /// The hand-over of this job instead: a page with the verdict of each end, and the same as CSV [default folder: jobs/]
+    #[arg(long, value_name = "NAME", conflicts_with = "worst")]
+    job: Option<String>,
     /// Worst pictures shown
     #[arg(long, value_name = "N", default_value_t = 12)]
     worst: u16,
@@ -247,6 +251,19 @@ impl Parted {
 
 impl Report {
     fn run(self, environment: &Environment) -> Result<(), Failure> {
+        if let Some(name) = &self.job {
+            let job = jobs::find(&self.common.dataset.reader()?, name)?;
+            let mut page = None;
+            self.common.run("ends", DatasetPaths::jobs, &[], |export, progress| {
+                let written = export::job(export, &job, progress)?;
+                page = written.files.first().cloned();
+                Ok(written)
+            })?;
+            return match page.filter(|_| self.pdf) {
+                Some(page) => pdf::print(&page, environment),
+                None => Ok(()),
+            };
+        }
         let dataset = self.common.dataset.find()?;
         let folder = match &self.common.out {
             Some(out) => absolute(out)?,

@@ -209,6 +209,7 @@ impl App {
             Action::Reread => self.dataset.outdated(),
             Action::Train(action) => return self.train(action),
             Action::Plugin(action) => return self.plugin(action),
+            Action::Job(action) => return self.job(action),
             Action::Confirm => return self.confirmed(),
             Action::Release => return self.release(),
             Action::Level => self.log.next_level(),
@@ -259,7 +260,7 @@ impl App {
                 self.dataset.cancel_format(*format);
             }
             Some(TaskOf::Training(_)) => self.dialog = Some(Dialog::Confirm(Confirm::StopTraining)),
-            Some(TaskOf::Swap(_)) | None => self.say(true, text::NOT_CANCELLED.to_owned()),
+            Some(TaskOf::Swap(_) | TaskOf::HandOver(_)) | None => self.say(true, text::NOT_CANCELLED.to_owned()),
         }
     }
 

@@ -22,6 +22,10 @@ impl App {
     }
 
     pub(super) fn dataset_answered(&mut self, answer: DatasetAnswer) -> Effects {
+        if let DatasetAnswer::HandedOver { job, result } = answer {
+            self.handed_over(job, result);
+            return Effects::redraw();
+        }
         if let Some((number, format, state)) = self.dataset.take(answer) {
             let at = self.clock((self.setup.now)());
             let state = match state {

@@ -29,6 +29,7 @@ impl App {
         match (&self.open, self.screen) {
             (Some(open), _) => open.draw(frame, parts.body, &look, wanted, &view),
             (None, ScreenName::Live) => self.live.draw(frame, parts.body, &look, self.status.as_ref(), wanted),
+            (None, ScreenName::Captures) if self.jobs.is_open() => self.jobs.draw(frame, parts.body, &look),
             (None, ScreenName::Captures) => {
                 let seen = self.status.as_ref().map(|status| status.counts.seen);
                 self.captures.draw(frame, parts.body, &look, seen);

@@ -208,6 +208,7 @@ impl App {
             open.outdated();
         }
         self.review.outdated(event.capture);
+        self.jobs.outdated();
         if let (CaptureState::Failed, Some(message)) = (event.state, &event.message) {
             self.note("warn", format!("{}: {message}", event.path));
         }
@@ -226,6 +227,7 @@ impl App {
                 self.captures.take(answer);
             }
             RowsAnswer::Recent(rows) => self.live.fill(rows),
+            RowsAnswer::Jobs(jobs) => self.jobs.take(jobs),
             RowsAnswer::Trend(trend) => self.live.take_trend(&trend),
             RowsAnswer::Detail { asker: DetailFor::Live, capture, detail } => {
                 if self.live.shown() == Some(capture) || self.live.detail().is_none() {

@@ -6,6 +6,7 @@ mod dataset;
 mod decide;
 mod draw;
 mod hear;
+mod job;
 mod plugin;
 mod train;
 mod walk;
@@ -33,6 +34,7 @@ use super::{
         captures::{self, Captures},
         dataset::{self as dataset_screen, Dataset},
         detail::{self, Open},
+        jobs::{self, Jobs},
         live::{self, Live},
         log::{self, Log, LogLine},
         plugins::{self, Plugins},
@@ -116,6 +118,7 @@ pub struct App {
     status: Option<Status>,
     live: Live,
     captures: Captures,
+    jobs: Jobs,
     open: Option<Open>,
     review: Reviewing,
     plugins: Plugins,
@@ -147,6 +150,7 @@ impl App {
             status: None,
             live: Live::default(),
             captures: Captures::new(),
+            jobs: Jobs::default(),
             open: None,
             plugins: Plugins::default(),
             training: Training::default(),
@@ -216,6 +220,7 @@ impl App {
         let screen = match (self.screen, &self.open) {
             (_, Some(_)) => detail::KEYS,
             (ScreenName::Live, None) => live::KEYS,
+            (ScreenName::Captures, None) if self.jobs.is_open() => jobs::KEYS,
             (ScreenName::Captures, None) => captures::KEYS,
             (ScreenName::Review, None) => review::KEYS,
             (ScreenName::Plugins, None) => match self.plugins.builds() {
@@ -233,6 +238,9 @@ impl App {
     /// Where a person is, from the workspace inwards.
     fn crumbs(&self) -> Vec<String> {
         let mut crumbs = vec![self.setup.workspace.clone(), text::screen(self.screen).to_owned()];
+        if self.screen == ScreenName::Captures && self.jobs.is_open() {
+            crumbs.extend(self.jobs.inside().map(|job| format!("{} {}", text::JOB, job.name)));
+        }
         match &self.open {
             Some(open) => crumbs.push(format!("#{}", open.capture)),
             None if self.screen == ScreenName::Training && self.training.is_form_open() => {
@@ -309,6 +317,9 @@ impl App {
             && let Some(limit) = self.live.wanted_trend(parts.body)
         {
             commands.push(Command::Rows(RowsRequest::Trend { limit }));
+        }
+        if self.screen == ScreenName::Captures && self.jobs.wanted() {
+            commands.push(Command::Rows(RowsRequest::Jobs { limit: jobs::MOST }));
         }
         if self.screen == ScreenName::Training && self.open.is_none() {
             commands.extend(self.training_wishes());

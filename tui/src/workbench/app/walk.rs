@@ -15,6 +15,7 @@ impl App {
         }
         self.screen = screen;
         self.open = None;
+        self.jobs.close();
         if screen == ScreenName::Review {
             self.review.enter(self.setup.user.as_deref());
         }
@@ -36,6 +37,7 @@ impl App {
         } else {
             match self.screen {
                 ScreenName::Live => self.live.step(by),
+                ScreenName::Captures if self.jobs.is_open() => self.jobs.step(by),
                 ScreenName::Captures => self.captures.window.step(by),
                 ScreenName::Review => self.review.step(by),
                 ScreenName::Plugins => match self.plugins.form() {
@@ -73,6 +75,7 @@ impl App {
         }
         match self.screen {
             ScreenName::Live => self.live.follow(),
+            ScreenName::Captures if self.jobs.is_open() => self.jobs.step(isize::MIN),
             ScreenName::Captures => return Effects::command(Command::Rows(self.captures.first())),
             ScreenName::Review => self.review.step(isize::MIN),
             ScreenName::Plugins => self.step(isize::MIN / 2),
@@ -90,7 +93,7 @@ impl App {
         }
         if let Some(open) = &mut self.open {
             open.scroll(isize::MAX / 2);
-        } else if self.screen == ScreenName::Captures {
+        } else if self.screen == ScreenName::Captures && !self.jobs.is_open() {
             effects.commands.extend(self.captures.last().map(Command::Rows));
         } else {
             self.step(isize::MAX / 2);
@@ -118,7 +121,10 @@ impl App {
 
     /// The next capture of the list while one is open.
     pub(super) fn turn(&mut self, by: isize) {
-        let next = if self.screen == ScreenName::Live {
+        let next = if self.on_jobs() {
+            // The end's own captures: the one before, and the one that decides.
+            self.jobs.turn(by > 0)
+        } else if self.screen == ScreenName::Live {
             self.live.step(by);
             self.live.shown()
         } else {

@@ -37,6 +37,7 @@ impl Replaceable for RowsRequest {
             Self::Agreements => 8,
             Self::Detail { asker: DetailFor::Review, .. } => 9,
             Self::Trend { .. } => 10,
+            Self::Jobs { .. } => 11,
         }
     }
 
@@ -44,7 +45,7 @@ impl Replaceable for RowsRequest {
         match self {
             Self::Page { urgent, .. } | Self::Detail { urgent, .. } => *urgent,
             Self::Recent { .. } | Self::Matching { .. } | Self::Views | Self::Queue { .. } => true,
-            Self::Count { .. } | Self::Agreements | Self::Trend { .. } => false,
+            Self::Count { .. } | Self::Agreements | Self::Trend { .. } | Self::Jobs { .. } => false,
         }
     }
 }

@@ -103,6 +103,7 @@ pub enum Action {
 
     Train(TrainAction),
     Plugin(PluginAction),
+    Job(JobAction),
 
     Release,
     Level,
@@ -156,4 +157,15 @@ pub enum PluginAction {
     Apply,
     Close,
     Default,
+}
+
+/// What a key can do about jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobAction {
+    Show,
+    Open,
+    /// The capture that the deciding one superseded.
+    Before,
+    HandOver,
+    Back,
 }

@@ -109,6 +109,8 @@ impl Dataset {
                 self.summary = Some(summary);
                 return None;
             }
+            // Of a job, and nothing that this screen shows.
+            DatasetAnswer::HandedOver { .. } => return None,
             DatasetAnswer::Exporting { number, format, done, all } => {
                 (number, format, Exporting::Running(done as f64 / all.max(1) as f64))
             }

@@ -4,6 +4,7 @@
 pub mod captures;
 pub mod dataset;
 pub mod detail;
+pub mod jobs;
 pub mod live;
 pub mod log;
 pub mod plugins;
@@ -60,8 +61,17 @@ impl ScreenName {
 }
 
 /// The keys of every screen, and of one capture.
-pub const ALL_KEYS: &[Bindings] =
-    &[live::KEYS, captures::KEYS, detail::KEYS, review::KEYS, plugins::KEYS, training::KEYS, dataset::KEYS, log::KEYS];
+pub const ALL_KEYS: &[Bindings] = &[
+    live::KEYS,
+    captures::KEYS,
+    jobs::KEYS,
+    detail::KEYS,
+    review::KEYS,
+    plugins::KEYS,
+    training::KEYS,
+    dataset::KEYS,
+    log::KEYS,
+];
 
 /// Every list of keys that a person may change: those of screens, of dialogs, and those that work everywhere. Where text is
 /// typed, keys stay as they ship.

@@ -5,6 +5,7 @@ mod behaviour;
 mod builds;
 mod commanding;
 mod dataset;
+mod jobs;
 mod pictures;
 mod plugins;
 mod reader;

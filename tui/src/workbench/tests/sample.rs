@@ -7,6 +7,7 @@ use ferrule_core::{
     dataset::review::{Agreement, Decision, Review, ReviewedDefect},
     filter::{Column, Filter, Test},
     ids::{BuildHash, CaptureId, ImageId},
+    job::{Job, Shot},
     protocol::{Answer, CaptureEvent, Counts, PluginStatus, Request, SourceStatus, Status, WorkerStatus},
     report::{
         CaptureState, Defect, DefectKind, Feature, Histogram, Inspection, Missing, Outcome, Outline, Quality, Severity,
@@ -170,6 +171,32 @@ impl Rows for SampleRows {
         let mut rows: Vec<TrendRow> = rows.collect();
         rows.reverse();
         Ok(Trend { rows, done: self.newest.unsigned_abs() })
+    }
+
+    fn jobs(&mut self, limit: usize) -> Result<Vec<Job>, String> {
+        let shot = |capture, port: &str, side: &str, verdict| Shot {
+            capture: CaptureId(capture),
+            image: Some(image(capture)),
+            name: format!("LOT7-P{port}-{side}-{capture}.png"),
+            seen_at: format!("2026-09-21T14:{:02}:00Z", capture % 60),
+            state: CaptureState::Done,
+            port: port.into(),
+            side: side.into(),
+            verdict: Some(verdict),
+            has_defect: Some(verdict == Outcome::Fail),
+        };
+        let (pass, fail) = (Outcome::Pass, Outcome::Fail);
+        let lot7 = vec![
+            shot(1101, "1", "A", fail),
+            shot(1102, "1", "B", pass),
+            shot(1104, "2", "A", pass),
+            shot(1105, "10", "A", Outcome::NotGraded),
+            shot(1106, "10", "B", fail),
+            shot(1109, "1", "A", pass),
+        ];
+        let lot6 = vec![shot(901, "1", "A", pass), shot(903, "1", "B", pass)];
+        let jobs = [Job::of("LOT7".into(), lot7), Job::of("LOT6".into(), lot6)];
+        Ok(jobs.into_iter().take(limit).collect())
     }
 
     fn detail(&mut self, CaptureId(id): CaptureId) -> Result<Option<Detail>, String> {

@@ -23,7 +23,7 @@ use self::{
 use super::{Look, chosen, middle, pane, window::Window};
 use crate::workbench::{
     chrome::Prompt,
-    keys::{self, Action, Binding, Bindings, Key, hidden, shown},
+    keys::{self, Action, Binding, Bindings, JobAction, Key, hidden, shown},
     line::Line,
     plain,
     rows::{List, Marking, Place, RowsAnswer, RowsRequest},
@@ -47,6 +47,7 @@ const LIST: &[Binding] = &[
     shown(&[Key::char('v')], Action::Views),
     hidden(&[Key::char('V')], Action::SaveView),
     shown(&[Key::char('c')], Action::Columns),
+    hidden(&[Key::char('J')], Action::Job(JobAction::Show)),
     shown(&[Key::char('r')], Action::Retry),
     shown(&[Key::char('i')], Action::Reinspect),
     hidden(&[Key::char('R')], Action::RetryAll),
