@@ -15,7 +15,7 @@ use crate::{
     host::card::{DescriptorCard, ParameterCard},
     ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
     report::{CaptureState, Outcome},
-    store::SavedView,
+    store::{SavedView, Tidied},
     swap::Swap,
     training::{Ended, Plan, Steer},
     worker::messages::ParameterValue,
@@ -97,6 +97,8 @@ pub enum Request {
     /// Looks at `ferrule.toml` and every plug-in folder now: what is there is complete. The answer counts the looks; an
     /// [`Event::Looked`] with that count, or a later one, says what came of it.
     Look,
+    /// Lets go now what `[dataset.keep]` says; an [`Event::Tidied`] tells how it ended.
+    Tidy,
     /// Stops or goes on taking work from the queue; what is in hand is finished.
     Pause {
         paused: bool,
@@ -246,11 +248,45 @@ pub struct Status {
     /// The training that runs, as it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingNow>,
+    /// The dataset's disk, as it was looked at last; `None` where it cannot be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<DiskStatus>,
+    /// How the last tidying of this engine ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tidied: Option<TidyEnd>,
     /// Standing troubles, each one line with its remedy: a source gone, a disk full, a bad configuration.
     pub problems: Vec<String>,
     /// Alarms that hold or that nobody has acknowledged; the latter first.
     #[serde(default)]
     pub alarms: Vec<Alarm>,
+}
+
+/// Room on the dataset's disk, in MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskStatus {
+    pub free_mb: u64,
+    /// `dataset.min_free_mb`: with less than this free no capture is begun.
+    pub wanted_mb: u64,
+}
+
+impl DiskStatus {
+    /// Captures wait for room.
+    #[must_use]
+    pub const fn is_low(&self) -> bool {
+        self.free_mb < self.wanted_mb
+    }
+}
+
+/// How a tidying ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TidyEnd {
+    /// RFC 3339, UTC.
+    pub at: String,
+    #[serde(flatten)]
+    pub done: Tidied,
+    /// Why not all that was to go went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// A training as it stands, for a client that was not there from its start. Its epochs are in the database.
@@ -342,6 +378,8 @@ pub enum Event {
     Views,
     /// What became of an alarm. Told at once, unlike everything else: a disk that takes no row is what one may be about.
     Alarm { step: AlarmStep, alarm: Box<Alarm> },
+    /// A tidying ended.
+    Tidied(TidyEnd),
     /// A line for the log; `level` as in `log.level`.
     Log { at: String, level: String, message: String },
     /// A step of the training; what it says of an epoch is committed.

@@ -165,6 +165,43 @@ pub struct Dataset {
     /// New work waits while less than this is free.
     pub min_free_mb: u64,
     pub split: Split,
+    pub keep: Keep,
+}
+
+/// `[dataset.keep]`: what tidying leaves. A rule of 0 is no rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    /// Between two tidyings of an engine; 0 for none but those that are asked for.
+    pub every_hours: u32,
+    pub protect: Protect,
+    /// Former inspections of each image.
+    pub former: u32,
+    pub former_days: u32,
+    /// Masks and lists of defects.
+    pub masks_days: u32,
+    pub masks_mb: u32,
+    /// The dataset's own pictures.
+    pub pictures_days: u32,
+    pub pictures_mb: u32,
+}
+
+impl Keep {
+    /// Is anything ever removed?
+    #[must_use]
+    pub const fn has_rules(&self) -> bool {
+        self.former | self.former_days | self.masks_days | self.masks_mb | self.pictures_days | self.pictures_mb > 0
+    }
+}
+
+/// Whose files tidying spares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protect {
+    /// Those of images that a person reviewed, and of those on a side of the split.
+    Dataset,
+    /// Those of images that a person reviewed.
+    Reviewed,
+    Nothing,
 }
 
 /// How images are divided into training, validation and test.

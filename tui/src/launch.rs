@@ -16,6 +16,7 @@ use std::{
 use ferrule_core::{
     client::Client,
     doctor::logout::{AtLogout, at_logout},
+    engine::access,
     workspace::{DatasetPaths, Workspace},
 };
 
@@ -99,7 +100,7 @@ impl Launch {
     }
 
     fn spawn(&self, wrapper: &[OsString], stderr: &Path) -> io::Result<Child> {
-        fs::create_dir_all(self.workspace.private())?;
+        access::make_private(&self.workspace.private())?;
         let mut words = wrapper.iter().cloned().chain([self.executable.clone().into_os_string()]);
         let program = words.next().unwrap_or_default();
         Command::new(program)

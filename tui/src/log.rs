@@ -46,7 +46,11 @@ impl Inner {
     /// A line is never split over two files.
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
         if self.bytes > 0 && self.bytes + line.len() as u64 > self.limit {
-            fs::rename(&self.path, CappedLog::before(&self.path))?;
+            // Where the new one cannot be begun (a disk that takes no more), the old one goes on rather than none.
+            match fs::rename(&self.path, CappedLog::before(&self.path)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
             self.file = append(&self.path)?;
             self.bytes = 0;
         }

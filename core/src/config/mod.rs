@@ -22,7 +22,7 @@ use std::{
 pub(crate) use nearest::nearest;
 pub use schema::schema;
 
-use crate::{settings::Settings, workspace::Workspace};
+use crate::{names, settings::Settings, workspace::Workspace};
 
 /// The defaults: every key, its value and why.
 pub const SHIPPED: &str = include_str!("../../../config/ferrule.toml");
@@ -79,10 +79,11 @@ pub struct Mistake {
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.file.display(), self.line)?;
+        // Key and message may quote the file, in which anything can stand.
         if !self.key.is_empty() {
-            write!(f, "{}: ", self.key)?;
+            write!(f, "{}: ", names::visible(&self.key))?;
         }
-        f.write_str(&self.message)
+        f.write_str(&names::visible(&self.message))
     }
 }
 

@@ -15,7 +15,14 @@ pub fn schema() -> Result<Json, ConfigurationError> {
     let (_, known) = sheet::read(None, Path::new("/"))?;
     let mut sections: Map<String, Json> = Map::new();
     for key in known {
-        let entry = sections.entry(key.section).or_insert_with(|| object(""));
+        let (section, within) = key.section.split_once('.').unwrap_or((key.section, ""));
+        let mut entry = sections.entry(section).or_insert_with(|| object(""));
+        if !within.is_empty() {
+            entry = &mut entry["properties"][within];
+            if entry.is_null() {
+                *entry = object("");
+            }
+        }
         let mut schema = key.schema;
         schema["description"] = why(key.section, key.name).into();
         entry["properties"][key.name] = schema;

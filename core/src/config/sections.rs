@@ -17,8 +17,8 @@ use crate::{
     ids::PluginId,
     report::Severity,
     settings::{
-        Capture, ChartMarks, Consensus, Dataset, Fractions, ImageLinks, KeysByAction, Log, MaskFormat, PictureProtocol,
-        Plugins, Screen, Settings, Severities, Slots, Split, ThemeName, Trust, Workers,
+        Capture, ChartMarks, Consensus, Dataset, Fractions, ImageLinks, Keep, KeysByAction, Log, MaskFormat,
+        PictureProtocol, Plugins, Protect, Screen, Settings, Severities, Slots, Split, ThemeName, Trust, Workers,
     },
     worker::messages::ParameterValue,
 };
@@ -143,6 +143,23 @@ fn dataset(section: &mut Section<'_, '_>) -> Option<Dataset> {
         masks: section.take("masks", &MASKS)?,
         min_free_mb: section.take("min_free_mb", &Whole(0, u32::MAX))?.into(),
         split: Split { fractions, seed: seed?.into(), group_by: group_by? },
+        keep: section.table("keep", "dataset.keep", keep)?,
+    })
+}
+
+fn keep(section: &mut Section<'_, '_>) -> Option<Keep> {
+    const PROTECT: Word<Protect> =
+        Word(&[("dataset", Protect::Dataset), ("reviewed", Protect::Reviewed), ("nothing", Protect::Nothing)]);
+    let any = Whole(0, u32::MAX);
+    Some(Keep {
+        every_hours: section.take("every_hours", &Whole(0, 24 * 365))?,
+        protect: section.take("protect", &PROTECT)?,
+        former: section.take("former", &any)?,
+        former_days: section.take("former_days", &Whole(0, 36_500))?,
+        masks_days: section.take("masks_days", &Whole(0, 36_500))?,
+        masks_mb: section.take("masks_mb", &any)?,
+        pictures_days: section.take("pictures_days", &Whole(0, 36_500))?,
+        pictures_mb: section.take("pictures_mb", &any)?,
     })
 }
 

@@ -190,8 +190,9 @@ impl<'a> Sheet<'a> {
     fn refuse_unknown_sections(&mut self) {
         // These four are lists and maps: with no entry, no key of theirs was read.
         let mut names = vec!["capture"];
-        let listed = |section: &&str| !["capture", "alarm"].contains(section);
-        names.extend(self.known.iter().map(|known| known.section).filter(listed));
+        // A table within a section is its section's to know.
+        let own = |section: &&str| !["capture", "alarm"].contains(section) && !section.contains('.');
+        names.extend(self.known.iter().map(|known| known.section).filter(own));
         names.extend(["plugin", "keys", "alarm"]);
         names.dedup();
         let unknown: Vec<_> = (0..self.layers.len())
@@ -229,7 +230,28 @@ pub(super) struct Place {
     pub key: String,
 }
 
-impl Section<'_, '_> {
+impl<'a> Section<'_, 'a> {
+    /// Reads a table within this one; `dotted` is its whole name.
+    pub fn table<T>(
+        &mut self,
+        name: &'static str,
+        dotted: &'static str,
+        read: impl FnOnce(&mut Section<'_, 'a>) -> Option<T>,
+    ) -> Option<T> {
+        self.asked.push(name);
+        let mut tables = Vec::new();
+        for (index, table) in &self.tables {
+            let Some(value) = table.get(name) else { continue };
+            match value.get_ref() {
+                DeValue::Table(inner) => tables.push((*index, inner)),
+                other => {
+                    self.sheet.wrong(*index, &value.span(), dotted, &format!("a table, [{dotted}]"), &describe(other));
+                }
+            }
+        }
+        self.sheet.read_section(dotted, dotted.to_owned(), tables, read)
+    }
+
     /// The value of the topmost layer that has a right one. A wrong one is recorded, and reading goes on.
     pub fn take<K: Kind>(&mut self, name: &'static str, kind: &K) -> Option<K::Value> {
         self.take_with_place(name, kind).map(|(value, _)| value)

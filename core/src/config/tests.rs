@@ -266,3 +266,12 @@ fn keys_of_the_workbench_are_lists_of_texts_under_any_name() {
     let theme = read("[screen]\ntheme = \"solarized\"\n").unwrap_err().to_string();
     assert!(theme.contains("\"contrast\""), "{theme}");
 }
+
+#[test]
+fn a_mistake_shows_what_a_terminal_would_obey() {
+    for text in ["a = \"\u{1b}[2J\"", "[dataset]\n\"\\u001b[31m\" = 1", "[\"\\u001b[31m\"]\nx = 1"] {
+        for line in mistakes(text) {
+            assert!(line.contains(r"\x1b") && !line.chars().any(char::is_control), "{line:?}");
+        }
+    }
+}

@@ -32,7 +32,7 @@ impl Engine {
     /// Judges every rule, and tells what changed.
     pub fn judge_alarms(&mut self, now: Instant) {
         let quarantined = self.quarantined.keys().map(ToString::to_string).collect();
-        let around = Around { quarantined, free_mb: self.free_mb };
+        let around = Around { quarantined, free_mb: self.disk.map(|disk| disk.free_mb) };
         let (steps, calls) = self.alarms.judge(now, Timestamp::now(), &around);
         for (step, alarm) in steps {
             self.tell_alarm(step, alarm);

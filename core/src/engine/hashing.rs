@@ -6,6 +6,7 @@ use std::{
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -14,11 +15,15 @@ use crate::{
     ids::ImageId,
     ingest::{FileKey, SeenFile},
     report::Failure,
+    store::is_scarcity,
 };
 
 /// One disk serves two readers well, and a slow network mount leaves one free.
 const THREADS: usize = 2;
 const CHUNK: usize = 256 * 1024;
+/// Between two tries where descriptors are scarce, and how long that may go on.
+const PAUSE: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What became of a complete file.
 #[derive(Debug)]
@@ -90,6 +95,18 @@ impl Drop for Hashers {
     }
 }
 
+/// Without descriptors to be had it is the engine that is in trouble, not the file: it waits for some, and only after
+/// minutes lets the capture fail, which a person can retry.
+fn patiently(open: impl Fn() -> io::Result<File>) -> io::Result<File> {
+    let began = Instant::now();
+    loop {
+        match open() {
+            Err(error) if is_scarcity(&error) && began.elapsed() < PATIENCE => thread::sleep(PAUSE),
+            opened => return opened,
+        }
+    }
+}
+
 fn read(seen: &SeenFile, chunk: &mut [u8]) -> Reading {
     let unreadable = |error: &io::Error| {
         let remedy = match error.kind() {
@@ -106,8 +123,8 @@ fn read(seen: &SeenFile, chunk: &mut [u8]) -> Reading {
     };
     // Non-blocking, so that a FIFO put in the file's place cannot hold this thread for ever.
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC;
-    let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&seen.path);
-    let mut file = match opened {
+    let open = || std::fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&seen.path);
+    let mut file = match patiently(open) {
         Ok(file) => file,
         Err(error) => return unreadable(&error),
     };

@@ -7,6 +7,7 @@
 //!
 //! | file | idea |
 //! | --- | --- |
+//! | `access` | whose a workspace is, and who may read it |
 //! | `lock` | one engine a dataset |
 //! | `socket` | clients |
 //! | `hashing` | a file's identity |
@@ -16,14 +17,17 @@
 //! | `receipts` | what is committed becomes an event |
 //! | `reload` | configuration and plug-ins that change while it runs |
 //! | `swaps` | what becomes of a changed pipeline |
+//! | `room` | a disk that is nearly full |
 //! | `requests` | what clients ask |
 //! | `splits` | sides of the split, when there is nothing better to do |
+//! | `tidy` | what `[dataset.keep]` lets go |
 //! | `figures` | rates and times |
 //! | `plugins` | what clients hear of plug-ins |
 //! | `training` | the one training that runs |
 //! | `alarms` | what is judged of all that, and told |
 
 mod alarms;
+pub mod access;
 mod dispatch;
 mod figures;
 pub(crate) mod hashing;
@@ -35,10 +39,12 @@ pub(crate) mod queue;
 mod receipts;
 mod reload;
 mod requests;
+mod room;
 pub mod socket;
 mod splits;
 mod state;
 mod swaps;
+mod tidy;
 mod training;
 
 use std::path::PathBuf;
@@ -48,7 +54,7 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::{
     alarm::{AlarmCall, AlarmCallEnd},
     config::{Configuration, ConfigurationError},
-    host::SearchPaths,
+    host::{SearchPaths, trust::Distrust},
     store::{Store, StoreError, StoreSettings},
     worker::arguments::WorkerProgram,
     workspace::{DatasetPaths, Workspace},
@@ -87,6 +93,8 @@ pub enum EngineError {
     Lock(#[from] LockError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("settings and dataset must be nobody else's to change: {0}")]
+    Access(#[from] Distrust),
     #[error("no socket for clients: {0}; set XDG_RUNTIME_DIR to a folder of yours")]
     Socket(std::io::Error),
     #[error("{path}: {source}; check that the workspace is yours and writable")]
@@ -104,15 +112,12 @@ pub enum EngineError {
 pub fn run(settings: EngineSettings) -> Result<(), EngineError> {
     let configuration = Configuration::load(&settings.workspace)?;
     let dataset = DatasetPaths::at(&configuration.settings.dataset.path);
-    for folder in [dataset.root().to_owned(), settings.workspace.private()] {
-        std::fs::create_dir_all(&folder)
-            .map_err(|source| EngineError::Folder { path: folder.display().to_string(), source })?;
-    }
+    access::check(&settings.workspace, &dataset)?;
+    let folder = |path: PathBuf| move |source| EngineError::Folder { path: path.display().to_string(), source };
+    access::make_dataset(dataset.root()).map_err(folder(dataset.root().to_owned()))?;
+    access::make_private(&settings.workspace.private()).map_err(folder(settings.workspace.private()))?;
     let lock = EngineLock::take(&dataset)?;
-    lock::record(&settings.workspace, &dataset).map_err(|source| EngineError::Folder {
-        path: settings.workspace.dataset_in_force().display().to_string(),
-        source,
-    })?;
+    lock::record(&settings.workspace, &dataset).map_err(folder(settings.workspace.dataset_in_force()))?;
     let (store, recovery) = Store::open(&dataset, StoreSettings { images: configuration.settings.dataset.images })?;
     tracing::info!(requeued = recovery.requeued, swept = recovery.swept, "store opened");
     let (sender, clients) = crossbeam_channel::bounded(256);

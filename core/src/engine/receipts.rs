@@ -27,6 +27,7 @@ impl Engine {
                 self.splits.news |= reviewed.added > 0;
                 self.broadcast(Event::Reviewed(*reviewed));
             }
+            Receipt::Tidied(tidying) => self.tidied(*tidying),
             Receipt::Views => self.broadcast(Event::Views),
             Receipt::Swap(swap) => {
                 if let Some(swap) = swap {

@@ -88,6 +88,7 @@ impl Engine {
                 self.store_write(Write::ForgetView(name));
                 Answer::Ok { count: 1 }
             }
+            Request::Tidy => self.tidy_now(),
             Request::Look => Answer::Ok { count: self.look_now() },
             Request::Train { plan, resume } => self.train(plan.map(|plan| *plan), resume),
             Request::Steer { steer } => self.steer(steer),

@@ -30,6 +30,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::{
     client::software,
     protocol::{ClientLine, EngineLine, Hello, MAX_LINE, PROTOCOL, Refusal, Request},
+    store::is_scarcity,
 };
 
 /// Connections at once; more is a script gone wild.
@@ -40,6 +41,9 @@ const OUTBOX: usize = 2048;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How soon a vanished socket is bound again.
 const LOOK: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+
+/// Between two tries to take a client in where descriptors are scarce.
+const BREATH: Duration = Duration::from_millis(200);
 
 /// A connection's number, never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -206,8 +210,13 @@ impl Listening {
                     PollFd::new(woken, PollFlags::IN),
                 ];
                 let _ = poll(&mut descriptors, Some(&LOOK));
-                while let Ok((stream, _)) = listening.listener.accept() {
-                    self.admit(stream);
+                loop {
+                    match listening.listener.accept() {
+                        Ok((stream, _)) => self.admit(stream),
+                        // Whoever waits goes on waiting, and so does this thread: polling would return at once.
+                        Err(error) if is_scarcity(&error) => break thread::sleep(BREATH),
+                        Err(_) => break,
+                    }
                 }
             } else {
                 let _ = poll(&mut [PollFd::new(woken, PollFlags::IN)], Some(&LOOK));

@@ -17,8 +17,10 @@ use super::{
     lock::{EngineLock, Holder},
     queue::Queue,
     reload::Reload,
+    room::ROOM,
     socket::{ClientId, FromClients, Outbox, Socket, encode},
     splits::Splits,
+    tidy::Tidy,
     training::Running,
 };
 use crate::{
@@ -28,7 +30,7 @@ use crate::{
     ids::{CaptureId, PluginId},
     ingest::{Fact, Ingest},
     pool::{Pool, Report},
-    protocol::{EngineLine, Event, Status},
+    protocol::{DiskStatus, EngineLine, Event, Status},
     store::{Reader, Recovery, Store},
     training::Fence,
     workspace::DatasetPaths,
@@ -45,8 +47,7 @@ const GRACE: Duration = Duration::from_secs(20);
 /// How long the last lines to clients may take to go out.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Troubles under which no capture is begun: too little room, a store that cannot write.
-const ROOM: &str = "room";
+/// The trouble of a store that cannot write.
 pub(super) const STORAGE: &str = "storage";
 
 /// All that the engine knows.
@@ -72,7 +73,10 @@ pub(super) struct Engine {
     pub clients: HashMap<ClientId, Attached>,
     pub paused: bool,
     pub figures: Figures,
+    /// As it was looked at last.
+    pub disk: Option<DiskStatus>,
     pub splits: Splits,
+    pub tidy: Tidy,
     /// Why a plug-in is set aside.
     pub quarantined: BTreeMap<PluginId, String>,
     /// Standing troubles by what they are about; a person sees the lines.
@@ -84,8 +88,6 @@ pub(super) struct Engine {
     pub complete: HashMap<CaptureId, Instant>,
     pub training: Option<Running>,
     pub alarms: Board,
-    /// MiB that were free for the dataset at the last look.
-    pub free_mb: Option<u64>,
     /// What the training said before its rows were committed.
     pub fence: Fence,
     /// Something that a status shows has changed.
@@ -130,7 +132,9 @@ impl Engine {
             clients: HashMap::new(),
             paused: false,
             figures: Figures::default(),
+            disk: None,
             splits: Splits::new(),
+            tidy: Tidy::new(),
             quarantined: BTreeMap::new(),
             problems: BTreeMap::new(),
             admitting: VecDeque::new(),
@@ -138,7 +142,6 @@ impl Engine {
             complete: HashMap::new(),
             training: None,
             alarms: Board::default(),
-            free_mb: None,
             fence: Fence::default(),
             dirty: true,
             last_status: Instant::now(),
@@ -283,28 +286,9 @@ impl Engine {
             self.look_for_room();
             self.judge_alarms(now);
             self.divide_when_idle(now);
+            self.tidy_when_due(now);
             // The rate falls without any event of its own.
             self.dirty |= self.figures.fading(now);
-        }
-    }
-
-    /// Takes no new work while the dataset's disk is nearly full, and goes on when there is room.
-    fn look_for_room(&mut self) {
-        let wanted = self.configuration.settings.dataset.min_free_mb;
-        let Ok(disk) = rustix::fs::statvfs(self.dataset.root()) else { return };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize) >> 20;
-        self.free_mb = Some(free);
-        if free < wanted {
-            let line = format!(
-                "{free} MB are free for {}, fewer than dataset.min_free_mb = {wanted}; captures wait until there is room",
-                self.dataset.root().display()
-            );
-            // The amount changes all the time; the trouble is told once.
-            if !self.problems.contains_key(ROOM) {
-                self.problem(ROOM, line);
-            }
-        } else {
-            self.solved(ROOM);
         }
     }
 
@@ -395,6 +379,7 @@ impl Engine {
             }
         }
         self.end_training();
+        self.tidy.end();
         self.requeue_unsubmitted();
         let closed = self.store.close();
         // Whoever asked for the end hears that it was understood.
@@ -436,6 +421,8 @@ impl Engine {
             sources: self.sources.status(),
             plugins: self.plugin_status(),
             training: self.training_now(),
+            disk: self.disk,
+            tidied: self.tidy.last.clone(),
             problems: self.problems.values().cloned().collect(),
             alarms: self.alarms.standing(),
         }

@@ -115,6 +115,8 @@ struct Copied {
     image: String,
     filename: String,
     inspection: i64,
+    /// Its picture was tidied away.
+    gone: bool,
 }
 
 impl<'a> Copier<'a> {
@@ -156,14 +158,17 @@ impl<'a> Copier<'a> {
     /// Copies what the snapshot names and is not copied yet. True when everything that it names is as it says.
     fn files(&mut self, snapshot: &Connection, told: &mut dyn FnMut(u64, u64) -> bool) -> Result<bool, BackupError> {
         let count: i64 = snapshot.query_row("SELECT count(*) FROM images", [], |row| row.get(0))?;
-        let mut page = snapshot.prepare(
-            "SELECT image_id, filename, inspection_id FROM images WHERE image_id > ?1 ORDER BY image_id LIMIT ?2",
-        )?;
+        // A dataset of an older version is copied as it is; it has no pictures that were tidied away.
+        let knows = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('images') WHERE name = 'gone')";
+        let gone = if snapshot.query_row(knows, [], |row| row.get(0))? { "gone" } else { "0" };
+        let mut page = snapshot.prepare(&format!(
+            "SELECT image_id, filename, inspection_id, {gone} FROM images WHERE image_id > ?1 ORDER BY image_id LIMIT ?2"
+        ))?;
         let (mut after, mut whole, mut done) = (String::new(), true, 0);
         loop {
             let rows: Vec<Copied> = page
                 .query_map((&after, PAGE as i64), |row| {
-                    Ok(Copied { image: row.get(0)?, filename: row.get(1)?, inspection: row.get(2)? })
+                    Ok(Copied { image: row.get(0)?, filename: row.get(1)?, inspection: row.get(2)?, gone: row.get(3)? })
                 })?
                 .collect::<Result<_, _>>()?;
             let Some(last) = rows.last() else { break };
@@ -183,7 +188,8 @@ impl<'a> Copier<'a> {
 
     /// One image's files. False where it has been inspected again since the snapshot.
     fn image(&mut self, snapshot: &Connection, row: &Copied) -> Result<bool, BackupError> {
-        let mut files = vec![(self.from.images().join(&row.filename), self.to.images().join(&row.filename))];
+        let picture = (self.from.images().join(&row.filename), self.to.images().join(&row.filename));
+        let mut files = if row.gone { Vec::new() } else { vec![picture] };
         let mut artefacts = snapshot.prepare_cached("SELECT folder, name FROM artefacts WHERE image_id = ?1")?;
         let mut names = artefacts.query([&row.image])?;
         while let Some(found) = names.next()? {

@@ -107,7 +107,7 @@ impl Reader {
             .prepare_cached(
                 "SELECT i.image_id, i.filename, z.cx, z.cy, z.ax, z.by, z.angle_deg, z.confidence FROM images i
                  LEFT JOIN inspection_zones z ON z.inspection_id = i.inspection_id AND z.zone = 'cladding'
-                 ORDER BY i.image_id",
+                 WHERE NOT i.gone ORDER BY i.image_id",
             )
             .map_err(StoreError::from)?;
         let mut rows = select.query([]).map_err(StoreError::from)?;

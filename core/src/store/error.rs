@@ -27,6 +27,12 @@ pub enum StoreError {
     Folder { path: PathBuf, source: io::Error },
     #[error("the database {} could not be brought to this version: {message}; nothing was changed", path.display())]
     Migration { path: PathBuf, message: String },
+    #[error(
+        "no copy of the database could be kept at {} before it is brought to this version: {source}; make as much room as \
+         index.sqlite takes, in a folder that can be written. Nothing was changed",
+        path.display()
+    )]
+    NotKept { path: PathBuf, source: io::Error },
     #[error("the database cannot be used: {0}")]
     Database(#[from] rusqlite::Error),
     #[error("the database holds {what}, which this version cannot read; `ferrule verify` lists such rows")]

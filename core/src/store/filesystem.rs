@@ -1,4 +1,4 @@
-//! Refuses file systems on which SQLite's write-ahead log does not work: its shared memory is not shared between hosts.
+//! What the file system says of itself, and what its errors mean. Refuses those on which SQLite's write-ahead log does not work: its shared memory is not shared between hosts.
 
 use std::{io, path::Path};
 
@@ -33,6 +33,13 @@ pub(crate) fn check(folder: &Path) -> Result<(), StoreError> {
         Ok(None) => Ok(()),
         Err(source) => Err(StoreError::Folder { path: folder.to_owned(), source }),
     }
+}
+
+/// Does the error say that this process has no more descriptors or memory to be had? Then it says nothing of the file.
+#[must_use]
+pub(crate) fn is_scarcity(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
 }
 
 /// Is the folder on a network file system? False where the system does not say.

@@ -249,7 +249,7 @@ fn make_current(
              capture_id = excluded.capture_id, has_defect_found = excluded.has_defect_found,
              has_defect_by = excluded.has_defect_by, width = excluded.width, height = excluded.height,
              um_per_px = excluded.um_per_px, incomplete = excluded.incomplete,
-             quality_score = excluded.quality_score, verdict = excluded.verdict",
+             quality_score = excluded.quality_score, verdict = excluded.verdict, gone = 0",
     )?;
     let image = finish.image.to_string();
     upsert.execute(params![

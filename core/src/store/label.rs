@@ -1,5 +1,5 @@
 //! Whose word an image's label is: the latest review of a person, else what was found. And what hangs on it: an image
-//! without a label, without a fibre or with an incomplete result is on no side of the split, but keeps the side it had.
+//! without a label, a fibre or its picture, or with an incomplete result, is on no side of the split, but keeps the side it had.
 
 use rusqlite::{Connection, params};
 
@@ -18,7 +18,7 @@ pub(super) fn settle(connection: &Connection, image: &str) -> Result<Option<bool
     connection
         .prepare_cached(
             "UPDATE images SET split = CASE WHEN has_defect IS NOT NULL AND clad_r IS NOT NULL AND NOT incomplete
-                 THEN side END WHERE image_id = ?1",
+                 AND NOT gone THEN side END WHERE image_id = ?1",
         )?
         .execute([image])?;
     Ok(label)

@@ -34,6 +34,7 @@ mod schema;
 mod split;
 mod swaps;
 mod trend;
+mod tidy;
 mod verify;
 mod views;
 mod write;
@@ -43,7 +44,7 @@ pub use backup::{BackupError, Saved, backup};
 pub use builds::{BuildRow, Period};
 pub use correlations::{CorrelationRow, CorrelationWrite, Gridded};
 pub use error::StoreError;
-pub(crate) use filesystem::{check as refuse_network_file_system, is_network_file_system};
+pub(crate) use filesystem::{check as refuse_network_file_system, is_network_file_system, is_scarcity};
 pub use history::{InspectionKey, PipelineRow};
 pub use judgements::{Judge, Judgement};
 pub use listing::{CaptureQuery, Listed};
@@ -56,6 +57,7 @@ pub use rows::{Cell, Exhibit, Portion, Selection};
 pub use runs::{EpochRow, RunRow};
 pub use split::{Divided, SplitTable};
 pub use trend::{Trend, TrendRow};
+pub use tidy::{Tidied, TidyError, TidyPlan, TidyStep, Tidying, tidy_alone};
 pub use verify::{Closeness, Problem, RepairError, Repaired, Report as VerifyReport, repair, verify};
 pub use views::SavedView;
 pub use write::{
@@ -188,6 +190,19 @@ impl Drop for Store {
     }
 }
 
+/// A name lasts once its folder is synced: rows must not outlive the folders of their files.
+fn sync_names(paths: &DatasetPaths) -> Result<(), StoreError> {
+    let sync = |folder: &Path| std::fs::File::open(folder).and_then(|open| open.sync_all());
+    sync(paths.root()).map_err(|source| StoreError::Folder { path: paths.root().to_owned(), source })?;
+    // The dataset's own name; a folder above that may not be read is somebody else's care.
+    if let Some(above) = paths.root().parent()
+        && let Err(error) = sync(above)
+    {
+        tracing::debug!(folder = %above.display(), %error, "a folder cannot be synced");
+    }
+    Ok(())
+}
+
 /// The writing connection: folders made, file system and schema checked, migrated.
 fn connect(paths: &DatasetPaths) -> Result<Connection, StoreError> {
     for folder in [paths.root().to_owned(), paths.images(), paths.masks(), paths.defects(), paths.staging()] {
@@ -197,8 +212,12 @@ fn connect(paths: &DatasetPaths) -> Result<Connection, StoreError> {
             schema::refuse_unknown(&paths.database())?;
         }
     }
+    sync_names(paths)?;
     let mut connection = Connection::open(paths.database())?;
     connection.busy_timeout(BUSY)?;
+    // The first look takes back what was being made when the power went; now it is known whose it is.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    schema::refuse_unknown(&paths.database())?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // A `done` that was told must survive a power loss.
     connection.pragma_update(None, "synchronous", "FULL")?;

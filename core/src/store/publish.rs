@@ -14,7 +14,7 @@ use std::{
 use rusqlite::Connection;
 use rustix::{fs::OFlags, io::Errno};
 
-use super::{StoreError, writer::Fault};
+use super::{StoreError, filesystem::is_scarcity, writer::Fault};
 use crate::{
     dataset::manifest::{self, ManifestError},
     ids::ImageId,
@@ -72,6 +72,10 @@ impl Publisher {
         let staging = paths.staging().join(OWN_STAGING);
         fs::create_dir_all(&staging).map_err(|source| StoreError::Folder { path: staging.clone(), source })?;
         Ok(Self { paths: paths.clone(), links, staging })
+    }
+
+    pub(super) fn paths(&self) -> &DatasetPaths {
+        &self.paths
     }
 
     /// Makes the dataset's own copy (or link) of the capture's file, which must still hold what was inspected.
@@ -214,7 +218,10 @@ fn plain_name(name: &str, image: ImageId) -> Result<&str, PublishError> {
 }
 
 fn open_staged(path: &Path) -> Result<File, PublishError> {
-    let file = open_regular(path).map_err(|error| refused(format!("the worker's file {}: {error}", path.display())))?;
+    let file = open_regular(path).map_err(|error| match is_scarcity(&error) {
+        true => disk(path)(error),
+        false => refused(format!("the worker's file {}: {error}", path.display())),
+    })?;
     // A second name would let whoever holds it change the file later.
     match file.metadata() {
         Ok(metadata) if metadata.nlink() == 1 => Ok(file),
@@ -317,6 +324,9 @@ fn refused(message: String) -> PublishError {
 }
 
 fn unread(path: &Path, error: &io::Error) -> PublishError {
+    if is_scarcity(error) {
+        return PublishError::Disk(trouble(path, error));
+    }
     let message = format!("the file {} could not be copied into the dataset: {error}", path.display());
     PublishError::Capture(Failure { stage: "copy".into(), plugin: None, message, transient: true })
 }
@@ -333,6 +343,9 @@ fn disk(path: &Path) -> impl FnOnce(io::Error) -> PublishError + '_ {
 pub(super) fn trouble(path: &Path, error: &io::Error) -> Fault {
     let hint = match Errno::from_io_error(error) {
         Some(Errno::NOSPC | Errno::DQUOT) => "make room on the disk that holds the dataset",
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => {
+            "the engine has no more descriptors or memory: raise its limits (ulimit -n)"
+        }
         Some(Errno::ROFS | Errno::ACCESS | Errno::PERM) => "make the dataset folder writable again",
         _ => "check the disk that holds the dataset",
     };

@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Recovery, StoreError, alarms, reader::path_from, requeue, runs, swaps};
+use super::{Recovery, StoreError, alarms, reader::path_from, requeue, runs, swaps, tidy};
 use crate::{
     ids::ImageId,
     names,
@@ -43,6 +43,7 @@ pub(super) fn recover(connection: &mut Connection, paths: &DatasetPaths) -> Resu
     let generation: i64 =
         transaction.query_row("SELECT coalesce(max(generation), 0) FROM swaps", [], |row| row.get(0))?;
     transaction.commit()?;
+    tidy::sweep(connection, paths)?;
     empty_staging(&paths.staging())?;
     Ok(Recovery { requeued: requeued as u64, unread, swept, generation: generation.unsigned_abs() })
 }

@@ -70,7 +70,7 @@ fn division(connection: &Connection, settings: &Split) -> Result<Division, rusql
 /// Every image, in the order in which their first files were seen.
 fn members(connection: &Connection) -> Result<Vec<Member>, rusqlite::Error> {
     let mut select = connection.prepare_cached(
-        "SELECT c.image_id, c.path, i.side, i.near_of, i.has_defect, i.clad_r IS NOT NULL AND NOT i.incomplete
+        "SELECT c.image_id, c.path, i.side, i.near_of, i.has_defect, i.clad_r IS NOT NULL AND NOT i.incomplete AND NOT i.gone
          FROM captures c JOIN images i USING (image_id) ORDER BY c.capture_id",
     )?;
     let mut rows = select.query([])?;
@@ -123,6 +123,7 @@ pub struct SplitTable {
     /// Train, val, test; in each without and with a defect.
     pub sides: [[u64; 2]; 3],
     /// On no side, and why: the first reason that holds.
+    pub no_picture: u64,
     pub no_fibre: u64,
     pub incomplete: u64,
     pub no_label: u64,
@@ -164,7 +165,7 @@ impl Reader {
     pub fn split_table(&self) -> Result<SplitTable, StoreError> {
         self.refuse_older()?;
         let mut select = self.connection().prepare_cached(
-            "SELECT split, has_defect, clad_r IS NULL, incomplete, count(*) FROM images GROUP BY 1, 2, 3, 4",
+            "SELECT split, has_defect, clad_r IS NULL, incomplete, count(*), gone FROM images GROUP BY 1, 2, 3, 4, 6",
         )?;
         let mut rows = select.query([])?;
         let mut table = SplitTable::default();
@@ -173,6 +174,7 @@ impl Reader {
             let (label, no_fibre, incomplete): (Option<bool>, bool, bool) = (row.get(1)?, row.get(2)?, row.get(3)?);
             let place = match (side, label) {
                 (Some(side), Some(label)) => &mut table.sides[side as usize][usize::from(label)],
+                _ if row.get(5)? => &mut table.no_picture,
                 _ if no_fibre => &mut table.no_fibre,
                 _ if incomplete => &mut table.incomplete,
                 (_, None) => &mut table.no_label,
@@ -202,7 +204,7 @@ impl Reader {
     pub fn has_open_images(&self) -> Result<bool, StoreError> {
         let mut select = self.connection().prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM images WHERE (near_sought = 0 OR (side IS NULL AND has_defect IS NOT NULL))
-                 AND (near_sought = 0 OR (clad_r IS NOT NULL AND NOT incomplete)))",
+                 AND (near_sought = 0 OR (clad_r IS NOT NULL AND NOT incomplete AND NOT gone)))",
         )?;
         Ok(select.query_row([], |row| row.get(0))?)
     }

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::Timestamp;
 
-use super::{correlations::CorrelationWrite, views::SavedView};
+use super::{
+    correlations::CorrelationWrite,
+    tidy::{TidyStep, Tidying},
+    views::SavedView,
+};
 use crate::{
     alarm::{Alarm, AlarmStep},
     dataset::{
@@ -47,6 +51,8 @@ pub enum Write {
     KeepView(SavedView),
     /// The view of this name is not wanted any more.
     ForgetView(String),
+    /// Former inspections, masks and pictures go, as many as one step takes.
+    Tidy(Box<TidyStep>),
     /// A training goes on.
     Run(Box<RunChange>),
     /// What became of an alarm.
@@ -213,6 +219,8 @@ pub enum Receipt {
     /// Saved views changed.
     Views,
     Alarm,
+    /// A step of a tidying: rows are gone, and their files removed.
+    Tidied(Box<Tidying>),
     /// The row of a swap that ended, or of a library that was refused; `None` where that was no news.
     Swap(Option<Box<Swap>>),
     /// The run (or model) whose rows changed.

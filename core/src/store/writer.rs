@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavio
 use super::{
     StoreError, admit, alarms, correlations, finish, pipelines,
     publish::{Placement, Publisher},
-    requeue, reviews, runs, split, swaps, views,
+    requeue, reviews, runs, split, swaps, tidy, views,
     write::{Receipt, Write},
 };
 use crate::report::Failure;
@@ -153,8 +153,16 @@ impl Writer {
         transaction.commit()?;
         self.publisher.tidy(&placements);
         for receipt in &mut receipts {
-            if let Receipt::Divided(divided) = receipt {
-                divided.manifests = self.publisher.manifests(&self.connection).map_err(|error| error.to_string());
+            match receipt {
+                Receipt::Divided(divided) => {
+                    divided.manifests = self.publisher.manifests(&self.connection).map_err(|error| error.to_string());
+                }
+                Receipt::Tidied(tidying) => match tidy::sweep(&self.connection, self.publisher.paths()) {
+                    Ok(swept) => tidying.done.add(swept),
+                    // They stay listed: the next step, or the next start, removes them.
+                    Err(error) => tracing::warn!(%error, "tidied files stay for now"),
+                },
+                _ => {}
             }
         }
         Ok(receipts)
@@ -229,6 +237,7 @@ fn apply_in(
         Write::Requeue(which) => requeue::requeue(savepoint, which)?,
         Write::Split(settings) => split::assign(savepoint, settings)?,
         Write::Reviews(reviews) => reviews::add(savepoint, reviews)?,
+        Write::Tidy(step) => tidy::step(savepoint, step)?,
         Write::KeepView(view) => views::keep(savepoint, view)?,
         Write::ForgetView(name) => views::forget(savepoint, name)?,
         Write::Alarm(step, alarm) => alarms::step(savepoint, *step, alarm)?,

@@ -91,7 +91,9 @@ impl Places {
         let name = if run.is_empty() || run == "last" { known.last().map_or(run, String::as_str) } else { run };
         let folder = self.run(name);
         let plan = folder.path.join(PLAN);
-        let Ok(text) = fs::read_to_string(&plan) else {
+        // A name that is a path leads to no run of ours.
+        let text = if super::card::is_name(name) { fs::read_to_string(&plan).ok() } else { None };
+        let Some(text) = text else {
             let known = if known.is_empty() { "none".into() } else { known.join(", ") };
             return Err(TrainingError::NoRun { run: run.into(), folder: self.runs.clone(), known });
         };

@@ -172,6 +172,6 @@ fn a_dataset_that_is_not_there_is_an_error_that_says_what_to_do() {
 fn the_database_is_as_durable_as_promised() {
     let desk = Desk::open();
     assert_eq!(desk.one::<String>("PRAGMA journal_mode"), "wal");
-    assert_eq!(desk.one::<i64>("PRAGMA user_version"), 9);
+    assert_eq!(desk.one::<i64>("PRAGMA user_version"), 10);
     assert_eq!(desk.one::<String>("PRAGMA integrity_check"), "ok");
 }

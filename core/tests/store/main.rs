@@ -10,3 +10,4 @@ mod killed;
 mod pages;
 mod results;
 mod swaps;
+mod tidy;

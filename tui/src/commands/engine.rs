@@ -44,7 +44,7 @@ impl Engine {
                     .hint("the workspace must be yours and writable, with room on its disk")
             }
         };
-        fs::create_dir_all(workspace.private()).map_err(refused(workspace.private()))?;
+        engine::access::make_private(&workspace.private()).map_err(refused(workspace.private()))?;
         let settings = &configuration.settings.log;
         let file = CappedLog::open(&workspace.log(), settings.max_mb << 20).map_err(refused(workspace.log()))?;
         log::start(file, &settings.level, !self.detached);

@@ -85,6 +85,8 @@ fn line(event: &Event) -> Option<String> {
         // What a look came to is in the log's words already; a swap's end is not.
         Event::Looked(_) => return None,
         Event::Alarm { step, alarm } => alarm_line(*step, alarm),
+        // Its beginning and its end are in the log's words already.
+        Event::Tidied(_) => return None,
         Event::Views => "saved views changed".to_owned(),
         Event::Reviewed(reviewed) => format!("{} reviews stored", reviewed.added),
         Event::Swap(swap) => format!("swap {}", swap_line(swap)),

@@ -75,6 +75,7 @@ fn lines(table: &SplitTable) -> Vec<String> {
         lines.push(format!("{side:<12} {clean:>8} {defect:>8} {:>8}", clean + defect));
     }
     let without = [
+        ("no picture", table.no_picture),
         ("no fibre", table.no_fibre),
         ("incomplete", table.incomplete),
         ("no label", table.no_label),

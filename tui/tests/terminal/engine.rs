@@ -104,6 +104,8 @@ fn status(done: u64) -> Status {
         sources: Vec::new(),
         plugins: Vec::new(),
         training: None,
+        disk: None,
+        tidied: None,
         problems: Vec::new(),
         alarms: Vec::new(),
     }

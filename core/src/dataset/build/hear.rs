@@ -47,6 +47,7 @@ impl Work<'_> {
             | Receipt::Reviewed(_)
             | Receipt::Views
             | Receipt::Alarm
+            | Receipt::Tidied(_)
             | Receipt::Run(_)
             | Receipt::Mark(_) => {}
         }

@@ -10,7 +10,11 @@ use std::{
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{Closeness, Problem, Report};
-use crate::{ids::ImageId, store::StoreError, workspace::DatasetPaths};
+use crate::{
+    ids::ImageId,
+    store::{StoreError, tidy},
+    workspace::DatasetPaths,
+};
 
 /// How a whole PNG begins and ends (ISO/IEC 15948, 5.2 and 11.2.5).
 const PNG: (&[u8], &[u8]) = (b"\x89PNG\r\n\x1a\n", b"\x00\x00\x00\x00IEND\xaeB`\x82");
@@ -19,7 +23,7 @@ const NPY: &[u8] = b"\x93NUMPY";
 
 /// The folders whose files have rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Folder {
+pub(in crate::store) enum Folder {
     Images,
     Masks,
     Defects,
@@ -139,16 +143,20 @@ pub(super) fn orphans(
     for entry in entries {
         let entry = entry.map_err(unusable)?;
         let new = entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(|modified| modified >= began);
-        if !new && !is_owned(connection, folder, &entry.file_name().to_string_lossy())? {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // What is being tidied away is nobody's, and goes by itself.
+        if !new && !is_owned(connection, folder, &name)? && !tidy::is_doomed(connection, folder.name(), &name)? {
             report.add(Problem::Orphan { file: entry.path() });
         }
     }
     Ok(())
 }
 
-fn is_owned(connection: &Connection, folder: Folder, name: &str) -> Result<bool, rusqlite::Error> {
+/// Does a row name that file?
+pub(in crate::store) fn is_owned(connection: &Connection, folder: Folder, name: &str) -> Result<bool, rusqlite::Error> {
     if folder == Folder::Images {
-        let mut owner = connection.prepare_cached("SELECT 1 FROM images WHERE filename = ?1")?;
+        let mut owner = connection.prepare_cached("SELECT 1 FROM images WHERE filename = ?1 AND NOT gone")?;
         return Ok(owner.query_row([name], |_| Ok(())).optional()?.is_some());
     }
     // Artefacts begin with their image's id, by which their rows are found.

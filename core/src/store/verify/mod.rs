@@ -11,7 +11,7 @@ use std::{fmt, path::PathBuf, time::SystemTime};
 
 use rusqlite::Connection;
 
-use self::files::Folder;
+pub(super) use self::files::{Folder, is_owned};
 pub use self::repair::{RepairError, Repaired, repair};
 use super::{Reader, StoreError};
 use crate::{ids::ImageId, names, workspace::DatasetPaths};
@@ -98,6 +98,7 @@ pub fn verify(
 ) -> Result<Option<Report>, StoreError> {
     let began = SystemTime::now();
     let reader = Reader::open(paths)?;
+    reader.refuse_older()?;
     let connection = reader.connection();
     let mut report = Report::default();
     database(connection, &mut report)?;
@@ -169,16 +170,17 @@ fn images(
     report: &mut Report,
     told: &mut dyn FnMut(u64) -> bool,
 ) -> Result<bool, StoreError> {
-    let mut page =
-        connection.prepare("SELECT image_id, filename FROM images WHERE image_id > ?1 ORDER BY image_id LIMIT ?2")?;
+    let mut page = connection
+        .prepare("SELECT image_id, filename, gone FROM images WHERE image_id > ?1 ORDER BY image_id LIMIT ?2")?;
     let mut artefacts = connection.prepare("SELECT folder, name FROM artefacts WHERE image_id = ?1")?;
     let mut after = String::new();
     loop {
-        let found: Vec<(String, String)> =
-            page.query_map((&after, PAGE as i64), |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-        let Some((last, _)) = found.last() else { return Ok(true) };
+        let found: Vec<(String, String, bool)> = page
+            .query_map((&after, PAGE as i64), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect::<Result<_, _>>()?;
+        let Some((last, ..)) = found.last() else { return Ok(true) };
         after.clone_from(last);
-        for (id, filename) in found {
+        for (id, filename, gone) in found {
             report.images += 1;
             let image: ImageId = match id.parse() {
                 Ok(image) => image,
@@ -187,7 +189,7 @@ fn images(
                     continue;
                 }
             };
-            let mut all = vec![(Folder::Images, filename)];
+            let mut all = if gone { Vec::new() } else { vec![(Folder::Images, filename)] };
             let mut rows = artefacts.query([&id])?;
             while let Some(row) = rows.next()? {
                 let folder: String = row.get(0)?;

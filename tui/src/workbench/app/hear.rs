@@ -58,6 +58,8 @@ impl App {
                 self.captures.views_changed();
                 Effects::none()
             }
+            // The log says what went, and the next status too.
+            FromEngine::Event(EngineEvent::Tidied(_)) => Effects::none(),
             FromEngine::Event(EngineEvent::Run { run }) => {
                 self.training.changed(&plain::clean(&run));
                 Effects::none()

@@ -371,6 +371,8 @@ pub fn status() -> Status {
             plugin("measure", "measure-intensity", 1.2),
         ],
         training: None,
+        disk: None,
+        tidied: None,
         problems: Vec::new(),
         alarms: Vec::new(),
     }
