@@ -13,7 +13,8 @@ use crate::{
     house::{run, say},
 };
 
-/// Builds, then fills `prefix/bin`, `prefix/lib/ferrule/plugins` and `prefix/include`.
+/// Builds, then fills `prefix/bin`, `prefix/lib/ferrule/plugins`, `prefix/include` and, below `prefix/share`, documents,
+/// manual pages and completions.
 pub fn install(prefix: &Path) -> Result<()> {
     let built = build(Profile::Release)?;
     let binary = fill(&built, prefix)?;
@@ -45,10 +46,27 @@ fn fill(built: &Built, prefix: &Path) -> Result<PathBuf> {
     replace(&guide, &prefix.join("share/doc/ferrule/plugins.md"), 0o644)?;
     let parameters = built.house.root.join("plugins/PARAMETERS.md");
     replace(&parameters, &prefix.join("share/doc/ferrule/PARAMETERS.md"), 0o644)?;
-    for document in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+    for document in ["README.md", "CHANGELOG.md", "RELIABILITY.md", "LICENSE-MIT", "LICENSE-APACHE"] {
         replace(&built.house.root.join(document), &prefix.join("share/doc/ferrule").join(document), 0o644)?;
     }
+    for (folder, file, shell) in [
+        ("share/bash-completion/completions", "ferrule", "bash"),
+        ("share/zsh/site-functions", "_ferrule", "zsh"),
+        ("share/fish/vendor_completions.d", "ferrule.fish", "fish"),
+    ] {
+        let script = said(Command::new(&binary).args(["completions", shell]))?;
+        fs::create_dir_all(prefix.join(folder))?;
+        fs::write(prefix.join(folder).join(file), script)?;
+    }
+    said(Command::new(&binary).arg("manual").arg(prefix.join("share/man/man1")))?;
     Ok(binary)
+}
+
+/// What a command prints, or why it failed.
+fn said(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command.output().with_context(|| format!("{command:?}"))?;
+    anyhow::ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(output.stdout)
 }
 
 /// Builds, then packs the installed layout in one folder.

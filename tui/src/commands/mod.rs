@@ -16,16 +16,19 @@ mod history;
 mod init;
 mod inspect;
 mod jobs;
+mod manual;
 mod model;
 mod plugin;
 mod portrait;
 mod reference;
 mod review;
 mod runs;
+mod service;
 mod simulate;
 mod split;
 mod status;
 mod stop;
+mod tidy;
 mod train;
 mod verify;
 mod watch;
@@ -76,7 +79,11 @@ enum Command {
     Doctor(doctor::Doctor),
     Verify(verify::Verify),
     Backup(backup::Backup),
+    Tidy(tidy::Tidy),
+    Service(service::Service),
     Completions(completions::Completions),
+    #[command(hide = true)]
+    Manual(manual::Manual),
     #[command(hide = true)]
     Portrait(portrait::Portrait),
 }
@@ -112,6 +119,9 @@ impl CommandLine {
             Some(Command::Doctor(command)) => command.run(environment),
             Some(Command::Verify(command)) => command.run(),
             Some(Command::Backup(command)) => command.run(),
+            Some(Command::Tidy(command)) => command.run(),
+            Some(Command::Service(command)) => command.run(),
+            Some(Command::Manual(command)) => command.run(Self::command()),
             Some(Command::Portrait(command)) => command.run(),
             Some(Command::Completions(command)) => command.run(&mut Self::command()),
         }

@@ -1,0 +1,136 @@
+//! What an engine does by itself over the years: a disk that is nearly full, what it lets go, what it tells who watches.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end that way")]
+
+use std::{fs, path::Path};
+
+use ferrule_tests::{Lab, files_below, text};
+use serde_json::Value;
+
+/// More than any disk has.
+const ALL_OF_IT: &str = "min_free_mb = 4294967295";
+
+fn settings(lab: &Lab, before: &str, after: &str) {
+    let path = lab.workspace.join("ferrule.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(before), "{text}");
+    fs::write(path, text.replace(before, after)).unwrap();
+}
+
+#[test]
+fn with_a_disk_nearly_full_captures_wait_and_go_on_when_there_is_room() {
+    let lab = Lab::with_settings(&format!("[dataset]\n{ALL_OF_IT}"));
+    let engine = lab.start_engine();
+    lab.simulate(&lab.captures(), 3, "burst-v1", 5);
+    let status = lab.wait_for("three captures that wait for room", || {
+        let status = lab.status()?;
+        let waits = status["counts"]["queued"] == 3 && status["workers"].as_array().is_some_and(|all| !all.is_empty());
+        waits.then_some(status)
+    });
+    assert!(status["disk"]["free_mb"].as_u64() < status["disk"]["wanted_mb"].as_u64(), "{status:#}");
+    let problem = status["problems"][0].as_str().unwrap();
+    assert!(problem.contains("min_free_mb") && problem.contains("ferrule tidy"), "{problem}");
+    let shown = text(&lab.run(&["status"]));
+    assert!(shown.contains("captures wait for room"), "{shown}");
+    settings(&lab, ALL_OF_IT, "min_free_mb = 0");
+    lab.wait_done(3);
+    let status = lab.status().unwrap();
+    assert_eq!(status["problems"].as_array().unwrap().len(), 0, "{status:#}");
+    let log = fs::read_to_string(lab.workspace.join(".ferrule/engine.log")).unwrap();
+    assert!(log.contains("min_free_mb") && log.contains("room: in order again"), "{log}");
+    drop(engine);
+    lab.audit();
+}
+
+fn tidy(lab: &Lab, arguments: &[&str]) -> Value {
+    let output = lab.run(&[&["tidy", "--json"], arguments].concat());
+    assert!(output.status.success(), "{}", text(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn tidying_is_announced_counted_and_the_same_with_and_without_an_engine() {
+    let lab = Lab::with_settings("[dataset.keep]\npictures_mb = 1\nmasks_days = 1\nformer = 1\nprotect = \"nothing\"");
+    let engine = lab.start_engine();
+    lab.simulate(&lab.captures(), 6, "paper-v1", 5);
+    lab.wait_done(6);
+    let bytes = |folder: &Path| -> u64 { files_below(folder).iter().map(|file| file.metadata().unwrap().len()).sum() };
+    let (images, captures) = (lab.dataset().join("images"), bytes(&lab.captures()));
+    let before = bytes(&images);
+    assert!(before > 1 << 20, "{before}: draw more");
+    let announced = tidy(&lab, &["--dry-run"]);
+    assert_eq!(bytes(&images), before, "a dry run removes nothing");
+    let done = tidy(&lab, &[]);
+    for what in ["inspections", "files", "pictures", "bytes"] {
+        assert_eq!(announced[what], done[what], "{announced} {done}");
+    }
+    assert!(done["pictures"].as_u64() > Some(0) && bytes(&images) <= 1 << 20, "{done}");
+    assert_eq!(bytes(&lab.captures()), captures, "a capture was touched");
+    assert_eq!(lab.status().unwrap()["tidied"]["pictures"], done["pictures"]);
+    let log = fs::read_to_string(lab.workspace.join(".ferrule/engine.log")).unwrap();
+    assert!(log.contains("tidying: ") && log.contains("tidied: "), "{log}");
+    assert!(lab.run(&["stop"]).status.success());
+    engine.wait();
+    // Nothing is left to go, and what went is not missed.
+    assert_eq!(tidy(&lab, &[])["pictures"], 0);
+    let verified = lab.run(&["verify"]);
+    assert!(verified.status.success(), "{}", text(&verified));
+    // What the engine did, the command does without one.
+    settings(&lab, "pictures_mb = 1", "pictures_mb = 0\npictures_days = 1");
+    let database = rusqlite::Connection::open(lab.dataset().join("index.sqlite")).unwrap();
+    database.execute("UPDATE inspections SET at = '2001-01-01T00:00:00.000Z'", []).unwrap();
+    drop(database);
+    let announced = tidy(&lab, &["--dry-run"]);
+    let done = tidy(&lab, &[]);
+    assert_eq!((&announced["pictures"], &announced["files"]), (&done["pictures"], &done["files"]));
+    assert_eq!((files_below(&images).len(), files_below(&lab.dataset().join("masks")).len()), (0, 0));
+    let verified = lab.run(&["verify"]);
+    assert!(verified.status.success(), "{}", text(&verified));
+    // A copy of it is whole too.
+    let copy = lab.root().join("copy");
+    let output = lab.ferrule(&["backup"]).arg(&copy).arg(&lab.workspace).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
+fn whoever_watches_reads_metrics_and_is_told_when_nobody_answers() {
+    let lab = Lab::new();
+    let output = lab.run(&["status", "--prometheus"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with("\nferrule_up 0\n"), "{}", text(&output));
+    let _engine = lab.start_engine();
+    let output = lab.run(&["status", "--prometheus"]);
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && page.contains("\nferrule_up 1\n"), "{page}");
+    assert!(
+        page.contains("ferrule_disk_free_bytes ") && page.contains("ferrule_captures{state=\"done\"} 0\n"),
+        "{page}"
+    );
+}
+
+#[test]
+fn packages_get_a_manual_page_for_every_command_and_a_unit_that_systemd_understands() {
+    let lab = Lab::new();
+    let folder = lab.root().join("man1");
+    let output = lab.ferrule(&["manual"]).arg(&folder).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    for page in ["ferrule", "ferrule-inspect", "ferrule-plugin-list", "ferrule-tidy", "ferrule-status"] {
+        let page = fs::read_to_string(folder.join(format!("{page}.1"))).unwrap();
+        assert!(page.contains(".TH ") && page.contains(".SH NAME"), "{page}");
+    }
+    assert!(!folder.join("ferrule-portrait.1").exists(), "hidden commands have none");
+    let unit = lab.run(&["service"]);
+    assert!(unit.status.success(), "{}", text(&unit));
+    let printed = String::from_utf8(unit.stdout).unwrap();
+    assert!(printed.contains(lab.workspace.to_str().unwrap()), "{printed}");
+    let path = lab.root().join("ferrule-test.service");
+    fs::write(&path, printed).unwrap();
+    let mut analyze = std::process::Command::new("systemd-analyze");
+    analyze.args(["verify", "--user", "--man=no"]).env("XDG_RUNTIME_DIR", lab.runtime()).env("HOME", lab.root());
+    match analyze.arg(&path).output() {
+        Ok(checked) => assert!(checked.status.success(), "{}", text(&checked)),
+        Err(error) => {
+            eprintln!("notice: NOT RUN, systemd-analyze: {error}; the unit's words are tested where it is made")
+        }
+    }
+}
