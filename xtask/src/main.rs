@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod checks;
 mod demo;
+mod fuzz;
 mod house;
 mod install;
 mod libtorch;
@@ -34,6 +35,8 @@ enum CommandLine {
     },
     /// Let everything go wrong for some minutes, and compare what was dropped with what is held
     Soak(soak::Soak),
+    /// Feed broken bytes to everything that strangers reach
+    Fuzz(fuzz::Fuzz),
     /// Build all, make a workspace with a simulated microscope, and open the workbench on it
     Demo(demo::Demo),
     /// Put binary and plug-ins below a prefix: bin/ and lib/ferrule/plugins/
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         CommandLine::Peers => peers::heavy(),
         CommandLine::Bench { bench } => bench.run(),
         CommandLine::Soak(soak) => soak.run(),
+        CommandLine::Fuzz(fuzz) => fuzz.run(),
         CommandLine::Demo(demo) => demo.run(),
         CommandLine::Install { prefix } => install::install(&prefix),
         CommandLine::Libtorch => libtorch::tell(),

@@ -114,7 +114,10 @@ const MOST_PIXELS: u64 = 400_000_000;
 
 impl Truth {
     /// The truth that these bytes are.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+    ///
+    /// # Errors
+    /// They are no JSON, or JSON of another shape. What is wrong within is among the faults.
+    pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         let file: File = serde_json::from_slice(bytes)?;
         let mut truth = Self::default();
         let mut places: HashMap<Id, Option<usize>> = HashMap::new();

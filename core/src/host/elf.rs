@@ -70,15 +70,20 @@ fn extent(bytes: &[u8]) -> Option<u64> {
     };
     for at in entries(segments, segment_size, segment_count) {
         if u32_at(bytes, at) == Some(PT_LOAD) {
-            needed = needed.max(u64_at(bytes, at + 8)?.saturating_add(u64_at(bytes, at + 32)?));
+            needed = needed.max(end_of(bytes, at, 8)?);
         }
     }
     for at in entries(sections, section_size, section_count) {
-        if u32_at(bytes, at + 4).is_some_and(|kind| kind != SHT_NOBITS) {
-            needed = needed.max(u64_at(bytes, at + 24)?.saturating_add(u64_at(bytes, at + 32)?));
+        if at.checked_add(4).and_then(|at| u32_at(bytes, at)).is_some_and(|kind| kind != SHT_NOBITS) {
+            needed = needed.max(end_of(bytes, at, 24)?);
         }
     }
     Some(needed)
+}
+
+/// Where in the file ends what the entry at `at` places there: its offset stands `offset` bytes on, its size 32.
+fn end_of(bytes: &[u8], at: usize, offset: usize) -> Option<u64> {
+    Some(u64_at(bytes, at.checked_add(offset)?)?.saturating_add(u64_at(bytes, at.checked_add(32)?)?))
 }
 
 fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {

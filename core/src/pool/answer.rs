@@ -20,15 +20,21 @@ const MAX_ARTEFACTS: usize = 256;
 const MAX_NAME: usize = 255;
 
 /// What the job asked for.
-pub(super) struct Asked {
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
     pub job: u64,
+    /// Whose content it is, where that is known.
     pub expected: Option<ImageId>,
+    /// Files were asked for.
     pub artefacts: bool,
     pub max_megapixels: f64,
 }
 
 /// Says what is wrong with an answer, if anything is.
-pub(super) fn check(asked: &Asked, answer: &Answer) -> Result<(), String> {
+///
+/// # Errors
+/// The first thing that is, in words that end "an answer with …".
+pub fn check(asked: &Asked, answer: &Answer) -> Result<(), String> {
     let ensure = |sound: bool, what: &str| if sound { Ok(()) } else { Err(format!("an answer with {what}")) };
     ensure(answer.job == asked.job, "another job's number")?;
     ensure(asked.artefacts || answer.artefacts.is_empty(), "files that nobody asked for")?;

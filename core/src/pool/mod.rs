@@ -33,7 +33,10 @@ use std::{
 use crossbeam_channel::{Receiver, Sender};
 use rustix::event::{EventfdFlags, eventfd};
 
-pub use self::cause::Cause;
+pub use self::{
+    answer::{Asked, check as check_answer},
+    cause::Cause,
+};
 use crate::{
     dataset::fingerprint::Fingerprint,
     ids::{ImageId, PipelineId, PluginId},

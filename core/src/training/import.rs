@@ -34,11 +34,7 @@ pub fn import(file: &Path, what: &Imported, places: &Places) -> Result<Card, Tra
         move |source| TrainingError::Io { path, source }
     };
     let bytes = fs::read(file).map_err(trouble(file))?;
-    let said = json!({
-        "format": 1, "task": what.task, "network": what.network, "width": what.width, "input": what.input,
-        "classes": what.classes, "threshold": what.threshold, "false_alarms": 0.0,
-    });
-    let bytes = with_word(&bytes, "ferrule", &said.to_string()).ok_or_else(|| {
+    let bytes = with_card(&bytes, what).ok_or_else(|| {
         malformed(
             "it is no safetensors file; in Python: safetensors.torch.save_file(model.state_dict(), \"x.safetensors\")",
         )
@@ -62,6 +58,16 @@ pub fn import(file: &Path, what: &Imported, places: &Places) -> Result<Card, Tra
     card::write(&path, &bytes).map_err(trouble(&path))?;
     card.save(places)?;
     Ok(card)
+}
+
+/// The same safetensors with the card that detectors read in its head; `None` where these bytes are none.
+#[must_use]
+pub fn with_card(bytes: &[u8], what: &Imported) -> Option<Vec<u8>> {
+    let said = json!({
+        "format": 1, "task": what.task, "network": what.network, "width": what.width, "input": what.input,
+        "classes": what.classes, "threshold": what.threshold, "false_alarms": 0.0,
+    });
+    with_word(bytes, "ferrule", &said.to_string())
 }
 
 /// The same file with a word more in its head.
