@@ -6,6 +6,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a library of tests")]
 
+pub mod machine;
 pub mod terminal;
 
 use std::{
@@ -125,9 +126,15 @@ impl Lab {
     /// An engine in the foreground of a child process; killed when dropped.
     #[must_use]
     pub fn start_engine(&self) -> Engine {
+        self.start_engine_with(|command| command)
+    }
+
+    /// The same with a command that was changed before.
+    pub fn start_engine_with(&self, change: impl FnOnce(&mut Command) -> &mut Command) -> Engine {
         let log = fs::File::create(self.folder.path().join("engine.stderr")).expect("a log");
         let mut command = self.ferrule(&["engine"]);
-        let child = command.arg(&self.workspace).stdout(Stdio::null()).stderr(log).spawn().expect("ferrule engine");
+        let command = change(command.arg(&self.workspace).stdout(Stdio::null()).stderr(log));
+        let child = command.spawn().expect("ferrule engine");
         let mut engine = Engine { child };
         self.wait_for("the engine answers", || {
             if let Some(status) = engine.child.try_wait().expect("a child") {

@@ -4,16 +4,16 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{Read as _, Write as _},
-    os::unix::net::UnixStream,
+    os::unix::{fs::PermissionsExt as _, net::UnixStream},
     path::PathBuf,
     process::Stdio,
     thread,
     time::{Duration, Instant},
 };
 
-use ferrule_tests::{Engine, HANG, Lab, children, files_below, text};
+use ferrule_tests::{Engine, HANG, Lab, children, files_below, machine::Machine, text};
 use ferrule_vision::augment::chance::Chance;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,10 +30,13 @@ pub enum Fault {
     PipelineSwapped,
     SettingsBroken,
     CopyMade,
+    ClockJumped,
+    DescriptorsScarce,
+    FoldersShut,
 }
 
 impl Fault {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::EngineKilled,
         Self::WorkersKilled,
         Self::WorkersFrozen,
@@ -46,6 +49,9 @@ impl Fault {
         Self::PipelineSwapped,
         Self::SettingsBroken,
         Self::CopyMade,
+        Self::ClockJumped,
+        Self::DescriptorsScarce,
+        Self::FoldersShut,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -62,6 +68,9 @@ impl Fault {
             Self::PipelineSwapped => "pipeline swapped",
             Self::SettingsBroken => "settings broken",
             Self::CopyMade => "copy made",
+            Self::ClockJumped => "clock jumped",
+            Self::DescriptorsScarce => "descriptors scarce",
+            Self::FoldersShut => "folders shut",
         }
     }
 }
@@ -70,6 +79,8 @@ impl Fault {
 pub struct Bench<'a> {
     lab: &'a Lab,
     chance: Chance,
+    /// Whose clock can be set; none without a C compiler.
+    machine: Option<Machine>,
     engine: Option<Engine>,
     settings: String,
     struck: BTreeMap<Fault, usize>,
@@ -81,7 +92,9 @@ pub struct Bench<'a> {
 impl<'a> Bench<'a> {
     pub fn new(lab: &'a Lab, chance: Chance) -> Self {
         let settings = fs::read_to_string(lab.workspace.join("ferrule.toml")).unwrap();
-        Self { lab, chance, engine: Some(lab.start_engine()), settings, struck: BTreeMap::new(), swaps: 0, most: 0 }
+        let machine = Machine::new(lab.root());
+        let engine = Some(Self::start(lab, machine.as_ref()));
+        Self { lab, chance, machine, engine, settings, struck: BTreeMap::new(), swaps: 0, most: 0 }
     }
 
     pub fn shuffled(&mut self) -> Vec<Fault> {
@@ -113,7 +126,7 @@ impl<'a> Bench<'a> {
         match fault {
             Fault::EngineKilled => {
                 self.engine.take().unwrap().kill();
-                self.engine = Some(self.lab.start_engine());
+                self.engine = Some(Self::start(self.lab, self.machine.as_ref()));
             }
             Fault::WorkersKilled => self.workers(Signal::KILL),
             Fault::WorkersFrozen => {
@@ -153,7 +166,43 @@ impl<'a> Bench<'a> {
                 self.settings("");
             }
             Fault::CopyMade => self.copy(),
+            Fault::ClockJumped => {
+                // Years, days, a moment; ahead and back. It stays wrong until it jumps again.
+                let reach = [60.0, 86_400.0, 3e8][self.chance.below(3)];
+                if let Some(machine) = &self.machine {
+                    machine.set_clock(self.chance.within(reach) as i64);
+                }
+            }
+            Fault::DescriptorsScarce => {
+                let open = fs::read_dir(format!("/proc/{}/fd", self.pid())).map_or(64, Iterator::count) as u64;
+                self.descriptors(Some(open.saturating_sub(2)));
+                thread::sleep(moment);
+                self.descriptors(None);
+            }
+            // The file system refuses what is published; root is refused nothing, and then nothing happens.
+            Fault::FoldersShut => {
+                for folder in ["images", "masks"] {
+                    let folder = self.lab.dataset().join(folder);
+                    fs::set_permissions(&folder, fs::Permissions::from_mode(0o000)).unwrap();
+                    thread::sleep(moment / 2);
+                    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+                }
+            }
         }
+    }
+
+    /// What the engine may open from now on: so many, or what it inherited.
+    fn descriptors(&self, count: Option<u64>) {
+        let inherited = getrlimit(Resource::Nofile);
+        let limit = Rlimit { current: count.or(inherited.current), ..inherited };
+        prlimit(Pid::from_raw(self.pid().cast_signed()), Resource::Nofile, limit).unwrap();
+    }
+
+    fn start(lab: &Lab, machine: Option<&Machine>) -> Engine {
+        lab.start_engine_with(|command| match machine {
+            Some(machine) => machine.run(command, None),
+            None => command,
+        })
     }
 
     fn workers(&self, signal: Signal) {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -166,9 +166,6 @@ fn where_no_copy_can_be_kept_nothing_is_changed() {
     assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 4);
 }
 
-/// Tells the child which dataset to open.
-const FOLDER: &str = "FERRULE_TEST_MIGRATED_IN";
-
 #[test]
 fn a_migration_that_is_killed_begins_again() {
     const CAPTURES: u32 = 6000;
@@ -181,9 +178,9 @@ fn a_migration_that_is_killed_begins_again() {
     };
     let mut between = 0;
     for kill in 0..40_u64 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut child = Command::new("/proc/self/exe")
             .args(["--ignored", "--exact", "store::schema::tests::an_opening_that_may_be_killed"])
-            .env(FOLDER, folder.path())
+            .current_dir(folder.path())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -209,6 +206,9 @@ fn a_migration_that_is_killed_begins_again() {
 #[test]
 #[ignore = "the other test runs it as a process of its own"]
 fn an_opening_that_may_be_killed() {
-    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
-    drop(Store::open(&DatasetPaths::at(Path::new(&folder)), StoreSettings { images: ImageLinks::Copy }).unwrap());
+    // The folder that it is started in: another one has no database.
+    let folder = Path::new(".").canonicalize().unwrap();
+    if folder.join("index.sqlite").exists() {
+        drop(Store::open(&DatasetPaths::at(folder), StoreSettings { images: ImageLinks::Copy }).unwrap());
+    }
 }
