@@ -26,8 +26,8 @@
 //! | `training` | the one training that runs |
 //! | `alarms` | what is judged of all that, and told |
 
-mod alarms;
 pub mod access;
+mod alarms;
 mod dispatch;
 mod figures;
 pub(crate) mod hashing;

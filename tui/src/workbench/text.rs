@@ -6,10 +6,12 @@ use ferrule_core::{
     alarm::Alarm, control::Subgroup, filter::Order, ids::PluginId, report::DefectKind, store::ReviewQueue, swap::short,
 };
 
+mod action;
+
+pub use self::action::action;
 use super::{
     app::Confirm,
     dataset::Format,
-    keys::{Action, JobAction, PluginAction, TrainAction},
     picture::{Layers, View, finders},
     rows::Detail,
     screens::ScreenName,
@@ -210,166 +212,6 @@ pub fn view(view: View, layers: Layers, detail: Option<&Detail>) -> String {
         Layers::None => "bare".to_owned(),
     };
     format!("{part}, {over}")
-}
-
-/// An action's word in the bottom line and its sentence in the help.
-pub fn action(action: Action) -> (&'static str, &'static str) {
-    match action {
-        Action::Go(ScreenName::Live) => ("live", "the capture just inspected"),
-        Action::Go(ScreenName::Captures) => ("captures", "all captures, one a row"),
-        Action::Go(ScreenName::Review) => ("review", "one capture after the other, one key a decision"),
-        Action::Go(ScreenName::Plugins) => ("plug-ins", "the pipeline in force"),
-        Action::Go(ScreenName::Training) => ("training", "networks: train, compare, put to work"),
-        Action::Go(ScreenName::Dataset) => ("dataset", "sides, what stays together, exports"),
-        Action::Go(ScreenName::Log) => ("log", "what the engine says"),
-        Action::NextScreen => ("next", "next screen"),
-        Action::PreviousScreen => ("previous", "previous screen"),
-        Action::Help => ("help", "the keys that work here"),
-        Action::Palette => ("commands", "find what can be done here by its letters"),
-        Action::Run => ("do it", "do what is chosen"),
-        Action::Tasks => ("tasks", "everything long: how far it is, how it ended"),
-        Action::CancelTask => ("cancel", "cancel this task"),
-        Action::Alarms => ("alarms", "what rang and still stands; acknowledge it"),
-        Action::Acknowledge => ("acknowledge", "you have seen this alarm"),
-        Action::AcknowledgeAll => ("all", "you have seen all of them"),
-        Action::Mouse => ("mouse", "give the mouse to this screen or to the terminal"),
-        Action::Quit => ("quit", "leave, or stop the engine"),
-        Action::Suspend => ("suspend", "back to the shell; fg returns"),
-        Action::Repaint => ("repaint", "draw the whole screen again"),
-        Action::StartEngine => ("start engine", "start the engine when none runs"),
-        Action::Pause => ("pause", "pause or go on taking captures from the queue"),
-        Action::Rescan => ("rescan", "look into every watched folder now"),
-        Action::Up => ("up", "one up"),
-        Action::Down => ("down", "one down"),
-        Action::PageUp => ("page up", "a screen up"),
-        Action::PageDown => ("page down", "a screen down"),
-        Action::First => ("first", "the first, and follow what is new"),
-        Action::Last => ("last", "the last"),
-        Action::Open => ("open", "the capture, its defects and all figures"),
-        Action::Back => ("back", "back"),
-        Action::FilterState => ("state", "show one state only; again for the next"),
-        Action::FilterLabel => ("label", "show one label only; again for the next"),
-        Action::Search => ("filter", "only what a filter says (docs/filters.md)"),
-        Action::ClearFilter => ("all", "show all captures again"),
-        Action::Sort => ("sort", "by the next column"),
-        Action::SortReverse => ("reverse", "the order from its other end"),
-        Action::Mark => ("mark", "mark this capture, or unmark it"),
-        Action::MarkAll => ("mark all", "mark every capture of this list"),
-        Action::MarkInvert => ("invert", "mark those of this list that have no mark"),
-        Action::MarkNone => ("unmark", "take all marks away"),
-        Action::SayDefect => ("defect", "this image has a defect; the next one"),
-        Action::SayClean => ("clean", "this image has none; the next one"),
-        Action::Skip => ("next", "the next one, without a decision"),
-        Action::SkipBack => ("back", "the one before"),
-        Action::AcceptDefect => ("accept", "this is a defect, of the type that is shown"),
-        Action::RejectDefect => ("reject", "this is no defect"),
-        Action::ChangeKind => ("type", "it is a defect of another type"),
-        Action::Kind(index) => (kind(index), "this type"),
-        Action::DrawBox => ("box", "draw a box around a defect that was not found"),
-        Action::Corner => ("corner", "a corner of the box; the second one finishes it"),
-        Action::BoxLeft => ("(arrows) move", "the corner to the left"),
-        Action::BoxRight => ("right", "the corner to the right"),
-        Action::BoxUp => ("up", "the corner up"),
-        Action::BoxDown => ("down", "the corner down"),
-        Action::BoxFineLeft => ("(h j k l) a little", "a little to the left"),
-        Action::BoxFineRight => ("fine", "a little to the right"),
-        Action::BoxFineUp => ("fine", "a little up"),
-        Action::BoxFineDown => ("fine", "a little down"),
-        Action::CancelBox => ("cancel", "no box, no type"),
-        Action::Undo => ("undo", "take the last decision back"),
-        Action::Redo => ("redo", "make the decision again that was taken back"),
-        Action::NextQueue => ("queue", "another queue: all, unsure ones first, ..."),
-        Action::NameReviewer => ("name", "who reviews"),
-        Action::Views => ("views", "lists by name"),
-        Action::SaveView => ("save view", "keep filter, order and columns by a name"),
-        Action::Columns => ("columns", "choose the columns"),
-        Action::Choose => ("choose", "take this one"),
-        Action::CloseMenu => ("close", "close this list"),
-        Action::ForgetView => ("delete", "delete this saved view"),
-        Action::Complete => ("complete", "complete the word; again for the next"),
-        Action::Retry => ("retry", "queue this failed capture, or those marked, again"),
-        Action::RetryAll => ("retry all", "queue every failed capture again"),
-        Action::Reinspect => ("inspect again", "inspect this picture, or those marked, again"),
-        Action::NextCapture => ("older", "the next older capture"),
-        Action::PreviousCapture => ("newer", "the next newer capture"),
-        Action::Zoom => ("zoom", "the whole picture or the fibre"),
-        Action::Closer => ("closer", "a part of the picture, a step closer"),
-        Action::Farther => ("farther", "a step back"),
-        Action::PanLeft => ("left", "what is to the left"),
-        Action::PanRight => ("right", "what is to the right"),
-        Action::PanUp => ("up", "what is above"),
-        Action::PanDown => ("down", "what is below"),
-        Action::Freeze => ("freeze", "stay at this capture, or go on with the newest"),
-        Action::Charts => ("charts", "share of defects, drift, gray levels; or the list and the engine"),
-        Action::Layers => ("layers", "all, zones, one plug-in's defects, or bare"),
-        Action::CopyPath => ("copy path", "the file's path into the terminal's clipboard"),
-        Action::Export => ("export", "write the dataset in this format"),
-        Action::CancelExport => ("cancel", "end this export; nothing unfinished is left"),
-        Action::Reread => ("again", "read the dataset again"),
-        Action::Train(action) => train_action(action),
-        Action::Plugin(action) => plugin_action(action),
-        Action::Job(action) => job_action(action),
-        Action::Release => ("release", "take this plug-in out of quarantine"),
-        Action::Level => ("level", "least level that is shown"),
-        Action::Follow => ("follow", "stay at the newest line"),
-        Action::SearchAccept => ("take", "take what is typed"),
-        Action::SearchCancel => ("cancel", "leave everything as it was"),
-        Action::LeaveRunning => ("leave it running", "close this screen; the engine goes on"),
-        Action::StopEngine => ("stop the engine", "stop the engine after what is in hand, then leave"),
-        Action::Confirm => ("yes", "do it"),
-        Action::Cancel => ("stay", "leave it as it is"),
-    }
-}
-
-const fn job_action(action: JobAction) -> (&'static str, &'static str) {
-    match action {
-        JobAction::Show => ("jobs", "captures by job, port and side: what can be handed over"),
-        JobAction::Open => ("open", "its ends, or the capture that decides"),
-        JobAction::Before => ("before", "the capture of this end before the one that decides"),
-        JobAction::HandOver => ("hand over", "write a page and a table of this job"),
-        JobAction::Back => ("back", "to the jobs, or to the captures"),
-    }
-}
-
-const fn plugin_action(action: PluginAction) -> (&'static str, &'static str) {
-    match action {
-        PluginAction::Open => ("parameters", "its parameters, tried on the capture of Live"),
-        PluginAction::Switch => ("in/out", "into the pipeline, or out of it"),
-        PluginAction::Earlier => ("earlier", "one place earlier in its slot"),
-        PluginAction::Later => ("later", "one place later in its slot"),
-        PluginAction::Swaps => ("swaps", "what was swapped when, and how it ended"),
-        PluginAction::Builds => ("builds", "its builds: when each was in force, one put back, two compared"),
-        PluginAction::PutBack => ("put back", "put this build back into the place of the one in force"),
-        PluginAction::Differences => {
-            ("differences", "what it said otherwise than the one in force, of marked captures")
-        }
-        PluginAction::OpenDiffering => ("look", "open this capture"),
-        PluginAction::Apply => ("apply", "write what is typed into ferrule.toml"),
-        PluginAction::Close => ("close", "back; nothing is changed"),
-        PluginAction::Default => ("default", "the plug-in's own value again"),
-    }
-}
-
-const fn train_action(action: TrainAction) -> (&'static str, &'static str) {
-    match action {
-        TrainAction::New => ("new", "the form of a new training"),
-        TrainAction::Submit => ("begin", "begin this training"),
-        TrainAction::Close => ("close", "close the form; what was typed stays in it"),
-        TrainAction::Default => ("default", "the field's own value again"),
-        TrainAction::Pause => ("pause", "let the training wait, or go on"),
-        TrainAction::StopAfterEpoch => ("end", "stop the training after this epoch"),
-        TrainAction::StopNow => ("stop", "stop at once; the last whole epoch is kept"),
-        TrainAction::Resume => ("resume", "go on with this run after its last whole epoch"),
-        TrainAction::View => ("view", "curves, worst samples, or runs side by side"),
-        TrainAction::Metric => ("figure", "curves of another figure"),
-        TrainAction::Mark => ("mark", "lay this run's curves over others, and compare it"),
-        TrainAction::Notes => ("notes", "say something of this run"),
-        TrainAction::Tags => ("tags", "words to find this run by"),
-        TrainAction::KeepNote => ("keep", "keep what is typed"),
-        TrainAction::CancelNote => ("cancel", "leave it as it was"),
-        TrainAction::Delete => ("delete", "remove this run's epochs and its folder"),
-        TrainAction::Deploy => ("deploy", "put what this run made into the pipeline"),
-    }
 }
 
 /// What a field of a new training means, where it is no setting of the trainer.

@@ -50,6 +50,7 @@ fn bench(size: Size) -> (Bench, Rc<RefCell<Vec<DatasetRequest>>>) {
     bench.headless.dataset = Box::new(move |request| {
         let answer = match &request {
             DatasetRequest::Summary => DatasetAnswer::Summary(Ok(Box::new(summary()))),
+            DatasetRequest::HandOver { job } => panic!("nobody hands {job} over here"),
             DatasetRequest::Export { number, format, .. } => {
                 DatasetAnswer::Exporting { number: *number, format: *format, done: 0, all: 100 }
             }

@@ -8,6 +8,7 @@ mod dataset;
 mod jobs;
 mod pictures;
 mod plugins;
+mod production;
 mod reader;
 mod review;
 mod sample;

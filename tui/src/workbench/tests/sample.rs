@@ -7,20 +7,20 @@ use ferrule_core::{
     dataset::review::{Agreement, Decision, Review, ReviewedDefect},
     filter::{Column, Filter, Test},
     ids::{BuildHash, CaptureId, ImageId},
-    job::{Job, Shot},
+    job::Job,
     protocol::{Answer, CaptureEvent, Counts, PluginStatus, Request, SourceStatus, Status, WorkerStatus},
     report::{
-        CaptureState, Defect, DefectKind, Feature, Histogram, Inspection, Missing, Outcome, Outline, Quality, Severity,
-        Timings, Verdict, ZoneName, ZoneVerdict, Zones,
+        CaptureState, Defect, DefectKind, Feature, Inspection, Missing, Outcome, Outline, Quality, Severity, Timings,
+        Verdict, ZoneName, ZoneVerdict, Zones,
     },
-    store::{Listed, ReviewQueue, SavedView, Trend, TrendRow},
+    store::{Listed, ReviewQueue, SavedView, Trend},
 };
 use image::{GrayImage, Luma};
 use jiff::{Timestamp, tz::TimeZone};
 use ratatui::{buffer::Buffer, layout::Size};
 use tempfile::TempDir;
 
-use super::trainings::SampleRuns;
+use super::{production, trainings::SampleRuns};
 use crate::workbench::{
     app::Setup,
     event::{Event, FromEngine},
@@ -159,44 +159,12 @@ impl Rows for SampleRows {
         Ok(vec![Agreement { first: "Ann".into(), second: "Bob".into(), counts: [20, 5, 10, 15] }])
     }
 
-    /// A process that was what it was, but for one bad lot, and a lamp that fades.
     fn trend(&mut self, limit: usize) -> Result<Trend, String> {
-        let rows = (1..=self.newest).rev().take(limit).map(|id| TrendRow {
-            capture: CaptureId(id),
-            has_defect: Some(id % 5 == 0 || (900..920).contains(&id)),
-            cladding_r: Some(160.0 + (id % 7) as f64 / 10.0),
-            focus: Some(0.8 + (id % 3) as f64 / 50.0),
-            brightness: Some(110.0 - id as f64 / 100.0),
-        });
-        let mut rows: Vec<TrendRow> = rows.collect();
-        rows.reverse();
-        Ok(Trend { rows, done: self.newest.unsigned_abs() })
+        Ok(production::trend(self.newest, limit))
     }
 
     fn jobs(&mut self, limit: usize) -> Result<Vec<Job>, String> {
-        let shot = |capture, port: &str, side: &str, verdict| Shot {
-            capture: CaptureId(capture),
-            image: Some(image(capture)),
-            name: format!("LOT7-P{port}-{side}-{capture}.png"),
-            seen_at: format!("2026-09-21T14:{:02}:00Z", capture % 60),
-            state: CaptureState::Done,
-            port: port.into(),
-            side: side.into(),
-            verdict: Some(verdict),
-            has_defect: Some(verdict == Outcome::Fail),
-        };
-        let (pass, fail) = (Outcome::Pass, Outcome::Fail);
-        let lot7 = vec![
-            shot(1101, "1", "A", fail),
-            shot(1102, "1", "B", pass),
-            shot(1104, "2", "A", pass),
-            shot(1105, "10", "A", Outcome::NotGraded),
-            shot(1106, "10", "B", fail),
-            shot(1109, "1", "A", pass),
-        ];
-        let lot6 = vec![shot(901, "1", "A", pass), shot(903, "1", "B", pass)];
-        let jobs = [Job::of("LOT7".into(), lot7), Job::of("LOT6".into(), lot6)];
-        Ok(jobs.into_iter().take(limit).collect())
+        Ok(production::jobs(limit))
     }
 
     fn detail(&mut self, CaptureId(id): CaptureId) -> Result<Option<Detail>, String> {
@@ -264,14 +232,7 @@ fn inspection(row: &Row) -> Inspection {
             feature("cladding", "mean", 95.2, "gray"),
             feature("cladding", "grad_std", 0.0217, "gray/px"),
         ],
-        histograms: vec![Histogram {
-            region: "cladding".into(),
-            name: "gray".into(),
-            low: 0.0,
-            high: 256.0,
-            counts: (0..256_u64).map(|level| if level.abs_diff(95) < 12 { 6_000 } else { level % 5 }).collect(),
-            plugin: "measure-intensity 1.0.0".into(),
-        }],
+        histograms: vec![production::gray_levels()],
         incomplete: if row.incomplete {
             vec![Missing { plugin: "detect-scratch 1.0.0".into(), reason: "it crashed twice on this capture".into() }]
         } else {
@@ -485,7 +446,6 @@ impl Bench {
         self.headless.draw(self.size)
     }
 
-    /// The screen as lines of text.
     pub fn text(&self) -> String {
         text(&self.buffer())
     }

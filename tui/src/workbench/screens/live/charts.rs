@@ -31,6 +31,9 @@ pub const CAPTURES: usize = GROUP * (POINTS + 1);
 /// Columns for a figure left of the chart.
 const SCALE: usize = 6;
 
+/// Its name, its unit, and how it is read.
+type Figure = (&'static str, &'static str, fn(&TrendRow) -> Option<f64>);
+
 /// What the last captures say.
 #[derive(Debug, Default, PartialEq)]
 pub struct Charts {
@@ -59,12 +62,12 @@ impl Charts {
         let (whole, forming) = trend.rows.split_at(trend.rows.len().saturating_sub(open));
         let mut groups: Vec<Subgroup> = whole.rchunks(GROUP).take(POINTS).map(subgroup).collect();
         groups.reverse();
-        let drift = |(name, unit, value): (&'static str, &'static str, fn(&TrendRow) -> Option<f64>)| {
+        let drift = |(name, unit, value): Figure| {
             let values: Vec<f64> = trend.rows.iter().filter_map(value).collect();
             let last = &values[values.len().saturating_sub(GROUP)..];
             Some(Drift { name, unit, median: median(&values)?, latest: median(last)?, values })
         };
-        let figures: [(&'static str, &'static str, fn(&TrendRow) -> Option<f64>); 3] = [
+        let figures: [Figure; 3] = [
             (text::DRIFT_RADIUS, "px", |row| row.cladding_r),
             (text::DRIFT_FOCUS, "", |row| row.focus),
             (text::DRIFT_BRIGHTNESS, "gray", |row| row.brightness),
@@ -126,7 +129,7 @@ impl Charts {
 /// Captures with a label, and those of them with a defect.
 fn subgroup(rows: &[TrendRow]) -> Subgroup {
     let labelled = rows.iter().filter_map(|row| row.has_defect);
-    let (defective, of) = labelled.fold((0, 0), |(bad, of), defect| (bad + u32::from(defect), of + 1));
+    let (defective, of) = labelled.fold((0, 0), |(bad, of), defect| (bad + u64::from(defect), of + 1));
     Subgroup { defective, of }
 }
 
