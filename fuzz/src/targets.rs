@@ -17,8 +17,11 @@ use ferrule_core::{
     },
 };
 
-/// All of them, by the names of their corpora.
-pub const ALL: [(&str, fn(&[u8])); 7] = [
+/// A target by the name of its corpus.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const ALL: [Target; 7] = [
     ("socket", socket),
     ("answer", answer),
     ("elf", elf),

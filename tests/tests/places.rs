@@ -309,8 +309,9 @@ fn of_two_engines_at_the_same_instant_one_runs_and_the_other_says_so() {
         assert!(lab.run(&["stop"]).status.success());
         assert!(running.wait_with_output().unwrap().status.success());
     }
-    assert_eq!(lab.query_count("SELECT count(*) FROM captures"), 3);
-    lab.audit();
+    // They were stopped before they had looked; what there is to do is done once all the same.
+    let engine = lab.start_engine();
+    all_is_well(&lab, engine, 3);
 }
 
 #[test]
