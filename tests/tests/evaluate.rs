@@ -201,7 +201,9 @@ fn what_cannot_be_compared_ends_with_status_2_and_says_why() {
     let library = ferrule_tests::target_folder().join("deps/libferrule_misbehaving.so");
     for (arguments, word) in [
         (vec!["nothing.toml", "shipped", set], "there is no such settings file"),
-        (vec!["shipped", "abcdef0123456789", set], "id of a pipeline"),
+        (vec!["shipped", "abcdef0123456789", set], "names what a workspace has stored"),
+        (vec!["detect-region@abcd", "abcdef0123456789", set], "cannot be compared"),
+        (vec!["detect-region@xyz", "shipped", set], "PLUGIN@BUILD"),
         (vec!["shipped", truth, set], "neither a settings file"),
         (vec!["shipped", set, set], "is no workspace"),
         (vec!["shipped", "shipped"], "no pictures"),

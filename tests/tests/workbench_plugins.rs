@@ -1,7 +1,7 @@
 //! A detector changed from the screen: its parameters tried on a capture, applied, and taken out again, while the engine
 //! runs. In a real pseudo-terminal.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -115,7 +115,8 @@ fn a_swapped_detector_is_compared_over_marked_captures_and_the_former_build_is_p
     // The same comparison on the command line.
     let [a, b] = [&former, &again].map(|build| format!("detect-region@{}", &build[..8]));
     let output = lab.run(&["compare", "--json", &a, &b, "--where", "state:done", lab.workspace.to_str().unwrap()]);
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
     assert_eq!((&told["pictures"], &told["differing"]), (&2.into(), &0.into()), "{told:#}");
     assert_eq!(told["a"]["name"], format!("detect-region@{}", &former[..12]));
 }

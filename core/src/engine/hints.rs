@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, bounded, never};
 use notify::{
     Config, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode},
@@ -42,6 +42,9 @@ impl Hints {
             }
         };
         let watcher = RecommendedWatcher::new(handler, Config::default()).ok();
+        // The handler that would hint is gone with a watcher that was refused, and an ended channel is ready for ever: the
+        // engine would turn to it alone.
+        let stirred = if watcher.is_some() { stirred } else { never() };
         Self { watcher, watched: BTreeMap::new(), stirred }
     }
 

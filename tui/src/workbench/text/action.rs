@@ -96,7 +96,7 @@ pub fn action(action: Action) -> (&'static str, &'static str) {
         Action::PanUp => ("up", "what is above"),
         Action::PanDown => ("down", "what is below"),
         Action::Freeze => ("freeze", "stay at this capture, or go on with the newest"),
-        Action::Charts => ("charts", "share of defects, drift, gray levels; or the list and the engine"),
+        Action::Charts => ("charts", "charts of defects, drift and gray levels, or the list"),
         Action::Layers => ("layers", "all, zones, one plug-in's defects, or bare"),
         Action::CopyPath => ("copy path", "the file's path into the terminal's clipboard"),
         Action::Export => ("export", "write the dataset in this format"),
@@ -134,11 +134,9 @@ const fn plugin_action(action: PluginAction) -> (&'static str, &'static str) {
         PluginAction::Earlier => ("earlier", "one place earlier in its slot"),
         PluginAction::Later => ("later", "one place later in its slot"),
         PluginAction::Swaps => ("swaps", "what was swapped when, and how it ended"),
-        PluginAction::Builds => ("builds", "its builds: when each was in force, one put back, two compared"),
+        PluginAction::Builds => ("builds", "its builds: when in force; put one back, compare two"),
         PluginAction::PutBack => ("put back", "put this build back into the place of the one in force"),
-        PluginAction::Differences => {
-            ("differences", "what it said otherwise than the one in force, of marked captures")
-        }
+        PluginAction::Differences => ("differences", "what it says otherwise than the build in force"),
         PluginAction::OpenDiffering => ("look", "open this capture"),
         PluginAction::Apply => ("apply", "write what is typed into ferrule.toml"),
         PluginAction::Close => ("close", "back; nothing is changed"),
