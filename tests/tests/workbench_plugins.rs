@@ -114,7 +114,7 @@ fn a_swapped_detector_is_compared_over_marked_captures_and_the_former_build_is_p
 
     // The same comparison on the command line.
     let [a, b] = [&former, &again].map(|build| format!("detect-region@{}", &build[..8]));
-    let output = lab.run(&["compare", "--json", &a, &b, "--where", "state:done", lab.workspace.to_str().unwrap()]);
+    let output = lab.run(&["compare", "--json", &a, &b, "--where", "state:done"]);
     let told: serde_json::Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
     assert_eq!((&told["pictures"], &told["differing"]), (&2.into(), &0.into()), "{told:#}");

@@ -70,7 +70,10 @@ fn the_help_shows_exactly_the_keys_in_force() {
         bench.press(screen);
         let layers = bench.headless.app.keys();
         bench.press("?");
-        let shown = bench.text();
+        let mut shown = bench.text();
+        // A long list scrolls.
+        bench.press("jjjjjjjjjj");
+        shown.push_str(&bench.text());
         for binding in layers.iter().flat_map(|layer| &layer.list) {
             assert!(shown.contains(text::action(binding.action).1), "{:?} in\n{shown}", binding.action);
         }

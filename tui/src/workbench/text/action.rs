@@ -96,7 +96,7 @@ pub fn action(action: Action) -> (&'static str, &'static str) {
         Action::PanUp => ("up", "what is above"),
         Action::PanDown => ("down", "what is below"),
         Action::Freeze => ("freeze", "stay at this capture, or go on with the newest"),
-        Action::Charts => ("charts", "charts of defects, drift and gray levels, or the list"),
+        Action::Charts => ("charts", "charts of defects and drift, or the list"),
         Action::Layers => ("layers", "all, zones, one plug-in's defects, or bare"),
         Action::CopyPath => ("copy path", "the file's path into the terminal's clipboard"),
         Action::Export => ("export", "write the dataset in this format"),
@@ -119,9 +119,9 @@ pub fn action(action: Action) -> (&'static str, &'static str) {
 
 const fn job_action(action: JobAction) -> (&'static str, &'static str) {
     match action {
-        JobAction::Show => ("jobs", "captures by job, port and side: what can be handed over"),
+        JobAction::Show => ("jobs", "jobs by port and side: what can be handed over"),
         JobAction::Open => ("open", "its ends, or the capture that decides"),
-        JobAction::Before => ("before", "the capture of this end before the one that decides"),
+        JobAction::Before => ("before", "the capture before the one that decides"),
         JobAction::HandOver => ("hand over", "write a page and a table of this job"),
         JobAction::Back => ("back", "to the jobs, or to the captures"),
     }
@@ -134,8 +134,8 @@ const fn plugin_action(action: PluginAction) -> (&'static str, &'static str) {
         PluginAction::Earlier => ("earlier", "one place earlier in its slot"),
         PluginAction::Later => ("later", "one place later in its slot"),
         PluginAction::Swaps => ("swaps", "what was swapped when, and how it ended"),
-        PluginAction::Builds => ("builds", "its builds: when in force; put one back, compare two"),
-        PluginAction::PutBack => ("put back", "put this build back into the place of the one in force"),
+        PluginAction::Builds => ("builds", "its builds: put one back, compare two"),
+        PluginAction::PutBack => ("put back", "put this build back in force"),
         PluginAction::Differences => ("differences", "what it says otherwise than the build in force"),
         PluginAction::OpenDiffering => ("look", "open this capture"),
         PluginAction::Apply => ("apply", "write what is typed into ferrule.toml"),
