@@ -20,6 +20,6 @@ pub use report::{
     TypeCounts,
 };
 pub use run::{Both, Listener, run};
-pub use stored::{OfBuild, UnknownPipeline, stored, stored_builds, which};
+pub use stored::{OfBuild, Progress, UnknownPipeline, stored, stored_builds, which};
 pub use tally::{Comparison, DifferingPicture};
 pub use tiles::{LEGEND, tile};

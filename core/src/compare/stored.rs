@@ -50,6 +50,9 @@ pub struct OfBuild<'a> {
     pub build: &'a BuildHash,
 }
 
+/// Hears after each picture how many of how many are through; `false` ends the comparison with what there is of it.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
+
 /// Compares the latest complete inspections of each image that both pipelines have seen, of the `chosen` images or of all;
 /// `keep` of those that differ most are kept.
 ///
@@ -61,7 +64,7 @@ pub fn stored(
     pipelines: [&PipelineRow; 2],
     chosen: Option<&BTreeSet<ImageId>>,
     keep: usize,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: Progress<'_>,
 ) -> Result<Comparison, StoreError> {
     let of = |row: &PipelineRow| {
         let side = Side { name: row.id.to_string(), pipeline: row.id.clone(), plugins: row.plugins.clone() };
@@ -80,7 +83,7 @@ pub fn stored_builds(
     builds: [OfBuild<'_>; 2],
     chosen: Option<&BTreeSet<ImageId>>,
     keep: usize,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: Progress<'_>,
 ) -> Result<Comparison, StoreError> {
     let pipelines = reader.pipelines()?;
     let of = |OfBuild { plugin, build }: OfBuild<'_>| {
@@ -109,7 +112,7 @@ fn between(
     [(a, mut of_a), (b, mut of_b)]: [(Side, Inspected); 2],
     chosen: Option<&BTreeSet<ImageId>>,
     keep: usize,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: Progress<'_>,
 ) -> Result<Comparison, StoreError> {
     if let Some(chosen) = chosen {
         of_a.retain(|image, _| chosen.contains(image));
@@ -117,17 +120,21 @@ fn between(
     }
     let shared: Vec<_> = of_a.iter().filter_map(|(image, a)| Some((*image, *a, *of_b.get(image)?))).collect();
     let mut tally = Tally::keeping(keep);
+    let mut interrupted = false;
     for (done, (image, a, b)) in (1_u64..).zip(&shared) {
         if let (Some(first), Some(second)) = (reader.inspection(*a)?, reader.inspection(*b)?) {
             let name = reader.image_name(*image)?.unwrap_or_else(|| image.to_string());
             tally.take(name.clone(), paths.images().join(&name), [first, second]);
         }
-        progress(done, shared.len() as u64);
+        if !progress(done, shared.len() as u64) {
+            interrupted = true;
+            break;
+        }
     }
     let only = |count: usize, side: &Side| {
         let missing = count - shared.len();
         (missing > 0).then(|| format!("{missing} pictures were inspected by {} and not by the other", side.name))
     };
     let remarks = [only(of_a.len(), &a), only(of_b.len(), &b)].into_iter().flatten().collect();
-    Ok(tally.end([a, b], remarks, false))
+    Ok(tally.end([a, b], remarks, interrupted))
 }

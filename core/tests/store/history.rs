@@ -70,6 +70,7 @@ fn stored_words_are_compared_where_both_pipelines_have_one() {
     let comparison =
         compare::stored(&reader, &desk.paths(), [find(&pipeline().id), find(&second)], None, 5, &mut |done, of| {
             told.push((done, of));
+            true
         })
         .unwrap();
     let report = comparison.report;
@@ -88,7 +89,7 @@ fn two_builds_of_a_plugin_are_compared_on_the_pictures_that_are_chosen() {
     let first = BuildHash::of(b"detect-region");
     let builds = [OfBuild { plugin: &plugin, build: &first }, OfBuild { plugin: &plugin, build: &rebuilt() }];
     let compared = |chosen: Option<&BTreeSet<ImageId>>| {
-        compare::stored_builds(&reader, &desk.paths(), builds, chosen, 5, &mut |_, _| {}).unwrap().report
+        compare::stored_builds(&reader, &desk.paths(), builds, chosen, 5, &mut |_, _| true).unwrap().report
     };
     let report = compared(None);
     assert_eq!((report.pictures, report.defects.a, report.defects.b), (1, 2, 1));
@@ -97,7 +98,9 @@ fn two_builds_of_a_plugin_are_compared_on_the_pictures_that_are_chosen() {
     let image = again.row.image.unwrap();
     assert_eq!(compared(Some(&BTreeSet::from([image]))).pictures, 1);
     assert_eq!(compared(Some(&BTreeSet::new())).pictures, 0, "none chosen, none compared");
+    let ended = compare::stored_builds(&reader, &desk.paths(), builds, None, 5, &mut |_, _| false).unwrap().report;
+    assert!(ended.interrupted, "whoever says so after the first picture gets what there is of it");
     let unknown = OfBuild { plugin: &plugin, build: &BuildHash::of(b"never seen") };
-    let error = compare::stored_builds(&reader, &desk.paths(), [builds[0], unknown], None, 5, &mut |_, _| {});
+    let error = compare::stored_builds(&reader, &desk.paths(), [builds[0], unknown], None, 5, &mut |_, _| true);
     assert!(error.unwrap_err().to_string().contains("detect-region"));
 }

@@ -151,7 +151,11 @@ impl Compare {
         let chosen = self.only.as_deref().map(|filter| chosen(&reader, filter)).transpose()?;
         let (chosen, keep) = (chosen.as_ref(), self.most.into());
         let mut progress = Progress::new("pictures", 0);
-        let mut told = |done, of| progress.set_of(done, of);
+        let stop = batch::asked_to_stop()?;
+        let mut told = |done, of| {
+            progress.set_of(done, of);
+            stop.try_recv().is_err()
+        };
         let comparison = match kept {
             Kept::Pipelines([a, b]) => {
                 let pipelines = reader.pipelines().map_err(Failure::failed)?;

@@ -6,6 +6,7 @@
 use ferrule_core::protocol::{Answer, Event as EngineEvent, Request};
 
 use super::{
+    comparison::{Compare, ComparisonAnswer},
     dataset::{DatasetAnswer, DatasetRequest},
     picture::{PictureAnswer, PictureRequest},
     rows::{RowsAnswer, RowsRequest},
@@ -23,6 +24,7 @@ pub enum Event {
     Rows(RowsAnswer),
     Runs(RunsAnswer),
     Plugins(PluginsAnswer),
+    Comparison(ComparisonAnswer),
     Dataset(DatasetAnswer),
     /// Where a workspace is still to be made.
     Folders(FoldersAnswer),
@@ -80,6 +82,7 @@ pub enum Command {
     Rows(RowsRequest),
     Runs(RunsRequest),
     Plugins(PluginsRequest),
+    Compare(Box<Compare>),
     Dataset(DatasetRequest),
     Picture(PictureRequest),
     StartEngine,

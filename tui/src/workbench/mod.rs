@@ -7,6 +7,7 @@
 mod alarms;
 mod app;
 mod chrome;
+mod comparison;
 mod curve;
 mod dataset;
 mod event;
@@ -51,6 +52,7 @@ use jiff::Timestamp;
 
 use self::{
     app::{App, Setup},
+    comparison::Compare,
     dataset::DatasetRequest,
     event::{Command, Effects, Event},
     jobs::{
@@ -109,6 +111,7 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
     let open = open_rows(&settings);
     let trainings = answer_runs(&settings);
     let mut about_dataset = dataset::answering(settings.dataset.clone(), settings.limits, events.clone());
+    let compare = comparison::answering(settings.dataset.clone(), events.clone());
     let mut about_plugins = trial::answering(settings.dataset.clone(), settings.try_out, settings.put_back);
     let threads = Threads {
         input: Input::start(&stdin, events.clone())?,
@@ -117,6 +120,7 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
         rows: RowsJob::start(open, events.clone())?,
         runs: AnswerJob::start("runs", trainings, events.clone())?,
         plugins: AnswerJob::start("trials", move |question| Event::Plugins(about_plugins(question)), events.clone())?,
+        comparisons: AnswerJob::start("comparisons", compare, events.clone())?,
         dataset: AnswerJob::start("dataset", move |question| Event::Dataset(about_dataset(question)), events.clone())?,
         pictures: PictureJob::start(graphics, events)?,
         reviewer_file: settings.reviewer_file.clone(),
@@ -193,6 +197,7 @@ struct Threads {
     rows: RowsJob,
     runs: AnswerJob<RunsRequest>,
     plugins: AnswerJob<PluginsRequest>,
+    comparisons: AnswerJob<Compare>,
     dataset: AnswerJob<DatasetRequest>,
     pictures: PictureJob,
     reviewer_file: Option<std::path::PathBuf>,
@@ -214,6 +219,7 @@ impl Threads {
         self.rows.join(PATIENCE);
         self.runs.join(PATIENCE);
         self.plugins.join(PATIENCE);
+        self.comparisons.join(PATIENCE);
         self.dataset.join(PATIENCE);
         self.pictures.join(PATIENCE);
         self.signals.join(PATIENCE);
@@ -258,6 +264,7 @@ fn obey(command: Command, screen: &mut Screen, threads: &Threads) -> Option<Exit
         Command::Rows(request) => threads.rows.ask(request),
         Command::Runs(request) => threads.runs.ask(request),
         Command::Plugins(request) => threads.plugins.ask(request),
+        Command::Compare(wanted) => threads.comparisons.ask(*wanted),
         Command::Dataset(request) => threads.dataset.ask(request),
         Command::Picture(request) => threads.pictures.ask(request),
         Command::Bell => {

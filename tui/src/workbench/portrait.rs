@@ -7,6 +7,7 @@ use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, layout::Size};
 
 use super::{
     app::{App, Setup},
+    comparison::{Compare, ComparisonAnswer, Word},
     dataset::{DatasetAnswer, DatasetRequest},
     event::{Command, Effects, Event, Exit, FromEngine},
     keymap::KeyMap,
@@ -27,6 +28,8 @@ pub struct Headless {
     runs: Box<dyn Runs>,
     /// Answers about plug-ins; tests put their own in.
     pub plugins: Box<dyn FnMut(PluginsRequest) -> PluginsAnswer>,
+    /// Answers to comparisons of builds; tests put their own in.
+    pub comparisons: Box<dyn FnMut(Compare) -> Word>,
     /// Answers about the dataset; tests put their own in.
     pub dataset: Box<dyn FnMut(DatasetRequest) -> DatasetAnswer>,
     studio: Studio,
@@ -48,6 +51,7 @@ impl Headless {
             rows,
             runs,
             plugins: Box::new(|_| PluginsAnswer::Swaps(Ok(Vec::new()))),
+            comparisons: Box::new(|_| Word::Cancelled),
             dataset: Box::new(|_| DatasetAnswer::Summary(Ok(Box::default()))),
             studio,
             asked: Vec::new(),
@@ -78,6 +82,10 @@ impl Headless {
                 Event::Runs(runs::answer(self.runs.as_mut(), request).unwrap_or_else(RunsAnswer::Failed))
             }
             Command::Plugins(request) => Event::Plugins((self.plugins)(request)),
+            Command::Compare(wanted) => {
+                let (number, plugin) = (wanted.number, wanted.plugin.clone());
+                Event::Comparison(ComparisonAnswer { number, plugin, word: (self.comparisons)(*wanted) })
+            }
             Command::Dataset(request) => Event::Dataset((self.dataset)(request)),
             Command::Picture(request) => {
                 let result = self.studio.make(&request);

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use ferrule_core::ids::PluginId;
 use ratatui::text::{Line, Span};
 
 use super::{dataset::Format, plain::fit, screens::chosen, text, theme::Theme};
@@ -16,6 +17,8 @@ pub enum TaskOf {
     Training(String),
     /// Workers load a pipeline of that generation.
     Swap(u64),
+    /// What two builds of a plug-in said, by number.
+    Comparison(u64, PluginId),
     /// The page of a job.
     HandOver(String),
     /// Of the dataset, by number.

@@ -53,6 +53,7 @@ pub const NO_DIFFERENCES: &str = "Both say the same of every capture.";
 pub const NOTHING_COMPARED: &str = "No capture was inspected by both: mark some in Captures and inspect them again.";
 pub const ALL_THE_SAME: &str = "all the same";
 pub const READING: &str = "reading";
+pub const CANCELLED: &str = "cancelled";
 pub const NOTHING_CHANGED: &str = "nothing changed";
 pub const NO_PARAMETERS: &str = "This plug-in has no parameters.";
 pub const RELEASE_HELP: &str = "u takes it back into the pipeline and queues what is incomplete because of it.";
@@ -334,6 +335,7 @@ pub fn task(of: &TaskOf) -> String {
     match of {
         TaskOf::Training(run) => format!("train {run}"),
         TaskOf::Swap(generation) => format!("load generation {generation}"),
+        TaskOf::Comparison(_, plugin) => format!("compare builds of {plugin}"),
         TaskOf::HandOver(job) => format!("hand over {job}"),
         TaskOf::Export(_, format) => format!("export {}", self::format(*format).0),
     }
@@ -407,6 +409,11 @@ pub fn builds_of(plugin: &PluginId) -> String {
 
 pub fn captures_differ(differing: u64, of: u64) -> String {
     format!("{differing} of {of} captures differ")
+}
+
+/// How far a comparison is, where it cannot be missed.
+pub fn read_of(done: u64, of: u64) -> String {
+    format!("{} of {} read; Esc ends it", number(done), number(of))
 }
 
 pub fn compared_newest(count: usize) -> String {

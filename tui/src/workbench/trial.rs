@@ -1,18 +1,12 @@
-//! What the Plug-ins screen asks beside the engine: the swaps and the builds of the past, what two builds said of the same
-//! captures, and what a plug-in with other parameters would find on one picture. Nothing of a trial is stored.
+//! What the Plug-ins screen asks beside the engine: the swaps and the builds of the past, and what a plug-in with other
+//! parameters would find on one picture. Nothing of a trial is stored.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use ferrule_core::{
-    compare::{OfBuild, Report, stored_builds},
-    filter::Filter,
-    ids::{BuildHash, CaptureId, ImageId, PluginId},
+    ids::{BuildHash, PluginId},
     report::Inspection,
-    store::{BuildRow, Reader, StoreError},
+    store::{BuildRow, Reader},
     swap::Swap,
     worker::messages::ParameterValue,
     workspace::DatasetPaths,
@@ -21,15 +15,10 @@ use ferrule_core::{
 use super::{
     jobs::slot::Replaceable,
     plain::{clean, clean_inspection},
-    text,
 };
 
 /// Swaps that are listed; older ones are in the database.
 const MOST_SWAPS: usize = 500;
-/// Captures that are compared where none is marked: some seconds' reading.
-const MOST_COMPARED: usize = 2_000;
-/// Captures that are listed as differing most.
-const MOST_DIFFERING: usize = 200;
 
 /// A plug-in to try on a picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,30 +40,11 @@ pub type TryOut = Box<dyn FnMut(&Trial) -> Result<Inspection, String> + Send>;
 /// Puts a build back into the workspace's `plugins/`. The error is one line for a person.
 pub type PutBack = Box<dyn FnMut(&BuildHash) -> Result<PathBuf, String> + Send>;
 
-/// Two builds of a plug-in, the former first, and the pictures to compare them on; none for the newest.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Compare {
-    pub plugin: PluginId,
-    pub builds: [BuildHash; 2],
-    pub images: Vec<ImageId>,
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub struct BuildComparison {
-    pub report: Report,
-    /// Of each picture that is listed as differing.
-    pub captures: Vec<Option<CaptureId>>,
-    /// Which captures were compared, where nobody chose them.
-    pub remark: Option<String>,
-}
-
 /// A question. The latest of its kind wins.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PluginsRequest {
     Swaps,
     Builds(PluginId),
-    Compare(Box<Compare>),
     PutBack(BuildHash),
     Try(Box<Trial>),
 }
@@ -86,7 +56,6 @@ pub enum PluginsAnswer {
     Swaps(Result<Vec<Swap>, String>),
     /// The oldest first.
     Builds(PluginId, Result<Vec<BuildRow>, String>),
-    Compared(Result<Arc<BuildComparison>, String>),
     PutBack(Result<PathBuf, String>),
     Tried {
         ticket: u64,
@@ -100,8 +69,7 @@ impl Replaceable for PluginsRequest {
             Self::Swaps => 0,
             Self::Try(_) => 1,
             Self::Builds(_) => 2,
-            Self::Compare(_) => 3,
-            Self::PutBack(_) => 4,
+            Self::PutBack(_) => 3,
         }
     }
 
@@ -129,29 +97,10 @@ pub fn answering(
             let builds = Reader::open(&paths).and_then(|reader| reader.builds(&plugin));
             PluginsAnswer::Builds(plugin, builds.map_err(|error| clean(&error.to_string())))
         }
-        PluginsRequest::Compare(wanted) => {
-            let compared = compare(&paths, &wanted);
-            PluginsAnswer::Compared(compared.map(Arc::new).map_err(|error| clean(&error.to_string())))
-        }
         PluginsRequest::PutBack(build) => PluginsAnswer::PutBack(put_back(&build).map_err(|error| clean(&error))),
         PluginsRequest::Try(trial) => {
             let result = try_out(&trial).map(clean_inspection).map(Box::new).map_err(|error| clean(&error));
             PluginsAnswer::Tried { ticket: trial.ticket, result }
         }
     }
-}
-
-fn compare(paths: &DatasetPaths, wanted: &Compare) -> Result<BuildComparison, StoreError> {
-    let reader = Reader::open(paths)?;
-    let (images, remark): (BTreeSet<ImageId>, _) = if wanted.images.is_empty() {
-        let newest = reader.captures_matching(&Filter::default(), MOST_COMPARED)?;
-        (newest.into_iter().filter_map(|capture| capture.image).collect(), Some(text::compared_newest(MOST_COMPARED)))
-    } else {
-        (wanted.images.iter().copied().collect(), None)
-    };
-    let of = |build| OfBuild { plugin: &wanted.plugin, build };
-    let builds = [of(&wanted.builds[0]), of(&wanted.builds[1])];
-    let compared = stored_builds(&reader, paths, builds, Some(&images), MOST_DIFFERING, &mut |_, _| {})?;
-    let captures = compared.report.most.iter().map(|it| reader.capture_of(&it.file)).collect::<Result<_, _>>()?;
-    Ok(BuildComparison { report: compared.report, captures, remark })
 }

@@ -259,6 +259,10 @@ impl App {
             Some(TaskOf::Export(_, format)) => {
                 self.dataset.cancel_format(*format);
             }
+            Some(TaskOf::Comparison(number, _)) => {
+                let number = *number;
+                self.plugins.end_comparison(number);
+            }
             Some(TaskOf::Training(_)) => self.dialog = Some(Dialog::Confirm(Confirm::StopTraining)),
             Some(TaskOf::Swap(_) | TaskOf::HandOver(_)) | None => self.say(true, text::NOT_CANCELLED.to_owned()),
         }

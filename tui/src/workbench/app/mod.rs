@@ -175,6 +175,7 @@ impl App {
             Event::Rows(answer) => self.rows(answer),
             Event::Runs(answer) => self.runs(answer),
             Event::Plugins(answer) => self.plugins_answered(answer),
+            Event::Comparison(answer) => self.compared(answer),
             Event::Dataset(answer) => self.dataset_answered(answer),
             Event::Folders(_) => Effects::none(),
             Event::Picture(answer) => self.picture(answer),

@@ -1,12 +1,14 @@
 //! What a person does on the Plug-ins screen, and what comes of it.
 
-use ferrule_core::protocol::Request;
+use ferrule_core::{ids::PluginId, protocol::Request};
 
 use super::{App, Confirm, Dialog, Engine};
 use crate::workbench::{
+    comparison::{ComparisonAnswer, Word},
     event::{Command, Effects},
     keys::{Key, PluginAction},
     screens::{ScreenName, detail::Open, plugins::Builds},
+    tasks::{TaskOf, TaskState},
     text,
     trial::{PluginsAnswer, PluginsRequest},
 };
@@ -33,7 +35,7 @@ impl App {
                 if self.plugins.open().is_some() {
                     self.plugins.close_form();
                 } else {
-                    self.plugins.close_builds();
+                    self.close_builds();
                 }
                 None
             }
@@ -80,9 +82,12 @@ impl App {
 
     /// Of the marked captures, where there are any.
     fn compare_builds(&mut self) -> Effects {
-        let images = self.captures.marks.images();
-        match self.plugins.builds_mut().and_then(|builds| builds.compare(images)) {
-            Some(wanted) => Effects::command(Command::Plugins(PluginsRequest::Compare(Box::new(wanted)))),
+        let (images, number) = (self.captures.marks.images(), self.plugins.ticket());
+        match self.plugins.builds_mut().and_then(|builds| builds.compare(images, number)) {
+            Some(wanted) => {
+                self.comparison_stands(number, wanted.plugin.clone(), TaskState::Running(None, String::new()));
+                Effects::command(Command::Compare(Box::new(wanted)))
+            }
             None => {
                 self.say(false, text::ONE_BUILD.to_owned());
                 Effects::redraw()
@@ -147,16 +152,7 @@ impl App {
                     builds.take(&plugin, rows);
                 }
             }
-            PluginsAnswer::Compared(Ok(comparison)) => {
-                if let Some(builds) = self.plugins.builds_mut() {
-                    builds.take_comparison(comparison);
-                }
-            }
             PluginsAnswer::PutBack(Ok(path)) => self.say(false, text::put_back(&path)),
-            PluginsAnswer::Compared(Err(message)) => {
-                self.plugins.close_builds();
-                self.say(true, message);
-            }
             PluginsAnswer::Builds(_, Err(message)) | PluginsAnswer::PutBack(Err(message)) => self.say(true, message),
             PluginsAnswer::Tried { ticket, result } => {
                 if let Some(form) = self.plugins.form() {
@@ -165,5 +161,46 @@ impl App {
             }
         }
         Effects::redraw()
+    }
+
+    /// Out of the differences, which end if they are still read, then out of the builds.
+    fn close_builds(&mut self) {
+        if let Some((number, plugin)) = self.plugins.close_builds() {
+            self.comparison_stands(number, plugin, TaskState::Ended { good: false, words: text::CANCELLED.to_owned() });
+        }
+    }
+
+    /// A comparison is so far, or over. One that was left has ended already.
+    pub(super) fn compared(&mut self, ComparisonAnswer { number, plugin, word }: ComparisonAnswer) -> Effects {
+        let Some(builds) = self.plugins.builds_mut().filter(|builds| builds.comparing() == Some(number)) else {
+            return Effects::none();
+        };
+        let state = match word {
+            Word::Reading(done, of) => {
+                builds.reads(done, of);
+                TaskState::Running(Some(done as f64 / of.max(1) as f64), String::new())
+            }
+            Word::Compared(comparison) => {
+                let words = text::captures_differ(comparison.report.differing, comparison.report.pictures);
+                builds.take_comparison(comparison);
+                TaskState::Ended { good: true, words }
+            }
+            Word::Cancelled => {
+                builds.leave_comparison();
+                TaskState::Ended { good: false, words: text::CANCELLED.to_owned() }
+            }
+            Word::Failed(message) => {
+                builds.leave_comparison();
+                self.say(true, message.clone());
+                TaskState::Ended { good: false, words: message }
+            }
+        };
+        self.comparison_stands(number, plugin, state);
+        Effects::redraw()
+    }
+
+    fn comparison_stands(&mut self, number: u64, plugin: PluginId, state: TaskState) {
+        let at = self.clock((self.setup.now)());
+        self.tasks.stands(TaskOf::Comparison(number, plugin), &at, state);
     }
 }

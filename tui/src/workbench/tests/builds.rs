@@ -1,6 +1,6 @@
 //! The builds of a plug-in: a former one put back once a person has said so twice, and what two of them said otherwise.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{cell::RefCell, path::PathBuf, rc::Rc, sync::atomic::Ordering};
 
 use ferrule_core::{
     compare::{ChangeCounts, Changed, DefectCounts, Difference, Report, Shifts, Side, SideTimes, TypeCounts},
@@ -11,11 +11,13 @@ use ferrule_core::{
 
 use super::{
     plugins::bench,
-    sample::{LARGE, SMALL},
+    sample::{Bench, LARGE, SMALL},
 };
 use crate::workbench::{
+    comparison::{BuildComparison, Compare, ComparisonAnswer, Word},
+    event::Event,
     text,
-    trial::{BuildComparison, Compare, PluginsAnswer, PluginsRequest},
+    trial::{PluginsAnswer, PluginsRequest},
 };
 
 fn former() -> BuildHash {
@@ -30,7 +32,6 @@ fn now() -> BuildHash {
 pub fn answer(request: PluginsRequest) -> PluginsAnswer {
     match request {
         PluginsRequest::Builds(plugin) => PluginsAnswer::Builds(plugin, Ok(builds())),
-        PluginsRequest::Compare(wanted) => PluginsAnswer::Compared(Ok(Arc::new(comparison(&wanted)))),
         PluginsRequest::PutBack(build) if build == former() => {
             PluginsAnswer::PutBack(Ok(PathBuf::from("/lab/plugins/detect-region.so")))
         }
@@ -59,7 +60,7 @@ fn builds() -> Vec<BuildRow> {
     ]
 }
 
-fn comparison(wanted: &Compare) -> BuildComparison {
+pub fn comparison(wanted: &Compare) -> BuildComparison {
     let side = |at: usize| Side {
         name: format!("{}@{}", wanted.plugin, &wanted.builds[at].as_str()[..12]),
         pipeline: "0123456789abcdef".parse().expect("an id"),
@@ -147,4 +148,44 @@ fn a_former_build_is_put_back_once_it_was_said_twice_and_the_one_in_force_never(
     assert!(!bench.text().contains("takes it up"), "{}", bench.text());
     bench.press("ry");
     assert!(bench.text().contains("detect-region.so is back"), "{}", bench.text());
+}
+
+#[test]
+fn a_comparison_tells_how_far_it_is_and_ends_when_it_is_left_or_cancelled() {
+    let (mut bench, _) = bench(SMALL);
+    let asked: Rc<RefCell<Vec<Compare>>> = Rc::default();
+    let kept = Rc::clone(&asked);
+    bench.headless.comparisons = Box::new(move |wanted| {
+        kept.borrow_mut().push(wanted);
+        Word::Reading(0, 2_000)
+    });
+    let plugin = || "detect-region".parse().expect("an id");
+    let say = |bench: &mut Bench, number, word| {
+        bench.headless.feed(Event::Comparison(ComparisonAnswer { number, plugin: plugin(), word }));
+    };
+    let stopped = |at: usize| asked.borrow()[at].stop.load(Ordering::Relaxed);
+    let number = |at: usize| asked.borrow()[at].number;
+
+    bench.press("jbj<Enter>");
+    say(&mut bench, number(0), Word::Reading(412, 2_000));
+    assert!(bench.text().contains("412 of 2,000"), "{}", bench.text());
+    assert!(!stopped(0));
+    bench.press("<Esc>");
+    assert!(stopped(0) && bench.text().contains(text::BUILDS_NEWEST), "left, and nobody reads on: {}", bench.text());
+
+    // Its last word comes when the next is looked at already.
+    bench.press("<Enter>");
+    let late = comparison(&asked.borrow()[0]);
+    say(&mut bench, number(0), Word::Compared(Box::new(late)));
+    assert!(bench.text().contains("0 of 2,000"), "an answer to another question is not shown: {}", bench.text());
+
+    bench.press("<C-t>");
+    assert!(bench.text().contains("compare builds"), "{}", bench.text());
+    bench.press("x");
+    assert!(stopped(1), "cancelled among the tasks");
+    say(&mut bench, number(1), Word::Cancelled);
+    let text = bench.text();
+    assert_eq!(text.matches("cancelled").count(), 2, "both have ended: {text}");
+    bench.press("<Esc>");
+    assert!(bench.text().contains(text::BUILDS_NEWEST), "{}", bench.text());
 }

@@ -14,6 +14,7 @@ use ratatui::layout::Size;
 
 use super::sample::{Bench, LARGE, SMALL};
 use crate::workbench::{
+    comparison::Word,
     event::FromEngine,
     rows::Rows,
     text,
@@ -89,6 +90,7 @@ pub fn bench(size: Size) -> (Bench, Rc<RefCell<Vec<Trial>>>) {
         }
         other => super::builds::answer(other),
     });
+    bench.headless.comparisons = Box::new(|wanted| Word::Compared(Box::new(super::builds::comparison(&wanted))));
     bench.press("4");
     assert_eq!(bench.headless.asked, [Request::Plugins]);
     bench.headless.asked.clear();

@@ -1,7 +1,10 @@
 //! The builds of one plug-in: when each was in force, a former one put back, and what two of them said of the same
 //! captures, those that differ most first.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use ferrule_core::{
     ids::{BuildHash, CaptureId, ImageId, PluginId},
@@ -18,10 +21,10 @@ use ratatui::{
 
 use super::super::{Look, chosen, middle, pane};
 use crate::workbench::{
+    comparison::{BuildComparison, Compare},
     plain::{clean, cut, fit},
     text,
     theme::Theme,
-    trial::{BuildComparison, Compare},
 };
 
 /// Columns of the builds: mark, version, build, inspections; then when it was in force.
@@ -45,9 +48,26 @@ pub struct Builds {
 
 #[derive(Debug)]
 struct Compared {
-    /// `None` while it is read.
-    comparison: Option<Arc<BuildComparison>>,
+    number: u64,
+    stop: Arc<AtomicBool>,
+    state: Reading,
     cursor: usize,
+}
+
+#[derive(Debug)]
+enum Reading {
+    /// So many of so many, once that is known.
+    On(Option<(u64, u64)>),
+    Done(Box<BuildComparison>),
+}
+
+impl Compared {
+    fn comparison(&self) -> Option<&BuildComparison> {
+        match &self.state {
+            Reading::On(_) => None,
+            Reading::Done(comparison) => Some(comparison),
+        }
+    }
 }
 
 impl Builds {
@@ -70,7 +90,7 @@ impl Builds {
     pub fn step(&mut self, by: isize) {
         let (cursor, count) = match &mut self.compared {
             Some(compared) => {
-                let count = compared.comparison.as_ref().map_or(0, |it| it.report.most.len());
+                let count = compared.comparison().map_or(0, |it| it.report.most.len());
                 (&mut compared.cursor, count)
             }
             None => (&mut self.cursor, self.rows.as_ref().map_or(0, Vec::len)),
@@ -88,31 +108,52 @@ impl Builds {
     }
 
     /// The build under the cursor against the one in force; under the cursor being that one, against the one before it.
-    pub fn compare(&mut self, images: Vec<ImageId>) -> Option<Compare> {
+    pub fn compare(&mut self, images: Vec<ImageId>, number: u64) -> Option<Compare> {
         let rows = self.rows.as_ref()?;
         let now = self.now.clone().or_else(|| rows.first().map(|row| row.build.clone()))?;
         let chosen = self.selected()?.build.clone();
         let former =
             if chosen == now { rows.iter().map(|row| &row.build).find(|it| **it != now)?.clone() } else { chosen };
-        self.compared = Some(Compared { comparison: None, cursor: 0 });
-        Some(Compare { plugin: self.plugin.clone(), builds: [former, now], images })
+        let stop = Arc::new(AtomicBool::new(false));
+        self.compared = Some(Compared { number, stop: Arc::clone(&stop), state: Reading::On(None), cursor: 0 });
+        Some(Compare { number, plugin: self.plugin.clone(), builds: [former, now], images, stop })
     }
 
-    pub fn take_comparison(&mut self, comparison: Arc<BuildComparison>) {
+    /// The number of the comparison that is looked at.
+    pub fn comparing(&self) -> Option<u64> {
+        self.compared.as_ref().map(|compared| compared.number)
+    }
+
+    pub fn reads(&mut self, done: u64, of: u64) {
         if let Some(compared) = &mut self.compared {
-            compared.comparison = Some(comparison);
+            compared.state = Reading::On(Some((done, of)));
         }
     }
 
-    /// Back from the differences; whether there were any to leave.
-    pub fn leave_comparison(&mut self) -> bool {
-        self.compared.take().is_some()
+    pub fn take_comparison(&mut self, comparison: Box<BuildComparison>) {
+        if let Some(compared) = &mut self.compared {
+            compared.state = Reading::Done(comparison);
+        }
+    }
+
+    /// Whoever reads for it ends.
+    pub fn end_comparison(&self) {
+        if let Some(compared) = &self.compared {
+            compared.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Back from the differences. Their number where they were still read; that ends.
+    pub fn leave_comparison(&mut self) -> Option<u64> {
+        self.end_comparison();
+        let left = self.compared.take()?;
+        matches!(left.state, Reading::On(_)).then_some(left.number)
     }
 
     /// The capture under the cursor of the differences.
     pub fn capture(&self) -> Option<CaptureId> {
         let compared = self.compared.as_ref()?;
-        compared.comparison.as_ref()?.captures.get(compared.cursor).copied().flatten()
+        compared.comparison()?.captures.get(compared.cursor).copied().flatten()
     }
 
     pub fn draw(&self, frame: &mut Frame, body: Rect, look: &Look) {
@@ -171,9 +212,13 @@ impl Builds {
 fn draw_comparison(frame: &mut Frame, body: Rect, look: &Look, compared: &Compared) {
     let theme = look.theme;
     let inner = Rect { y: body.y + 1, height: body.height.saturating_sub(1), ..body };
-    let Some(comparison) = &compared.comparison else {
-        pane(frame, body, look, text::DIFFERENCES, "", theme.dim());
-        return middle(frame, inner, text::READING, theme.dim());
+    let comparison = match &compared.state {
+        Reading::Done(comparison) => comparison,
+        Reading::On(so_far) => {
+            let so_far = so_far.map_or_else(|| text::READING.to_owned(), |(done, of)| text::read_of(done, of));
+            pane(frame, body, look, text::DIFFERENCES, "", theme.dim());
+            return middle(frame, inner, &so_far, theme.dim());
+        }
     };
     let report = &comparison.report;
     let aside = text::captures_differ(report.differing, report.pictures);

@@ -149,10 +149,21 @@ impl Plugins {
         self.builds.as_mut()
     }
 
-    /// Out of the differences, then out of the builds.
-    pub fn close_builds(&mut self) {
-        if !self.builds.as_mut().is_some_and(Builds::leave_comparison) {
+    /// Out of the differences, then out of the builds. The comparison that was still going on, if one was.
+    pub fn close_builds(&mut self) -> Option<(u64, PluginId)> {
+        let builds = self.builds.as_mut()?;
+        if builds.comparing().is_none() {
             self.builds = None;
+            return None;
+        }
+        let plugin = builds.plugin.clone();
+        builds.leave_comparison().map(|number| (number, plugin))
+    }
+
+    /// Ends the comparison of that number, if it still goes on.
+    pub fn end_comparison(&self, number: u64) {
+        if let Some(builds) = self.builds.as_ref().filter(|builds| builds.comparing() == Some(number)) {
+            builds.end_comparison();
         }
     }
 
@@ -245,7 +256,7 @@ impl Plugins {
         self.form = None;
     }
 
-    /// The next ticket for a trial.
+    /// The next ticket, for a trial or a comparison.
     pub fn ticket(&mut self) -> u64 {
         self.tickets += 1;
         self.tickets
