@@ -1,7 +1,7 @@
 //! What becomes of a changed pipeline: it is written down, put to the workers, and in force or refused when they say so.
 //! Every attempt ends as a row of the swap log, those of libraries that were not let in too.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::state::Engine;
 use crate::{
@@ -46,6 +46,12 @@ impl Swaps {
         self.refused = None;
     }
 
+    /// Files that parameters of that generation's pipeline name.
+    fn files_of(&self, generation: u64) -> Vec<PathBuf> {
+        let pipeline = self.recent.iter().find(|(number, _)| *number == generation).map(|(_, pipeline)| pipeline);
+        pipeline.map_or_else(Vec::new, Pipeline::files)
+    }
+
     /// All workers run this one: none before it comes back.
     fn settled(&mut self, generation: u64) {
         self.recent.retain(|(number, _)| *number >= generation);
@@ -85,7 +91,9 @@ impl Engine {
     pub fn swapped(&mut self, generation: u64, took: Duration) {
         self.reload.swaps.settled(generation);
         self.reload.swaps.try_again();
-        self.end_swap(generation, SwapOutcome::InForce, None, Some(took.as_secs_f64() * 1e3));
+        let files = self.reload.swaps.files_of(generation);
+        let (outcome, took_ms) = (SwapOutcome::InForce, Some(took.as_secs_f64() * 1e3));
+        self.store_write(Write::SwapEnd(SwapEnd { generation, outcome, refusal: None, took_ms, files }));
     }
 
     /// Workers cannot load it.
@@ -93,12 +101,9 @@ impl Engine {
         if let AfterRefusal::Kept { generation: kept } = then {
             self.reload.swaps.back_to(kept, generation);
         }
-        self.end_swap(generation, SwapOutcome::Refused, Some(refusal), None);
-    }
-
-    fn end_swap(&mut self, generation: u64, outcome: SwapOutcome, refusal: Option<String>, took_ms: Option<f64>) {
-        let refusal = refusal.map(|refusal| names::visible(&refusal).into_owned());
-        self.store_write(Write::SwapEnd(SwapEnd { generation, outcome, refusal, took_ms }));
+        let refusal = Some(names::visible(&refusal).into_owned());
+        let outcome = SwapOutcome::Refused;
+        self.store_write(Write::SwapEnd(SwapEnd { generation, outcome, refusal, took_ms: None, files: Vec::new() }));
     }
 
     /// Writes down libraries that were refused and were not refused just so before.

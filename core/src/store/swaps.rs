@@ -3,6 +3,8 @@
 //! What changed is found by comparing rows of two pipelines, not by asking the engine: so a swap at the start of an
 //! engine is told against what the engine before it ran.
 
+use std::os::unix::ffi::OsStrExt;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value};
 
@@ -52,6 +54,13 @@ pub(super) fn end(connection: &Connection, end: &SwapEnd) -> Result<Receipt, Fau
     connection
         .prepare_cached("UPDATE swaps SET outcome = ?2, refusal = ?3, took_ms = ?4 WHERE generation = ?1")?
         .execute(params![generation, end.outcome.as_str(), end.refusal, end.took_ms])?;
+    if end.outcome == SwapOutcome::InForce {
+        connection.prepare_cached("UPDATE models SET deployed = 0 WHERE deployed <> 0")?.execute([])?;
+        let mut deployed = connection.prepare_cached("UPDATE models SET deployed = 1 WHERE path = ?1")?;
+        for file in &end.files {
+            deployed.execute([file.as_os_str().as_bytes()])?;
+        }
+    }
     let sql = format!("{COLUMNS} WHERE generation = ?1");
     let swap = connection.prepare_cached(&sql)?.query_row([generation], swap_row).optional()?;
     Ok(Receipt::Swap(swap.map(Box::new)))

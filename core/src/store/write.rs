@@ -179,6 +179,8 @@ pub struct SwapEnd {
     pub refusal: Option<String>,
     /// Milliseconds until all workers ran it.
     pub took_ms: Option<f64>,
+    /// Files that parameters of the pipeline in force name: the models among them are deployed, and no others.
+    pub files: Vec<PathBuf>,
 }
 
 /// A library that was refused before it came into a pipeline.

@@ -83,6 +83,19 @@ impl Pipeline {
     pub fn stages(&self) -> impl Iterator<Item = &Stage> {
         [&self.segment, &self.detect, &self.measure, &self.grade].into_iter().flatten()
     }
+
+    /// Files that parameters name, where a person finds them.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let named = |stage: &Stage, name: &str| {
+            let parameter = stage.parameters.iter().find(|(parameter, _)| parameter == name);
+            match parameter {
+                Some((_, ParameterValue::Text(path))) => Some(PathBuf::from(path)),
+                _ => None,
+            }
+        };
+        self.stages().flat_map(|stage| stage.files.iter().filter_map(move |(name, _)| named(stage, name))).collect()
+    }
 }
 
 /// What the picture's source says about it.

@@ -15,7 +15,7 @@ fn begin(desk: &Desk, pipeline: Pipeline, generation: u64) {
 }
 
 fn end(desk: &Desk, generation: u64, outcome: SwapOutcome, refusal: Option<&str>, took_ms: Option<f64>) {
-    let end = SwapEnd { generation, outcome, refusal: refusal.map(str::to_owned), took_ms };
+    let end = SwapEnd { generation, outcome, refusal: refusal.map(str::to_owned), took_ms, files: Vec::new() };
     let Receipt::Swap(Some(swap)) = desk.ask(Write::SwapEnd(end)) else { panic!("no row") };
     assert_eq!((swap.generation, swap.outcome), (Some(generation), outcome));
 }

@@ -110,7 +110,13 @@ impl Work<'_> {
                 if self.refusals >= HOPELESS {
                     let refusal = Some(reason.clone());
                     let outcome = SwapOutcome::Refused;
-                    self.write(Write::SwapEnd(SwapEnd { generation, outcome, refusal, took_ms: None }))?;
+                    self.write(Write::SwapEnd(SwapEnd {
+                        generation,
+                        outcome,
+                        refusal,
+                        took_ms: None,
+                        files: Vec::new(),
+                    }))?;
                     return Err(BuildError::NoWorker { plugin, reason });
                 }
             }
@@ -121,6 +127,7 @@ impl Work<'_> {
                     outcome: SwapOutcome::InForce,
                     refusal: None,
                     took_ms,
+                    files: Vec::new(),
                 }))?;
             }
             Report::Died(death) => {
