@@ -10,7 +10,7 @@ use ferrule_core::{
     host::elf,
     pool::{Asked, check_answer},
     protocol::{ClientLine, EngineLine, MAX_LINE},
-    training::{Crop, Imported, Input, Levels, Task, with_card},
+    training::{Crop, Imported, Input, Levels, Task, read_state_dict, with_card},
     worker::{
         frames::{Incoming, MAX_ANSWER},
         messages::FromWorker,
@@ -134,6 +134,9 @@ pub fn model(data: &[u8]) {
     if let Some(carded) = with_card(data, &what) {
         let again = with_card(&carded, &what).expect("with a card it is still a model file");
         assert_eq!(again, carded, "a second card takes the first one's place");
+    }
+    if let Ok(state) = read_state_dict(data) {
+        assert!(state.weights.iter().all(|weight| weight.shape.iter().product::<usize>() == weight.values.len()));
     }
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = toml::from_str::<ferrule_core::training::card::Card>(text);

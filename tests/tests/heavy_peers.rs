@@ -47,6 +47,45 @@ fn pytorch_opens_what_was_trained_and_tensorboard_finds_every_scalar_of_its_runs
 }
 
 #[test]
+fn what_pytorch_saves_comes_in_in_every_form_with_the_same_weights() {
+    let Some(python) = heavy_python() else { return };
+    let lab = Lab::new();
+    let saved = lab.root().join("saved");
+    std::fs::create_dir(&saved).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/model_save.py");
+    let output = Command::new(python).arg(script).arg(&saved).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let files: Vec<PathBuf> = String::from_utf8_lossy(&output.stdout).lines().map(PathBuf::from).collect();
+    assert_eq!(files.len(), 18, "{files:?}");
+    let import = |file: &Path, name: &str, network: &str| {
+        let task = if network == "unet" { "defects" } else { "classify" };
+        let mut command = lab.ferrule(&["model", "import"]);
+        command.arg(file).arg(&lab.workspace).args(["--name", name, "--task", task, "--arch", network]);
+        command.args(["--classes", "clean,defective", "--size", "32", "--width", "4"]).output().unwrap()
+    };
+    let numbers = |path: &Path| {
+        let bytes = std::fs::read(path).unwrap();
+        let length = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+        let head: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&bytes[8..length]).unwrap();
+        let tensors = head.into_iter().filter(|(name, _)| name != "__metadata__").map(|(name, entry)| {
+            let at = |place: usize| length + entry["data_offsets"][place].as_u64().unwrap() as usize;
+            (name, (entry["shape"].to_string(), bytes[at(0)..at(1)].to_vec()))
+        });
+        tensors.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    for file in &files {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let network = name.split('-').next().unwrap();
+        let output = import(file, name, network);
+        assert!(output.status.success(), "{name}: {}", text(&output));
+        let (wanted, got) = (saved.join(format!("{network}.safetensors")), format!("models/{name}.safetensors"));
+        assert!(numbers(&wanted) == numbers(&lab.workspace.join(got)), "{name}: other weights than PyTorch's");
+    }
+    let output = import(&saved.join("whole.pt"), "whole", "unet");
+    assert!(!output.status.success() && text(&output).contains("state_dict()"), "{}", text(&output));
+}
+
+#[test]
 fn tensorflow_iterates_the_shards_and_pytorch_trains_a_step() {
     let Some(python) = heavy_python() else { return };
     let lab = Lab::new();

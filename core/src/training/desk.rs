@@ -28,6 +28,8 @@ use crate::{
     },
 };
 
+/// Broken pictures that are named.
+const MOST_NAMED: usize = 20;
 /// Between two words about the feed.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -87,10 +89,11 @@ fn make_feed(order: &Order, limits: &Limits, desk: &Desk) -> Result<Vec<feed::Fi
     let told = Mutex::new(Instant::now());
     let (sender, progress) = std::sync::mpsc::channel();
     let all = order.pictures.len();
+    let (kept, told) = (&remarks, &told);
     let made = std::thread::scope(|scope| {
         let making = scope.spawn(|| {
             let said = move |done: usize, remark: Option<String>| {
-                if let (Some(remark), Ok(mut remarks)) = (remark, remarks.lock()) {
+                if let (Some(remark), Ok(mut remarks)) = (remark, kept.lock()) {
                     remarks.push(remark);
                 }
                 if let Ok(mut told) = told.lock()
@@ -110,10 +113,29 @@ fn make_feed(order: &Order, limits: &Limits, desk: &Desk) -> Result<Vec<feed::Fi
         making.join()
     });
     let made = made.map_err(|_| "a thread that makes the feed panicked".to_owned())?;
-    made.map_err(|error| {
+    let filled = made.map_err(|error| {
         let name = crate::names::display(&order.feed);
         format!("{name}: {error}; the feed of training pictures needs room on that disk")
-    })
+    })?;
+    let remarks = remarks.into_inner().unwrap_or_default();
+    let left_out = filled.iter().filter(|items| items.iter().all(Option::is_none)).count();
+    for message in told_of(remarks, left_out) {
+        desk.tell(Said { name: "warning".into(), message, ..Said::default() });
+    }
+    Ok(filled)
+}
+
+/// Pictures that nothing is learned from, the first of them by name; by number alone where an earlier run made the feed.
+fn told_of(mut remarks: Vec<String>, left_out: usize) -> Vec<String> {
+    if remarks.is_empty() && left_out > 0 {
+        return vec![format!("{left_out} pictures are left out: they could not be read when their feed was made")];
+    }
+    let more = remarks.len().saturating_sub(MOST_NAMED);
+    remarks.truncate(MOST_NAMED);
+    if more > 0 {
+        remarks.push(format!("{more} more pictures are left out"));
+    }
+    remarks
 }
 
 fn samples(order: &Order, filled: &[feed::Filled]) -> Vec<abi::Sample> {

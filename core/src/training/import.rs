@@ -1,14 +1,20 @@
-//! Model files from elsewhere: a state dict saved as safetensors gets the card that detectors read, and one for people.
+//! Model files from elsewhere: a state dict, TorchScript or safetensors gets the card that detectors read, and one for
+//! people.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
+use ferrule_vision::frame::MODEL_FORMAT;
 use serde_json::{Map, Value, json};
 
 use super::{
     Input, Places, Task, TrainingError,
     card::{self, Card},
+    state_dict,
 };
 use crate::client::software;
+
+/// How the zip of `torch.save` begins.
+const ZIP: &[u8] = b"PK\x03\x04";
 
 /// What an imported file does not say of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,21 +29,21 @@ pub struct Imported {
     pub threshold: f64,
 }
 
-/// Copies the weights into the models' folder with their cards.
+/// Copies the weights into the models' folder with their cards; a state dict is kept beside them as it is.
 ///
 /// # Errors
-/// A file that is no safetensors, or the disk.
+/// A file that is none of the three, or the disk.
 pub fn import(file: &Path, what: &Imported, places: &Places) -> Result<Card, TrainingError> {
-    let malformed = |reason: &str| TrainingError::Malformed { path: file.into(), reason: reason.into() };
+    let malformed = |reason: String| TrainingError::Malformed { path: file.into(), reason };
     let trouble = |path: &Path| {
         let path = path.to_owned();
         move |source| TrainingError::Io { path, source }
     };
-    let bytes = fs::read(file).map_err(trouble(file))?;
-    let bytes = with_card(&bytes, what).ok_or_else(|| {
-        malformed(
-            "it is no safetensors file; in Python: safetensors.torch.save_file(model.state_dict(), \"x.safetensors\")",
-        )
+    let given = fs::read(file).map_err(trouble(file))?;
+    let of_torch = given.starts_with(ZIP).then(|| state_dict::read(&given)).transpose().map_err(malformed)?;
+    let numbers = of_torch.as_ref().map(|it| state_dict::safetensors(&it.weights));
+    let bytes = with_card(numbers.as_ref().unwrap_or(&given), what).ok_or_else(|| {
+        malformed("it is neither safetensors nor of torch.save; in Python: torch.save(model.state_dict(), PATH)".into())
     })?;
     let card = Card {
         name: what.name.clone(),
@@ -56,6 +62,15 @@ pub fn import(file: &Path, what: &Imported, places: &Places) -> Result<Card, Tra
     fs::create_dir_all(&places.models).map_err(trouble(&places.models))?;
     let path = places.models.join(format!("{}.safetensors", what.name));
     card::write(&path, &bytes).map_err(trouble(&path))?;
+    let beside = path.with_extension("pt");
+    if of_torch.is_some_and(|it| !it.scripted) {
+        card::write(&beside, &given).map_err(trouble(&beside))?;
+    } else if let Err(source) = fs::remove_file(&beside)
+        && source.kind() != io::ErrorKind::NotFound
+    {
+        // Of a former model of that name.
+        return Err(TrainingError::Io { path: beside, source });
+    }
     card.save(places)?;
     Ok(card)
 }
@@ -64,7 +79,7 @@ pub fn import(file: &Path, what: &Imported, places: &Places) -> Result<Card, Tra
 #[must_use]
 pub fn with_card(bytes: &[u8], what: &Imported) -> Option<Vec<u8>> {
     let said = json!({
-        "format": 1, "task": what.task, "network": what.network, "width": what.width, "input": what.input,
+        "format": MODEL_FORMAT, "task": what.task, "network": what.network, "width": what.width, "input": what.input,
         "classes": what.classes, "threshold": what.threshold, "false_alarms": 0.0,
     });
     with_word(bytes, "ferrule", &said.to_string())

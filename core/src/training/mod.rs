@@ -21,6 +21,7 @@ mod plan;
 mod record;
 mod samples;
 mod session;
+mod state_dict;
 
 pub use alone::{Alone, News, store_alone};
 pub use feed::plane;
@@ -33,6 +34,7 @@ pub use plan::{Labels, Plan};
 pub use record::{Ended, Told};
 pub use samples::{Chosen, Samples, choose};
 pub use session::{Session, Site, Wish};
+pub use state_dict::read as read_state_dict;
 
 use std::path::PathBuf;
 

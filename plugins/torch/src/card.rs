@@ -2,13 +2,13 @@
 //! learned from them. Written by the trainer, read by the detector and the classifier.
 
 use ferrule_abi::PluginError;
-use ferrule_vision::frame::Part;
+use ferrule_vision::frame::{MODEL_FORMAT, Part};
 use serde::{Deserialize, Serialize};
 
 /// The word in a safetensors file that holds a card.
 pub const WORD: &str = "ferrule";
 /// What this build writes and reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = MODEL_FORMAT;
 
 /// What is learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

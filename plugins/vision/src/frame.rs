@@ -5,6 +5,10 @@
 
 use crate::ellipse::Ellipse;
 
+/// Model files name it; counted up when a network would see another square of the same picture, so that one that learned
+/// from the former kind is refused and not believed.
+pub const MODEL_FORMAT: u32 = 2;
+
 /// A square of `side` pixels over a picture. The middle of its pixel (u, v) lies at source
 /// `(left + (u + 0.5) * step_x - 0.5, top + (v + 0.5) * step_y - 0.5)`. It may reach beyond the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -74,9 +74,10 @@ struct Export {
     place: Place,
 }
 
-/// Take weights in that were trained in Python, as safetensors with PyTorch's names
+/// Take weights in that were trained in Python: .pt or .safetensors
 #[derive(Debug, Args)]
 struct Import {
+    /// A state dict, TorchScript, or safetensors
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
@@ -181,6 +182,10 @@ impl Export {
             return Err(Failure::wrong(message));
         }
         let from = places.models.join(format!("{}.{extension}", card.name));
+        if extension == "pt" && !from.exists() {
+            let message = format!("{} came in without a state dict; .safetensors can be written of it", card.name);
+            return Err(Failure::wrong(message));
+        }
         std::fs::copy(&from, &self.to)
             .map_err(|error| Failure::failed(format!("{} to {}: {error}", from.display(), self.to.display())))?;
         Ok(())

@@ -1,0 +1,232 @@
+//! Trainings that go wrong: a loss that is no number, no room for a checkpoint, samples that changed, pictures and feeds
+//! that are broken, models of another network. One line each, and nothing that was learned is lost.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+use ferrule_tests::{Lab, files_below, has_networks, text};
+use rusqlite::Connection;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+const PICTURES: u64 = 12;
+
+/// A workspace with inspected captures, every fourth of each class on the side of validation, and no engine.
+fn divided() -> Lab {
+    let lab = Lab::new();
+    lab.simulate(&lab.captures(), PICTURES, "train-v1", 5);
+    let engine = lab.start_engine();
+    lab.wait_done(PICTURES);
+    assert!(lab.run(&["stop"]).status.success());
+    engine.wait();
+    change(
+        &lab,
+        "UPDATE images SET side = s.side, split = s.side FROM (SELECT image_id, CASE WHEN
+           row_number() OVER (PARTITION BY has_defect ORDER BY image_id) % 3 = 0 THEN 'val' ELSE 'train' END AS side
+         FROM images) s WHERE images.image_id = s.image_id",
+    );
+    lab
+}
+
+fn change(lab: &Lab, sql: &str) {
+    let database = Connection::open(lab.dataset().join("index.sqlite")).unwrap();
+    assert!(database.execute(sql, []).unwrap() > 0);
+}
+
+fn train(lab: &Lab, more: &[&str]) -> Command {
+    let mut command = lab.ferrule(&["train", "--size", "32", "--batch", "4", "--set", "width=4", "--set", "threads=1"]);
+    command.arg("--root").arg(&lab.workspace).arg("--truth").arg(lab.root().join("truth-5.json")).args(more);
+    command
+}
+
+fn resume(lab: &Lab) -> Command {
+    let mut command = lab.ferrule(&["train", "--resume", "last", "--root"]);
+    command.arg(&lab.workspace);
+    command
+}
+
+/// Its last word: one line, which names what to do.
+fn refused(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{}", text(output));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let last = said.trim().lines().last().unwrap_or_default().to_owned();
+    assert!(last.starts_with("ferrule: "), "{said}");
+    last
+}
+
+/// Trains until the first epoch is over and stops it there, as Ctrl-C does.
+fn stopped_after_an_epoch(lab: &Lab, more: &[&str]) {
+    let mut training = train(lab, more).arg("--json").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(training.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let epoch = lines.find(|line| serde_json::from_str::<Value>(line).unwrap()["name"] == "epoch");
+    assert!(epoch.is_some(), "it ended before its first epoch");
+    let _ = kill_process(Pid::from_child(&training), Signal::INT);
+    assert!(lines.last().is_some());
+    training.wait().unwrap();
+    assert_eq!(lab.query_count("SELECT count(*) FROM runs WHERE state = 'stopped'"), 1);
+}
+
+fn feed(lab: &Lab) -> PathBuf {
+    let mut feeds = files_below(&lab.workspace.join("runs/.feeds"));
+    feeds.retain(|path| path.extension().is_some_and(|extension| extension == "feed"));
+    assert_eq!(feeds.len(), 1, "{feeds:?}");
+    feeds.remove(0)
+}
+
+#[test]
+fn a_loss_that_is_no_number_names_the_batch_and_what_to_change() {
+    if !has_networks() {
+        return;
+    }
+    let lab = divided();
+    let output = train(&lab, &["--epochs", "1", "--model", "sound"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    // Weights as they are once a training has run wild.
+    let mut bytes = fs::read(lab.workspace.join("models/sound.safetensors")).unwrap();
+    let numbers = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+    bytes[numbers..].as_chunks_mut::<4>().0.iter_mut().for_each(|number| *number = 3e38_f32.to_le_bytes());
+    let wild = lab.root().join("wild.safetensors");
+    fs::write(&wild, bytes).unwrap();
+    let said = refused(&train(&lab, &["--epochs", "2", "--weights"]).arg(&wild).output().unwrap());
+    assert!(said.contains("the loss is no number any more in epoch 1") && said.contains("lower `--lr`"), "{said}");
+    let image = said.split("(images ").nth(1).and_then(|rest| rest.split([',', ' ', ')']).next()).unwrap();
+    assert_eq!(lab.query_count(&format!("SELECT count(*) FROM images WHERE image_id = '{image}'")), 1, "{said}");
+    let kept = "SELECT count(*) FROM runs WHERE state = 'failed' AND message LIKE '%no number%'";
+    assert_eq!(lab.query_count(kept), 1);
+}
+
+#[test]
+fn without_room_for_a_checkpoint_a_training_stands_at_the_one_before_and_goes_on_with_room() {
+    if !has_networks() {
+        return;
+    }
+    let lab = divided();
+    let unet = ["--task", "defects", "--epochs", "25", "--model", "room", "--set", "width=12"];
+    stopped_after_an_epoch(&lab, &unet);
+    let epochs = lab.query_count("SELECT count(*) FROM epochs");
+    // Files may not grow past what the dataset's take, and a checkpoint is larger.
+    let last = files_below(&lab.workspace.join("runs")).into_iter().find(|path| path.ends_with("last.safetensors"));
+    let largest = fs::metadata(last.unwrap()).unwrap().len() / 2;
+    let whole = resume(&lab);
+    let limited = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", largest / 1024);
+    let mut command = Command::new("bash");
+    command.arg("-c").arg(limited).arg(whole.get_program()).args(whole.get_args());
+    for (name, value) in whole.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let said = refused(&command.output().unwrap());
+    assert!(said.contains("last.safetensors") && said.contains("make room, then `ferrule train --resume`"), "{said}");
+    let output = resume(&lab).output().unwrap();
+    let resumed = format!("resumed after epoch {epochs}");
+    assert!(output.status.success() && text(&output).contains(&resumed), "{}", text(&output));
+    assert_eq!(lab.query_count("SELECT count(*) FROM epochs"), 25);
+}
+
+#[test]
+fn samples_that_changed_since_are_not_gone_on_with_and_a_damaged_feed_is_made_again() {
+    if !has_networks() {
+        return;
+    }
+    let lab = divided();
+    stopped_after_an_epoch(&lab, &["--epochs", "60"]);
+    let path = feed(&lab);
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    fs::write(&path, bytes).unwrap();
+    change(
+        &lab,
+        "UPDATE images SET split = 'val' WHERE image_id = (SELECT min(image_id) FROM images WHERE split = 'train')",
+    );
+    let said = refused(&resume(&lab).output().unwrap());
+    assert!(said.contains("other settings or other samples") && said.contains("begin a new run"), "{said}");
+    change(&lab, "UPDATE images SET split = side");
+    let output = resume(&lab).output().unwrap();
+    assert!(output.status.success() && text(&output).contains("resumed after epoch"), "{}", text(&output));
+}
+
+#[test]
+fn a_broken_picture_is_named_and_left_out() {
+    if !has_networks() {
+        return;
+    }
+    let lab = divided();
+    let database = Connection::open(lab.dataset().join("index.sqlite")).unwrap();
+    let of_train = "SELECT filename FROM images WHERE split = 'train' ORDER BY filename LIMIT 1";
+    let name: String = database.query_row(of_train, [], |row| row.get(0)).unwrap();
+    drop(database);
+    let path = lab.dataset().join("images").join(&name);
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, b"no picture any more").unwrap();
+    let output = train(&lab, &["--epochs", "1"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.lines().any(|line| line.contains(&name) && line.contains("left out")), "{said}");
+    // The next run finds the feed, and tells it again.
+    let output = train(&lab, &["--epochs", "1"]).output().unwrap();
+    assert!(text(&output).contains("1 pictures are left out"), "{}", text(&output));
+}
+
+#[test]
+fn a_state_dict_comes_in_and_one_of_another_network_is_not_put_to_work() {
+    if !has_networks() {
+        return;
+    }
+    let lab = divided();
+    let output = train(&lab, &["--epochs", "1", "--model", "own"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let models = lab.workspace.join("models");
+    let run = |arguments: &[&str]| lab.ferrule(arguments).arg(&lab.workspace).output().unwrap();
+    let import = |name: &str, network: &str, file: &str| {
+        let file = models.join(file);
+        let mut command = lab.ferrule(&["model", "import"]);
+        command.arg(file).arg(&lab.workspace).args(["--name", name, "--task", "classify", "--arch", network]);
+        command.args(["--classes", "clean,defective", "--size", "32", "--width", "4"]).output().unwrap()
+    };
+    let output = import("again", "simple", "own.pt");
+    assert!(output.status.success(), "{}", text(&output));
+    // The numbers at its end are the same ones.
+    let (own, again) = (models.join("own.safetensors"), models.join("again.safetensors"));
+    let (own, again) = (fs::read(own).unwrap(), fs::read(again).unwrap());
+    let numbers = |bytes: &[u8]| 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+    assert!(own[numbers(&own)..] == again[numbers(&again)..], "a state dict that came in says something else");
+    assert!(fs::read(models.join("own.pt")).unwrap() == fs::read(models.join("again.pt")).unwrap());
+
+    assert!(import("other", "resnet", "own.pt").status.success());
+    let before = fs::read_to_string(lab.workspace.join("ferrule.toml")).unwrap();
+    let engine = lab.start_engine();
+    let output = run(&["model", "deploy", "again"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let deployed = "SELECT count(*) FROM models WHERE deployed = 1 AND model_id = 'own'";
+    assert_eq!(lab.query_count(deployed), 0, "another model than the one that is deployed");
+    let output = run(&["model", "deploy", "own"]);
+    assert!(output.status.success(), "{}", text(&output));
+    lab.wait_for("the row says that it is deployed", || (lab.query_count(deployed) == 1).then_some(()));
+    let output = run(&["model", "deploy", "other"]);
+    assert!(!output.status.success());
+    assert!(text(&output).contains("of another network"), "{}", text(&output));
+    let plugins = lab.status().unwrap()["plugins"].to_string();
+    assert!(plugins.contains("classify-torch"), "what was in force stays so: {plugins}");
+    assert_eq!(lab.query_count(deployed), 1);
+    assert_ne!(before, fs::read_to_string(lab.workspace.join("ferrule.toml")).unwrap());
+    assert!(lab.run(&["stop"]).status.success());
+    engine.wait();
+
+    fs::write(models.join("junk.pt"), b"PK\x03\x04 and nothing more").unwrap();
+    let said = refused_import(&import("junk", "simple", "junk.pt"));
+    assert!(said.contains("junk.pt") && said.contains("torch.save"), "{said}");
+}
+
+fn refused_import(output: &Output) -> String {
+    assert!(!output.status.success(), "{}", text(output));
+    String::from_utf8_lossy(&output.stderr).trim().to_owned()
+}
