@@ -1,10 +1,11 @@
 """The source design's training script, made to run: PyTorch, a DataLoader with four workers, OpenCV reading and resizing.
 
-    train_baseline.py DATASET [--network simple|unet] [--epochs 3] [--batch 32] [--threads N] [--improved] [--init FILE]
+    train_baseline.py DATASET [--network simple|unet] [--epochs 3] [--batch 32] [--threads N] [--improved] [--plain] [--save-init FILE]
 
 `--improved` gives it our two tricks: channels-last input, and an allocator that keeps its pages. For `unet` the dataset's
 masks of defects are the target, one class for all kinds. Prints one JSON object an epoch: images a second, loss.
-Needs torch, numpy, cv2 (and safetensors with --init).
+`--plain` varies and shuffles nothing; `--save-init` keeps the weights it begins with. Needs torch, numpy, cv2 (and safetensors
+with --save-init).
 """
 
 import argparse
@@ -68,7 +69,8 @@ def main():
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--improved", action="store_true")
-    parser.add_argument("--init", type=pathlib.Path)
+    parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--save-init", type=pathlib.Path)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args()
     if given.improved:
@@ -77,13 +79,13 @@ def main():
         torch.set_num_threads(given.threads)
     torch.manual_seed(0)
     net = train_modules.build(given.network, "defects" if given.network == "unet" else "classify", 16, 2)
-    if given.init:
-        from safetensors.torch import load_file
+    if given.save_init:
+        from safetensors.torch import save_file
 
-        net.load_state_dict(load_file(given.init), strict=False)
+        save_file(net.state_dict(), given.save_init)
     net.to(given.device)
-    train = FiberDataset(given.root, "train", given.network, given.size, augment=True)
-    loader = DataLoader(train, given.batch, shuffle=True, num_workers=4)
+    train = FiberDataset(given.root, "train", given.network, given.size, augment=not given.plain)
+    loader = DataLoader(train, given.batch, shuffle=not given.plain, num_workers=4)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     criterion = nn.CrossEntropyLoss()
     for epoch in range(1, given.epochs + 1):
