@@ -11,6 +11,11 @@ use std::{
     io::{Read, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -23,6 +28,7 @@ use ferrule_core::{
         tools::Libraries,
     },
     pool::{Finished, Pool, PoolSettings, Report, Task},
+    report::Inspection,
     settings::Trust,
     simulate::{Preset, render},
     worker::{
@@ -44,26 +50,70 @@ fn main() {
     let captures = pictures(folder.path(), 16);
     println!("captures of 1152 x 864, shipped pipeline, one worker; median (95th percentile)");
 
-    let (direct, through, streamed) = side_by_side(&stage, &captures);
-    let over: Vec<f64> = through.iter().zip(&direct).map(|(t, d)| (t.as_secs_f64() - d.as_secs_f64()) * 1e6).collect();
-    let (over, share) = (middle(over), 1e-4 / median(&direct).as_secs_f64());
-    tell("the same function, called here", &direct);
-    tell("through a worker and the pool", &through);
-    println!("{:<44} {over:.0} us, {:.1} % of a capture", "overhead, capture by capture", over * share);
-    let floor = median(&there_and_back(2_000));
-    println!(
-        "{:<44} {:.0} us: what waking two threads costs here",
-        "  of it a byte to a thread and back",
-        micros(floor)
-    );
-    tell("through a worker, the next one waiting", &streamed);
-    let over = micros(median(&streamed)) - micros(median(&direct));
-    println!("{:<44} {over:.0} us, {:.1} % of a capture", "overhead in a stream, by the medians", over * share);
+    // A processor without work falls asleep, and whoever waits for another pays for its waking: on a virtual machine more than
+    // for everything else. So once as it is, and once with something idle to do for every processor.
+    println!("processors as they are");
+    overhead(&side_by_side(&stage, &captures));
+    println!("processors kept awake by threads that give way to everything");
+    {
+        let _awake = Awake::keep();
+        overhead(&side_by_side(&stage, &captures));
+    }
 
     tell("probe of a library", &times(20, || probe_once(&stage)));
     tell("start of a worker to a loaded pipeline", &times(STARTS, || start_once(&stage)));
     tell("kill -9 to the next result", &respawns(&stage, &captures));
     swaps(&stage, &captures, &folder.path().join("staging"));
+}
+
+/// What processes and the interface cost, told.
+fn overhead(sides: &Sides) {
+    let Sides { direct, through, streamed, inside } = sides;
+    let over: Vec<f64> = through.iter().zip(direct).map(|(t, d)| (t.as_secs_f64() - d.as_secs_f64()) * 1e6).collect();
+    let (over, share) = (middle(over), 1e-4 / median(direct).as_secs_f64());
+    tell("  the same function, called here", direct);
+    tell("  through a worker and the pool", through);
+    println!("{:<44} {over:.0} us, {:.1} % of a capture", "  overhead, capture by capture", over * share);
+    let [here, there] = inside.each_ref().map(|stages| median(stages));
+    let inside = micros(there) - micros(here);
+    println!("{:<44} {inside:.0} us: its stages by their own clocks", "    of it slower work in the other process");
+    let floor = micros(median(&there_and_back(2_000)));
+    println!("{:<44} {floor:.0} us: waking two threads", "    a byte to a thread and back");
+    tell("  through a worker, the next one waiting", streamed);
+    let over = micros(median(streamed)) - micros(median(direct));
+    println!("{:<44} {over:.0} us, {:.1} % of a capture", "  overhead in a stream, by the medians", over * share);
+}
+
+/// A thread for each processor that always has something to do and gives way to everybody.
+struct Awake {
+    end: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Awake {
+    fn keep() -> Self {
+        let end = Arc::new(AtomicBool::new(false));
+        let spin = |_| {
+            let end = Arc::clone(&end);
+            thread::spawn(move || {
+                rustix::process::setpriority_process(None, 19).unwrap();
+                while !end.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            })
+        };
+        let threads = (0..thread::available_parallelism().unwrap().get()).map(spin).collect();
+        Self { end, threads }
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        self.end.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            thread.join().unwrap();
+        }
+    }
 }
 
 /// The shipped plug-ins as the product loads them.
@@ -166,7 +216,7 @@ fn micros(duration: Duration) -> f64 {
 /// A byte through a pipe to a waiting thread and back through another: twice what a sleeping thread needs to wake up.
 fn there_and_back(times: usize) -> Vec<Duration> {
     let ((mut theirs, mut to), (mut back, mut from)) = (std::io::pipe().unwrap(), std::io::pipe().unwrap());
-    let echo = std::thread::spawn(move || {
+    let echo = thread::spawn(move || {
         let mut byte = [0];
         while theirs.read_exact(&mut byte).is_ok() {
             from.write_all(&byte).unwrap();
@@ -175,7 +225,7 @@ fn there_and_back(times: usize) -> Vec<Duration> {
     let mut took = Vec::with_capacity(times);
     for _ in 0..times {
         // Long enough to fall asleep, as who waits for a capture does.
-        std::thread::sleep(Duration::from_micros(500));
+        thread::sleep(Duration::from_micros(500));
         let since = Instant::now();
         to.write_all(&[1]).unwrap();
         back.read_exact(&mut [0]).unwrap();
@@ -186,14 +236,28 @@ fn there_and_back(times: usize) -> Vec<Duration> {
     took
 }
 
+/// What took how long, capture by capture.
+#[derive(Default)]
+struct Sides {
+    direct: Vec<Duration>,
+    through: Vec<Duration>,
+    streamed: Vec<Duration>,
+    /// The stages of a capture by their own clocks: called here, and in a worker.
+    inside: [Vec<Duration>; 2],
+}
+
+fn stages(inspection: &Inspection) -> Duration {
+    Duration::from_secs_f64(inspection.ms.total() / 1e3)
+}
+
 /// All captures here, then all through the pool one by one, then all in a stream in which the next one always waits, and so
 /// on in turns: whoever works finds its caches warm. Of the stream the time from one answer to the next.
-fn side_by_side(stage: &Stage, captures: &[PathBuf]) -> (Vec<Duration>, Vec<Duration>, Vec<Duration>) {
+fn side_by_side(stage: &Stage, captures: &[PathBuf]) -> Sides {
     let mut libraries = Libraries::new(Profile::Narrow, None);
     let mut turn = |_: &PluginId| {};
     let mut tools = libraries.equip(&stage.pipeline, &mut turn).unwrap_or_else(|refused| panic!("{refused}"));
     let (pool, mut bench) = (stage.pool(None), Bench::default());
-    let (mut direct, mut through, mut streamed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut sides = Sides::default();
     // The first round fills caches and buffers.
     for round in 0..=ROUNDS {
         for path in captures {
@@ -208,14 +272,20 @@ fn side_by_side(stage: &Stage, captures: &[PathBuf]) -> (Vec<Duration>, Vec<Dura
             let since = Instant::now();
             let answer = run::inspect(&mut tools, &mut bench, &LIMITS, &job, &mut turn);
             let took = since.elapsed();
-            assert!(answer.result.is_ok());
-            direct.extend((round > 0).then_some(took));
+            let inspection = answer.result.unwrap();
+            if round > 0 {
+                sides.direct.push(took);
+                sides.inside[0].push(stages(&inspection));
+            }
         }
         for path in captures {
             let since = Instant::now();
             submit(&pool, 1, path);
-            assert!(finished(&pool).result.is_ok());
-            through.extend((round > 0).then_some(since.elapsed()));
+            let inspection = finished(&pool).result.unwrap();
+            if round > 0 {
+                sides.through.push(since.elapsed());
+                sides.inside[1].push(stages(&inspection));
+            }
         }
         let mut waiting = captures.iter();
         waiting.by_ref().take(pool.capacity()).for_each(|path| submit(&pool, 1, path));
@@ -224,14 +294,14 @@ fn side_by_side(stage: &Stage, captures: &[PathBuf]) -> (Vec<Duration>, Vec<Dura
             assert!(finished(&pool).result.is_ok());
             let now = Instant::now();
             // The first was not waited for by a worker that was at work.
-            streamed.extend(last.filter(|_| round > 0).map(|last| now - last));
+            sides.streamed.extend(last.filter(|_| round > 0).map(|last| now - last));
             last = Some(now);
             if let Some(path) = waiting.next() {
                 submit(&pool, 1, path);
             }
         }
     }
-    (direct, through, streamed)
+    sides
 }
 
 fn probe_once(stage: &Stage) {
