@@ -28,7 +28,7 @@ def card_of(path):
 
 
 def module_of(card, state):
-    module = train_modules.build(card["network"], card["task"], card["width"], len(card["classes"]))
+    module = train_modules.build(card["network"], card["task"], card["width"], len(card["classes"]), 2 if card["input"]["levels"] == "zones" else 1)
     missing, unexpected = module.load_state_dict(state, strict=False)
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing or unexpected:

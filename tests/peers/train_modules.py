@@ -39,9 +39,9 @@ class Block(nn.Module):
 
 
 class Resnet(nn.Module):
-    def __init__(self, width=24, classes=2, pixels=False):
+    def __init__(self, width=24, classes=2, pixels=False, planes=1):
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(1, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width))
+        self.stem = nn.Sequential(nn.Conv2d(planes, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width))
         sizes = [width * 2**stage for stage in range(4)]
         for stage, (before, after) in enumerate(zip([width, *sizes], sizes)):
             blocks = nn.Sequential(Block(before, after, 1 if stage == 0 else 2), Block(after, after, 1))
@@ -80,10 +80,10 @@ def double(before, after):
 
 
 class Unet(nn.Module):
-    def __init__(self, width=16, classes=2):
+    def __init__(self, width=16, classes=2, planes=1):
         super().__init__()
         w = width
-        self.enc1, self.enc2, self.enc3 = double(1, w), double(w, 2 * w), double(2 * w, 4 * w)
+        self.enc1, self.enc2, self.enc3 = double(planes, w), double(w, 2 * w), double(2 * w, 4 * w)
         self.mid = double(4 * w, 8 * w)
         self.dec3, self.dec2, self.dec1 = double(12 * w, 4 * w), double(6 * w, 2 * w), double(3 * w, w)
         self.out = nn.Conv2d(w, classes, 1)
@@ -100,10 +100,10 @@ class Unet(nn.Module):
         return self.out(x)[:, :, :height, :width]
 
 
-def build(network, task, width, classes):
+def build(network, task, width, classes, planes=1):
     """The module that a model's card describes."""
     if network == "simple":
         return Simple(width, classes)
     if network == "resnet":
-        return Resnet(width, classes, pixels=task == "defects")
-    return Unet(width, classes)
+        return Resnet(width, classes, pixels=task == "defects", planes=planes)
+    return Unet(width, classes, planes)

@@ -21,7 +21,7 @@ use ferrule_vision::{
     feed::{HASH, HEAD, Shape},
     frame::{Beyond, Frame, Part},
     raster::fill_zones,
-    relief::{MIDDLE, Relief, Segmented},
+    relief::{MIDDLE, Relief, Segmented, zones},
 };
 
 use super::order::{Crop, Input, Levels, Mask, Order, Picture, Task};
@@ -82,7 +82,8 @@ pub fn make(
 }
 
 fn shape(order: &Order) -> Shape {
-    let planes = if order.task == Task::Defects { 2 } else { 1 };
+    let zones = usize::from(order.input.levels == Levels::Zones);
+    let planes = if order.task == Task::Defects { 2 + zones } else { 1 };
     Shape { side: order.input.side, planes, items: order.pictures.len() * items_each(order.task) }
 }
 
@@ -165,7 +166,7 @@ impl Seen<'_> {
     fn square(&self, input: Input, frame: &Frame, relief: &mut Relief) -> Vec<u8> {
         match input.levels {
             Levels::Raw => frame.cut(self.gray, self.width, Beyond::Edge),
-            Levels::Relief => relief.square(&self.segmented(), frame),
+            Levels::Relief | Levels::Zones => relief.square(&self.segmented(), frame),
         }
     }
 
@@ -209,6 +210,9 @@ fn items(
     let mut planes = seen.square(order.input, &frame, relief);
     let mut class = picture.class;
     if order.task == Task::Defects {
+        if order.input.levels == Levels::Zones {
+            planes.extend(zones(labels, width, &frame));
+        }
         let mut classes = vec![0; width * height];
         for (class, mask) in &picture.masks {
             lay(&mut classes, width, height, *class, mask, limits)?;
@@ -257,7 +261,7 @@ fn patches(input: Input, image: &str, seen: &Seen<'_>, relief: &mut Relief) -> V
     // Of the whole picture, once for all its patches.
     let (levels, beyond) = match input.levels {
         Levels::Raw => (seen.gray, Beyond::Edge),
-        Levels::Relief => (relief.of(&seen.segmented()), Beyond::Level(MIDDLE)),
+        Levels::Relief | Levels::Zones => (relief.of(&seen.segmented()), Beyond::Level(MIDDLE)),
     };
     let seed = image.bytes().fold(0, |seed, byte| seed_of(&[seed, byte.into()]));
     let mut chance = Chance::new(seed);
@@ -300,6 +304,11 @@ pub fn plane(path: &Path, item: usize) -> Option<(Vec<u8>, usize)> {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+
+    use ferrule_vision::{
+        feed::{Feed, Item},
+        relief::ZONES,
+    };
 
     use super::*;
 
@@ -344,6 +353,20 @@ mod tests {
     }
 
     #[test]
+    fn zones_lie_between_a_picture_and_its_mask_where_they_are_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut order = order(folder.path(), Task::Defects, vec![picture(folder.path(), "a", 80)]);
+        order.input.levels = Levels::Zones;
+        make(&order, &LIMITS, &|_, _| {}).unwrap();
+        let bytes = fs::read(&order.feed).unwrap();
+        let Item { picture, zones, classes } = Feed::checked(&bytes).unwrap().item(0);
+        let (zones, classes) = (zones.unwrap(), classes.unwrap());
+        // The fibre's middle, and a corner far from it.
+        assert_eq!((picture.len(), zones[8 * 16 + 8], zones[0]), (256, ZONES[0], ZONES[2]));
+        assert!(classes.contains(&2) && classes.iter().all(|class| [0, 2].contains(class)));
+    }
+
+    #[test]
     fn pictures_and_their_masks_lie_in_the_feed_and_a_second_run_finds_them() {
         let folder = tempfile::tempdir().unwrap();
         let order =
@@ -351,8 +374,8 @@ mod tests {
         let filled = make(&order, &LIMITS, &|_, _| {}).unwrap();
         assert_eq!(filled, [[Some(1)], [Some(1)]]);
         let bytes = fs::read(&order.feed).unwrap();
-        let feed = ferrule_vision::feed::Feed::checked(&bytes).unwrap();
-        let (pixels, classes) = feed.item(1);
+        let feed = Feed::checked(&bytes).unwrap();
+        let Item { picture: pixels, classes, .. } = feed.item(1);
         assert!(pixels.iter().all(|gray| *gray == 90));
         assert!(classes.unwrap().contains(&2));
         assert_eq!(plane(&order.feed, 1), Some((pixels.to_vec(), 16)));

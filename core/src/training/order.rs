@@ -49,6 +49,22 @@ pub enum Levels {
     Raw,
     /// What stands out of its surroundings, in units of the noise.
     Relief,
+    /// The relief, and beside it in which zone each pixel lies.
+    Zones,
+}
+
+impl Levels {
+    pub const WORDS: [&str; 3] = ["raw", "relief", "zones"];
+
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Raw, Self::Relief, Self::Zones].into_iter().find(|levels| levels.as_str() == word)
+    }
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        Self::WORDS[self as usize]
+    }
 }
 
 /// How a picture becomes the network's square.

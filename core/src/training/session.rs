@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{
-    Ended, Order, Places, Plan, RunFolder, Said, Samples, Steer, TRAINER, Told, TrainingError, choose,
+    Ended, Levels, Order, Places, Plan, RunFolder, Said, Samples, Steer, TRAINER, Task, Told, TrainingError, choose,
     order::{FromTraining, Outcome},
     record::{About, Record},
 };
@@ -180,6 +180,9 @@ fn check(plan: &Plan, trainer: &Available) -> Result<(), TrainingError> {
     }
     if !super::card::is_name(&plan.model) {
         return Err(TrainingError::Setting(format!("{:?} is no name for a model: letters, digits, - _ .", plan.model)));
+    }
+    if plan.input.levels == Levels::Zones && plan.task != Task::Defects {
+        return Err(TrainingError::Setting("`levels = zones` is for the task `defects`; take relief or raw".into()));
     }
     if !(16..=4096).contains(&plan.input.side) {
         return Err(TrainingError::Setting(format!("a size of {} pixels; 16 to 4096 are taken", plan.input.side)));

@@ -50,6 +50,19 @@ pub enum Levels {
     Raw,
     /// What stands out of its surroundings, in units of the noise.
     Relief,
+    /// The relief, and beside it in which zone each pixel lies.
+    Zones,
+}
+
+impl Levels {
+    /// Planes of a picture that a network sees.
+    #[must_use]
+    pub const fn channels(self) -> i64 {
+        match self {
+            Self::Raw | Self::Relief => 1,
+            Self::Zones => 2,
+        }
+    }
 }
 
 /// How a picture becomes the network's square.
@@ -162,6 +175,11 @@ impl Card {
         }
         if card.classes.len() < 2 || card.input.side == 0 || card.input.side > 4096 {
             return Err(PluginError::new(format!("{path}: its card cannot be: fewer than two classes, or no size")));
+        }
+        if card.input.levels == Levels::Zones && card.task != Task::Defects {
+            return Err(PluginError::new(format!(
+                "{path}: its card cannot be: zones are shown for the task `defects`"
+            )));
         }
         card.network.fits(card.task)?;
         Ok(card)

@@ -58,7 +58,7 @@ pub fn judge(
         Judged { confusion: Confusion::new(classes), loss: 0.0, scored: Vec::new(), worst: Vec::new(), task };
     for batch in loader {
         let scores = no_grad(|| -> Result<Tensor, Fault> {
-            let x = networks::input(&batch.pictures, side, device, half)?;
+            let x = networks::input(&batch.pictures, side, batch.channels as i64, device, half)?;
             Ok(net.forward(&x, false)?.f_softmax(1, Kind::Float)?)
         })?;
         let members: Vec<&Sample> = batch.samples.iter().map(|place| &samples[*place]).collect();

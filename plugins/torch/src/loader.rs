@@ -17,7 +17,8 @@ use ferrule_vision::{
         chance::{Chance, seed_of},
         vary,
     },
-    feed::Feed,
+    feed::{Feed, Item},
+    relief::interleaved,
 };
 use memmap2::Mmap;
 
@@ -31,8 +32,9 @@ pub struct Batch {
     pub samples: Vec<usize>,
     /// Pixels a side of each picture.
     pub side: usize,
-    /// One picture after the other.
+    /// One picture after the other, channels last.
     pub pictures: Vec<u8>,
+    pub channels: usize,
     /// Classes of pixels, where the feed has them.
     pub classes: Vec<u8>,
 }
@@ -118,26 +120,34 @@ impl Drop for Loader {
 fn make(feed: &Feed<'_>, chunk: &[(usize, usize)], number: usize, epoch: &Epoch, buffers: &mut Buffers) -> Batch {
     let shape = feed.shape;
     let side = if epoch.part == 0 { shape.side } else { epoch.part.min(shape.side) };
-    let mut batch = Batch { samples: Vec::with_capacity(chunk.len()), side, ..Batch::default() };
-    batch.pictures.reserve(side * side * chunk.len());
-    let (mut whole, mut mask) = (Vec::new(), Vec::new());
+    let channels = if shape.planes == 3 { 2 } else { 1 };
+    let mut batch = Batch { samples: Vec::with_capacity(chunk.len()), side, channels, ..Batch::default() };
+    batch.pictures.reserve(side * side * channels * chunk.len());
+    let (mut whole, mut around, mut mask) = (Vec::new(), Vec::new(), Vec::new());
     for (place, (sample, item)) in chunk.iter().enumerate() {
         batch.samples.push(*sample);
-        let (picture, classes) = feed.item(*item);
+        let Item { picture, zones, classes } = feed.item(*item);
         whole.clear();
         whole.extend_from_slice(picture);
+        around.clear();
+        around.extend_from_slice(zones.unwrap_or_default());
         mask.clear();
         mask.extend_from_slice(classes.unwrap_or_default());
         // Of the place: a balanced epoch may show a picture twice, and not twice the same.
         let seed = seed_of(&[epoch.seed, number as u64, place as u64]);
         if epoch.reach != Reach::NONE {
-            let moved = classes.map(|_| &mut mask[..]);
-            vary(&mut whole, moved, shape.side, &epoch.reach, seed, buffers);
+            let mut moved: Vec<&mut [u8]> = [&mut around[..], &mut mask[..]].into();
+            moved.retain(|plane| !plane.is_empty());
+            vary(&mut whole, &mut moved, shape.side, &epoch.reach, seed, buffers);
         }
         let corner = corner(&mask, shape.side, side, &mut Chance::new(seed_of(&[seed, 1])));
-        lay(&whole, shape.side, corner, side, &mut batch.pictures);
+        if zones.is_some() {
+            lay(&interleaved(&whole, &around), shape.side, channels, corner, side, &mut batch.pictures);
+        } else {
+            lay(&whole, shape.side, channels, corner, side, &mut batch.pictures);
+        }
         if classes.is_some() {
-            lay(&mask, shape.side, corner, side, &mut batch.classes);
+            lay(&mask, shape.side, 1, corner, side, &mut batch.classes);
         }
     }
     batch
@@ -166,9 +176,10 @@ fn corner(classes: &[u8], whole: usize, side: usize, chance: &mut Chance) -> (us
     (begin(at % whole), begin(at / whole))
 }
 
-fn lay(plane: &[u8], whole: usize, (left, top): (usize, usize), side: usize, onto: &mut Vec<u8>) {
-    let rows = plane.chunks_exact(whole.max(1)).skip(top).take(side);
-    rows.for_each(|row| onto.extend_from_slice(&row[left..left + side]));
+/// A part of a plane, whose pixels have that many `channels`.
+fn lay(plane: &[u8], whole: usize, channels: usize, (left, top): (usize, usize), side: usize, onto: &mut Vec<u8>) {
+    let rows = plane.chunks_exact((whole * channels).max(1)).skip(top).take(side);
+    rows.for_each(|row| onto.extend_from_slice(&row[left * channels..(left + side) * channels]));
 }
 
 #[cfg(test)]
@@ -217,14 +228,40 @@ mod tests {
         for _ in 0..200 {
             let corner = corner(&classes, whole, side, &mut chance);
             let (mut part, mut mask) = (Vec::new(), Vec::new());
-            lay(&places, whole, corner, side, &mut part);
-            lay(&classes, whole, corner, side, &mut mask);
+            lay(&places, whole, 1, corner, side, &mut part);
+            lay(&classes, whole, 1, corner, side, &mut mask);
             assert_eq!((part.len(), mask.len()), (side * side, side * side));
             assert_eq!(usize::from(part[0]), corner.0 + corner.1);
             assert_eq!(mask[0], classes[corner.1 * whole + corner.0]);
             showing += usize::from(mask.contains(&2));
         }
         assert!((100..150).contains(&showing), "{showing} of 200");
+    }
+
+    #[test]
+    fn zones_lie_beside_their_pixels_however_the_picture_was_moved() {
+        let (side, items) = (12, 4);
+        let mut file = tempfile::tempfile().unwrap();
+        let mut bytes = Shape { side, planes: 3, items }.head().to_vec();
+        for item in 0..items {
+            let picture: Vec<u8> = (0..side * side).map(|at| (at + item) as u8).collect();
+            let zones: Vec<u8> = picture.iter().map(|level| level / 3).collect();
+            let classes: Vec<u8> = picture.iter().map(|level| level % 2).collect();
+            bytes.extend([picture, zones, classes].concat());
+        }
+        bytes.extend([0; 32]);
+        file.write_all(&bytes).unwrap();
+        // SAFETY: nobody else has the file.
+        let feed = Arc::new(unsafe { Mmap::map(&file) }.unwrap());
+        let reach = Reach { flip: true, turn_deg: 180.0, quarters: true, relief: true, ..Reach::NONE };
+        for part in [0, 5] {
+            let epoch = Epoch { order: (0..items).map(|item| (item, item)).collect(), batch: 4, reach, part, seed: 9 };
+            let batch = Loader::start(&feed, &epoch, 1).unwrap().next().unwrap();
+            assert_eq!((batch.channels, batch.pictures.len()), (2, 2 * batch.side * batch.side * items));
+            let pixels = batch.pictures.as_chunks::<2>().0.iter().zip(&batch.classes);
+            assert!(pixels.clone().all(|([level, zone], class)| level / 3 == *zone && level % 2 == *class));
+            assert_eq!(pixels.count(), batch.side * batch.side * items);
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use ferrule_abi::{ImageView, ParameterSpec, Parameters, PluginError, ROption, Se
 use ferrule_vision::{
     ellipse::Ellipse,
     frame::{Beyond, Frame},
-    relief::{Relief, Segmented},
+    relief::{Relief, Segmented, interleaved, zones},
 };
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -17,7 +17,7 @@ use crate::{
     card::{Card, Levels, Task, WORD},
     device,
     fault::Fault,
-    networks::{self, Net},
+    networks::{self, Channels, Net},
     settings::Place,
     tensors::Tensors,
 };
@@ -76,12 +76,14 @@ impl Model {
         tch::set_num_threads(parameters.integer("threads")? as i32);
         let given = parameters.real("threshold")?;
         let threshold = if given > 0.0 { given } else { card.threshold };
-        let mut net = Net::build(card.network, card.task, card.width, card.classes.len() as i64, device)?;
+        let picture = card.input.levels.channels();
+        let shape = Channels { picture, width: card.width, classes: card.classes.len() as i64 };
+        let mut net = Net::build(card.network, card.task, shape, device)?;
         net.weights.take(&file, path)?;
         Ok(Some(Self { card, threshold, net, device, relief: Mutex::default() }))
     }
 
-    /// The square over a picture, and the picture in it; `None` where the model wants a fibre and there is none.
+    /// The square over a picture, and the picture in it, channels last; `None` where the model wants a fibre and there is none.
     #[must_use]
     pub fn square(&self, image: &ImageView<'_>, segmentation: &SegmentationView<'_>) -> Option<(Frame, Vec<u8>)> {
         let (width, height) = (image.width as usize, image.height as usize);
@@ -102,10 +104,11 @@ impl Model {
         (0..image.height).for_each(|y| gray.extend_from_slice(image.row(y)));
         let square = match self.card.input.levels {
             Levels::Raw => frame.cut(&gray, width, Beyond::Edge),
-            Levels::Relief => {
+            levels @ (Levels::Relief | Levels::Zones) => {
                 let labels = segmentation.labels.as_slice();
                 let mut relief = self.relief.lock().unwrap_or_else(PoisonError::into_inner);
-                relief.square(&Segmented { gray: &gray, width, labels, cladding, core }, &frame)
+                let square = relief.square(&Segmented { gray: &gray, width, labels, cladding, core }, &frame);
+                if levels == Levels::Zones { interleaved(&square, &zones(labels, width, &frame)) } else { square }
             }
         };
         Some((frame, square))
@@ -117,7 +120,8 @@ impl Model {
     /// libtorch's.
     pub fn probabilities(&self, squares: &[u8]) -> Result<Tensor, Fault> {
         no_grad(|| {
-            let x = networks::input(squares, self.card.input.side, self.device, false)?;
+            let x =
+                networks::input(squares, self.card.input.side, self.card.input.levels.channels(), self.device, false)?;
             Ok(self.net.forward(&x, false)?.f_softmax(1, Kind::Float)?.f_to_device(Device::Cpu)?)
         })
     }

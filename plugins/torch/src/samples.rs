@@ -111,12 +111,12 @@ impl Samples {
         }
         let mut counts = vec![0_u64; self.classes.len()];
         if task == Task::Defects {
-            if self.shape.planes != 2 {
+            if self.shape.planes != 1 + self.input.levels.channels() as usize {
                 return Err(Fault::new("the feed has no masks"));
             }
             let feed = Feed::of(&self.feed).map_err(|error| Fault::new(error.to_string()))?;
             for sample in &self.train {
-                for class in feed.item(sample.item).1.unwrap_or_default() {
+                for class in feed.item(sample.item).classes.unwrap_or_default() {
                     if let Some(count) = counts.get_mut(usize::from(*class)) {
                         *count += 1;
                     }

@@ -9,7 +9,7 @@ use crate::{
     checkpoint::{self, State},
     judge::numbers,
     loss::Loss,
-    networks::{Net, input},
+    networks::{Channels, Net, input},
     optimizer::Optimizer,
     pickle,
     settings::Rule,
@@ -18,7 +18,7 @@ use crate::{
 
 fn net(network: Network, task: Task, classes: i64) -> Net {
     tch::manual_seed(5);
-    Net::build(network, task, Net::own_width(network), classes, Device::Cpu).unwrap()
+    Net::build(network, task, Channels { picture: 1, width: Net::own_width(network), classes }, Device::Cpu).unwrap()
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn simple_is_the_source_designs_network() {
 #[test]
 fn every_network_answers_in_its_shape_at_sizes_that_halving_does_not_divide() {
     let pictures: Vec<u8> = (0..2 * 50 * 50).map(|at| (at % 251) as u8).collect();
-    let x = input(&pictures, 50, Device::Cpu, false).unwrap();
+    let x = input(&pictures, 50, 1, Device::Cpu, false).unwrap();
     let shape = |network, task| net(network, task, 3).forward(&x, true).unwrap().size();
     assert_eq!(shape(Network::Simple, Task::Classify), [2, 3]);
     assert_eq!(shape(Network::Resnet, Task::Classify), [2, 3]);
@@ -51,8 +51,22 @@ fn every_network_answers_in_its_shape_at_sizes_that_halving_does_not_divide() {
 }
 
 #[test]
+fn pixels_with_their_zones_beside_them_are_two_planes_that_lie_channels_last() {
+    let pictures: Vec<u8> = (0..2 * 24 * 24 * 2).map(|at| (at % 2 * 100 + at % 17) as u8).collect();
+    let x = input(&pictures, 24, 2, Device::Cpu, false).unwrap();
+    assert_eq!((x.size(), x.stride()), (vec![2, 2, 24, 24], vec![24 * 24 * 2, 1, 48, 2]));
+    let plane = |plane: i64| numbers(&x.select(1, plane)).unwrap();
+    assert!(plane(0).iter().zip(plane(1)).all(|(level, zone)| zone - level > 2.5), "zones are their own plane");
+    for network in [Network::Resnet, Network::Unet] {
+        let shape = Channels { picture: 2, width: 8, classes: 3 };
+        let net = Net::build(network, Task::Defects, shape, Device::Cpu).unwrap();
+        assert_eq!(net.forward(&x, true).unwrap().size(), [2, 3, 24, 24]);
+    }
+}
+
+#[test]
 fn the_input_is_laid_out_channels_last_and_convolutions_keep_that() {
-    let x = input(&[7; 2 * 16 * 16], 16, Device::Cpu, false).unwrap();
+    let x = input(&[7; 2 * 16 * 16], 16, 1, Device::Cpu, false).unwrap();
     assert_eq!(x.stride(), [256, 1, 16, 1]);
     let weight = Tensor::rand([4, 1, 3, 3], (Kind::Float, Device::Cpu));
     let y = x.conv2d(&weight, None::<Tensor>, [1, 1], [1, 1], [1, 1], 1);
@@ -100,7 +114,7 @@ fn steps_after_a_checkpoint_are_the_steps_that_would_have_been() {
         let loss = Loss::new(task, &[10, 5, 1], true, Device::Cpu).unwrap();
         let learn = |net: &Net, optimizer: &mut Optimizer, steps: usize| {
             for _ in 0..steps {
-                let x = input(&pictures, 24, Device::Cpu, false).unwrap();
+                let x = input(&pictures, 24, 1, Device::Cpu, false).unwrap();
                 optimizer.step(&loss.of(&net.forward(&x, true).unwrap(), &target).unwrap(), 0.01).unwrap();
             }
         };
@@ -155,7 +169,7 @@ fn case(folder: &Path, network: Network, task: Task) {
     let classes = 3;
     let net = net(network, task, classes);
     let pictures: Vec<u8> = (0..4 * SIDE * SIDE).map(|at| (at * 31 % 253) as u8).collect();
-    let x = input(&pictures, SIDE, Device::Cpu, false).unwrap();
+    let x = input(&pictures, SIDE, 1, Device::Cpu, false).unwrap();
     let target = match task {
         Task::Defects => Tensor::from_slice(&pictures).remainder(classes).view([4, 52, 52]).to_kind(Kind::Int64),
         _ => Tensor::from_slice(&[0_i64, 1, 2, 1]),

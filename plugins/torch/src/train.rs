@@ -24,7 +24,7 @@ use crate::{
     loader::{Batch, Epoch, Loader},
     loss::Loss,
     metrics::threshold_for,
-    networks::{self, Net},
+    networks::{self, Channels, Net},
     optimizer::Optimizer,
     order, pickle,
     samples::{Sample, Samples},
@@ -138,7 +138,7 @@ enum Ended {
 impl Run {
     fn new(settings: Settings, samples: Samples, folder: PathBuf, progress: Progress) -> Result<Self, Fault> {
         let mut settings = settings;
-        settings.reach.relief = samples.input.levels == Levels::Relief;
+        settings.reach.relief = samples.input.levels != Levels::Raw;
         let device = device::choose(settings.place)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if settings.threads == 0 { cores } else { settings.threads };
@@ -150,7 +150,8 @@ impl Run {
         }
         let width = if settings.width == 0 { Net::own_width(settings.network) } else { settings.width };
         let classes = samples.classes.len();
-        let mut net = Net::build(settings.network, settings.task, width, classes as i64, device)?;
+        let shape = Channels { picture: samples.input.levels.channels(), width, classes: classes as i64 };
+        let mut net = Net::build(settings.network, settings.task, shape, device)?;
         if let Some(path) = &samples.weights {
             net.weights.take(&Tensors::read(Path::new(path))?, path)?;
         }
@@ -261,7 +262,7 @@ impl Run {
         let look = if self.device == Device::Cpu { 1 } else { LOOK };
         for (number, batch) in loader.enumerate() {
             rate = self.schedule.at(self.optimizer.steps);
-            let x = networks::input(&batch.pictures, batch.side, self.device, self.half)?;
+            let x = networks::input(&batch.pictures, batch.side, batch.channels as i64, self.device, self.half)?;
             let target = self.target(&batch)?;
             let loss = self.loss.of(&self.net.forward(&x, true)?, &target)?;
             self.optimizer.step(&loss, rate)?;

@@ -1,7 +1,7 @@
 //! A feed: training pictures, decoded and cut to one size, in one file that loader threads map into memory.
 //!
 //! Little-endian: `FERRULE\x1aFEED` padded to 16 bytes, u32 version, u32 side, u32 planes an item (1: picture; 2: picture
-//! and classes), u32 items, the planes (side x side bytes each, item after item), 32 bytes BLAKE3 of everything before.
+//! and classes; 3: picture, zones and classes), u32 items, the planes (side x side bytes each, item after item), 32 bytes BLAKE3 of everything before.
 //! Core writes one, the trainer reads it; bytes in, bytes out.
 
 /// What this build writes and reads.
@@ -18,9 +18,18 @@ pub const HASH: usize = 32;
 pub struct Shape {
     /// Pixels a side.
     pub side: usize,
-    /// 1 or 2.
+    /// 1 to 3.
     pub planes: usize,
     pub items: usize,
+}
+
+/// Planes of one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Item<'a> {
+    pub picture: &'a [u8],
+    /// In which zone each pixel lies, as levels that a network takes.
+    pub zones: Option<&'a [u8]>,
+    pub classes: Option<&'a [u8]>,
 }
 
 /// Why bytes are no feed.
@@ -104,18 +113,22 @@ impl<'a> Feed<'a> {
         let content =
             [shape.side, shape.side, shape.planes, shape.items].iter().fold(1_u64, |a, b| a.saturating_mul(*b as u64));
         let expected = content.saturating_add((HEAD + HASH) as u64);
-        if expected != bytes.len() as u64 || !(1..=2).contains(&shape.planes) {
+        if expected != bytes.len() as u64 || !(1..=3).contains(&shape.planes) {
             return Err(FeedError::Length { expected, found: bytes.len() as u64 });
         }
         Ok(Self { shape, planes: &bytes[HEAD..bytes.len() - HASH] })
     }
 
-    /// An item's picture, and its classes where the feed has them. Panics if there is no such item, as slicing does.
+    /// An item. Panics if there is no such one, as slicing does.
     #[must_use]
-    pub fn item(&self, item: usize) -> (&'a [u8], Option<&'a [u8]>) {
+    pub fn item(&self, item: usize) -> Item<'a> {
         let plane = self.shape.side * self.shape.side;
         let bytes = &self.planes[item * self.shape.item_bytes()..][..self.shape.item_bytes()];
-        (&bytes[..plane], (self.shape.planes == 2).then(|| &bytes[plane..]))
+        Item {
+            picture: &bytes[..plane],
+            zones: (self.shape.planes == 3).then(|| &bytes[plane..2 * plane]),
+            classes: (self.shape.planes > 1).then(|| &bytes[bytes.len() - plane..]),
+        }
     }
 }
 
@@ -137,7 +150,12 @@ mod tests {
         let bytes = written();
         let feed = Feed::checked(&bytes).unwrap();
         assert_eq!(feed.shape.items, 3);
-        assert_eq!(feed.item(1), (&[8, 9, 10, 11][..], Some(&[12, 13, 14, 15][..])));
+        let item = Item { picture: &[8, 9, 10, 11], zones: None, classes: Some(&[12, 13, 14, 15]) };
+        assert_eq!(feed.item(1), item);
+        let three = Feed { shape: Shape { side: 2, planes: 3, items: 2 }, planes: feed.planes };
+        let item =
+            Item { picture: &[12, 13, 14, 15], zones: Some(&[16, 17, 18, 19]), classes: Some(&[20, 21, 22, 23]) };
+        assert_eq!(three.item(1), item);
     }
 
     #[test]

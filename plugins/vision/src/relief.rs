@@ -7,6 +7,7 @@
 use crate::{
     flatten::{Flattener, NOISE_UNIT, Scene, UNIT, widen},
     frame::{Beyond, Frame},
+    severity::Place,
     usable::Usable,
 };
 
@@ -18,6 +19,29 @@ pub const SIGMA: f32 = 24.0;
 const LEAST: f32 = 0.3;
 /// The most that a square's levels are widened after the mean over its pixels has made the noise smaller.
 const MOST_GAIN: f32 = 8.0;
+
+/// Levels of a plane of zones: what a relief has taken away, and where a chip can be.
+pub const ZONES: [u8; 3] = [176, MIDDLE, 80];
+
+/// In which zone each pixel of a square lies: core, cladding, and everything around them, soft where they meet.
+#[must_use]
+pub fn zones(labels: &[u8], width: usize, frame: &Frame) -> Vec<u8> {
+    let level = |label: &u8| match Place::of_label(*label) {
+        Place::Core => ZONES[0],
+        Place::Cladding => ZONES[1],
+        Place::Adhesive | Place::Ferrule => ZONES[2],
+    };
+    if labels.is_empty() {
+        return vec![ZONES[2]; frame.side * frame.side];
+    }
+    frame.cut(&labels.iter().map(level).collect::<Vec<u8>>(), width, Beyond::Level(ZONES[2]))
+}
+
+/// Two planes as one, pixel by pixel: channels last, as networks take them.
+#[must_use]
+pub fn interleaved(picture: &[u8], zones: &[u8]) -> Vec<u8> {
+    picture.iter().zip(zones).flat_map(|(level, zone)| [*level, *zone]).collect()
+}
 
 /// Buffers for one picture after the other, and the relief of the last.
 #[derive(Debug, Clone, Default)]
@@ -97,6 +121,7 @@ fn gain(square: &[u8]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Part;
     use crate::{augment::chance::Chance, ellipse::Ellipse};
 
     const SIDE: usize = 256;
@@ -157,5 +182,16 @@ mod tests {
         let even = vec![77; SIDE * SIDE];
         let even = Segmented { cladding: None, ..segmented(&even) };
         assert!(relief.square(&even, &Frame::whole(SIDE, SIDE, 1.0, 64)).iter().all(|level| *level == MIDDLE));
+    }
+
+    #[test]
+    fn zones_are_levels_and_soft_where_they_meet() {
+        let labels: Vec<u8> = (0..64 * 64).map(|at| [4, 2, 1, 1][at % 64 / 16]).collect();
+        let frame = Frame::of(Part::Whole, 32, (64, 64), Some(1.0), None).unwrap();
+        let plane = zones(&labels, 64, &frame);
+        assert_eq!([plane[3], plane[12], plane[20], plane[31]], [ZONES[2], ZONES[1], ZONES[0], ZONES[0]]);
+        assert!(plane.iter().all(|level| (ZONES[2]..=ZONES[0]).contains(level)));
+        assert_eq!(zones(&[], 64, &frame), [ZONES[2]; 32 * 32], "nothing is known of it");
+        assert_eq!(interleaved(&[1, 2], &[3, 4]), [1, 3, 2, 4]);
     }
 }

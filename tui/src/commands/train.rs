@@ -68,7 +68,7 @@ pub struct Train {
     /// Cladding radii from the fibre's middle to the edge, with --crop fibre
     #[arg(long, value_name = "RADII", default_value_t = 1.5)]
     margin: f64,
-    /// Gray levels as they are, or what stands out of its surroundings [default: relief; raw for patches]
+    /// Gray levels, what stands out of them, or that and zones [default: zones for defects, relief, raw for patches]
     #[arg(long, value_enum)]
     levels: Option<LevelName>,
     /// Classes of `classify`: clean and defective, or the kinds of defects
@@ -130,6 +130,7 @@ enum CropName {
 enum LevelName {
     Raw,
     Relief,
+    Zones,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -238,6 +239,7 @@ impl Train {
             None => plan.input.levels,
             Some(LevelName::Raw) => Levels::Raw,
             Some(LevelName::Relief) => Levels::Relief,
+            Some(LevelName::Zones) => Levels::Zones,
         };
         plan.labels = match self.labels {
             LabelName::Defect => Labels::Defect,

@@ -222,7 +222,7 @@ pub fn training_field(name: &str) -> &'static str {
         "size" => "pixels a side of what the network sees",
         "crop" => "the whole frame, or the fibre with a margin around it",
         "margin" => "cladding radii from the fibre's middle to the edge",
-        "levels" => "what stands out of its surroundings, or gray levels as they are",
+        "levels" => "gray levels, what stands out of them, or that and zones",
         "labels" => "classes: clean and defective, or the kinds of defects",
         "model_labels" => "learn from labels that a model made, too",
         "truth" => "a COCO file with labels and masks, instead of the dataset's; empty for none",

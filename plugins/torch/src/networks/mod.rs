@@ -18,7 +18,17 @@ pub struct Net {
     layers: Box<dyn Layers>,
 }
 
-/// Pictures (n, 1, side, side) in, scores (n, classes) or (n, classes, side, side) out, before any softmax.
+/// How wide a network is where it begins, is first, and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Channels {
+    /// Planes of a picture.
+    pub picture: i64,
+    /// Of the first layer.
+    pub width: i64,
+    pub classes: i64,
+}
+
+/// Pictures (n, planes, side, side) in, scores (n, classes) or (n, classes, side, side) out, before any softmax.
 trait Layers: Send {
     fn forward(&self, x: &Tensor, training: bool) -> Result<Tensor, Fault>;
 }
@@ -37,12 +47,12 @@ impl Net {
     ///
     /// # Errors
     /// libtorch's.
-    pub fn build(network: Network, task: Task, width: i64, classes: i64, device: Device) -> Result<Self, Fault> {
+    pub fn build(network: Network, task: Task, shape: Channels, device: Device) -> Result<Self, Fault> {
         let mut weights = Weights::on(device);
         let layers: Box<dyn Layers> = match network {
-            Network::Simple => Box::new(simple::Simple::new(&mut weights, width, classes)?),
-            Network::Resnet => Box::new(resnet::Resnet::new(&mut weights, width, classes, task == Task::Defects)?),
-            Network::Unet => Box::new(unet::Unet::new(&mut weights, width, classes)?),
+            Network::Simple => Box::new(simple::Simple::new(&mut weights, shape)?),
+            Network::Resnet => Box::new(resnet::Resnet::new(&mut weights, shape, task == Task::Defects)?),
+            Network::Unet => Box::new(unet::Unet::new(&mut weights, shape)?),
         };
         Ok(Self { weights, layers })
     }
@@ -61,17 +71,18 @@ impl Net {
 pub const ZERO: f64 = 127.5;
 pub const UNIT: f64 = 32.0;
 
-/// Gray levels of a batch of square pictures as the network takes them, laid out channels last, which every layer after it
-/// keeps by itself.
+/// Levels of a batch of square pictures as the network takes them, laid out channels last, as the bytes are and every layer
+/// after it keeps by itself.
 ///
 /// # Errors
 /// libtorch's.
-pub fn input(pictures: &[u8], side: usize, device: Device, half: bool) -> Result<Tensor, Fault> {
+pub fn input(pictures: &[u8], side: usize, channels: i64, device: Device, half: bool) -> Result<Tensor, Fault> {
     let side = side as i64;
-    let count = pictures.len() as i64 / (side * side);
-    let bytes = Tensor::f_from_data_size(pictures, &[count, 1, side, side], Kind::Uint8)?.f_to_device(device)?;
+    let count = pictures.len() as i64 / (side * side * channels);
+    let bytes = Tensor::f_from_data_size(pictures, &[count, side, side, channels], Kind::Uint8)?.f_to_device(device)?;
     let kind = if half { Kind::BFloat16 } else { Kind::Float };
     let levels = bytes.f_to_kind(Kind::Float)?.f_sub_scalar_(ZERO)?.f_mul_scalar_(1.0 / UNIT)?.f_to_kind(kind)?;
-    // With one channel the two layouts hold the same bytes: only the strides say which it is, and libtorch goes by them.
-    Ok(levels.f_as_strided([count, 1, side, side], [side * side, 1, side, 1], 0)?)
+    // With one channel only the strides say which layout it is, and libtorch goes by them.
+    let strides = [side * side * channels, 1, side * channels, channels];
+    Ok(levels.f_as_strided([count, channels, side, side], strides, 0)?)
 }

@@ -11,7 +11,7 @@
 
 use tch::Tensor;
 
-use super::Layers;
+use super::{Channels, Layers};
 use crate::{
     fault::Fault,
     weights::{Conv, Linear, Norm, Weights},
@@ -64,8 +64,9 @@ pub(super) struct Resnet {
 }
 
 impl Resnet {
-    pub fn new(weights: &mut Weights, width: i64, classes: i64, pixels: bool) -> Result<Self, Fault> {
-        let stem = (weights.conv("stem.0", 1, width, 3, 2, false)?, weights.norm("stem.1", width)?);
+    pub fn new(weights: &mut Weights, shape: Channels, pixels: bool) -> Result<Self, Fault> {
+        let Channels { picture, width, classes } = shape;
+        let stem = (weights.conv("stem.0", picture, width, 3, 2, false)?, weights.norm("stem.1", width)?);
         let mut stages = Vec::new();
         let mut from = width;
         for stage in 0..4 {

@@ -11,7 +11,7 @@
 
 use tch::Tensor;
 
-use super::Layers;
+use super::{Channels, Layers};
 use crate::{
     fault::Fault,
     weights::{Conv, Linear, Weights},
@@ -23,9 +23,10 @@ pub(super) struct Simple {
 }
 
 impl Simple {
-    pub fn new(weights: &mut Weights, width: i64, classes: i64) -> Result<Self, Fault> {
+    pub fn new(weights: &mut Weights, shape: Channels) -> Result<Self, Fault> {
+        let Channels { picture, width, classes } = shape;
         let body = [
-            weights.conv("body.0", 1, width, 3, 1, true)?,
+            weights.conv("body.0", picture, width, 3, 1, true)?,
             weights.conv("body.3", width, 2 * width, 3, 1, true)?,
             weights.conv("body.6", 2 * width, 4 * width, 3, 1, true)?,
         ];

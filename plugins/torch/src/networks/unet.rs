@@ -10,7 +10,7 @@
 
 use tch::Tensor;
 
-use super::Layers;
+use super::{Channels, Layers};
 use crate::{
     fault::Fault,
     weights::{Conv, Norm, Weights},
@@ -45,11 +45,11 @@ pub(super) struct Unet {
 }
 
 impl Unet {
-    pub fn new(weights: &mut Weights, width: i64, classes: i64) -> Result<Self, Fault> {
-        let w = width;
+    pub fn new(weights: &mut Weights, shape: Channels) -> Result<Self, Fault> {
+        let Channels { picture, width: w, classes } = shape;
         Ok(Self {
             down: [
-                Double::new(weights, "enc1", 1, w)?,
+                Double::new(weights, "enc1", picture, w)?,
                 Double::new(weights, "enc2", w, 2 * w)?,
                 Double::new(weights, "enc3", 2 * w, 4 * w)?,
             ],

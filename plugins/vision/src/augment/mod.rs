@@ -67,10 +67,10 @@ pub struct Buffers {
     light: light::Buffers,
 }
 
-/// Varies a square picture of `side` pixels, and its mask where there is one, in place. The same `seed` does the same.
+/// Varies a square picture of `side` pixels, and the masks that it has, in place. The same `seed` does the same.
 /// Does nothing to slices of another length.
-pub fn vary(picture: &mut [u8], mask: Option<&mut [u8]>, side: usize, reach: &Reach, seed: u64, buffers: &mut Buffers) {
-    if picture.len() != side * side || mask.as_ref().is_some_and(|mask| mask.len() != side * side) {
+pub fn vary(picture: &mut [u8], masks: &mut [&mut [u8]], side: usize, reach: &Reach, seed: u64, buffers: &mut Buffers) {
+    if picture.len() != side * side || masks.iter().any(|mask| mask.len() != side * side) {
         return;
     }
     let mut chance = Chance::new(seed);
@@ -84,7 +84,7 @@ pub fn vary(picture: &mut [u8], mask: Option<&mut [u8]>, side: usize, reach: &Re
             motion.smooth(picture, side, &mut buffers.moved);
         }
         picture.copy_from_slice(&buffers.moved);
-        if let Some(mask) = mask {
+        for mask in masks {
             motion.nearest(mask, side, &mut buffers.moved);
             mask.copy_from_slice(&buffers.moved);
         }
@@ -113,7 +113,7 @@ mod tests {
         let reach = Reach { flip: true, turn_deg: 180.0, noise: 3.0, brightness: 0.1, ..Reach::NONE };
         let of = |seed| {
             let mut picture = dot(64);
-            vary(&mut picture, None, 64, &reach, seed, &mut Buffers::default());
+            vary(&mut picture, &mut [], 64, &reach, seed, &mut Buffers::default());
             picture
         };
         assert_eq!(of(7), of(7));
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn no_reach_changes_nothing() {
         let mut picture = dot(64);
-        vary(&mut picture, None, 64, &Reach::NONE, 3, &mut Buffers::default());
+        vary(&mut picture, &mut [], 64, &Reach::NONE, 3, &mut Buffers::default());
         assert_eq!(picture, dot(64));
     }
 
@@ -134,7 +134,7 @@ mod tests {
         for seed in 0..20 {
             let (mut picture, mut mask) =
                 (dot(64), dot(64).iter().map(|v| u8::from(*v > 100) * 4).collect::<Vec<u8>>());
-            vary(&mut picture, Some(&mut mask), 64, &reach, seed, &mut Buffers::default());
+            vary(&mut picture, &mut [&mut mask[..]], 64, &reach, seed, &mut Buffers::default());
             let differing = picture.iter().zip(&mask).filter(|(gray, class)| (**gray > 120) != (**class == 4)).count();
             assert!(differing <= 8, "seed {seed}: {differing} pixels of the mask lie elsewhere");
             assert!(mask.iter().all(|class| [0, 4].contains(class)), "classes are never mixed");

@@ -82,7 +82,7 @@ fn settings(run: &Run) -> BTreeMap<String, String> {
         plan.parameters.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
     all.insert("size".into(), plan.input.side.to_string());
     all.insert("crop".into(), format!("{:?}", plan.input.crop).to_lowercase());
-    all.insert("levels".into(), format!("{:?}", plan.input.levels).to_lowercase());
+    all.insert("levels".into(), plan.input.levels.as_str().to_owned());
     all.insert("model".into(), plan.model.clone());
     all
 }

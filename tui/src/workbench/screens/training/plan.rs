@@ -52,7 +52,7 @@ impl PlanForm {
         }
         self.form.suggest("model", &text(&named.usual_name()));
         self.form.suggest("size", &ParameterValue::Integer(usual.input.side as i64));
-        self.form.suggest("levels", &text(if usual.input.levels == Levels::Raw { "raw" } else { "relief" }));
+        self.form.suggest("levels", &text(usual.input.levels.as_str()));
         let (task, fibre) = (usual.task, self.form.field("crop").is_some_and(|field| field.typed() == "fibre"));
         self.form.idle(|name| match name {
             "crop" => task == Task::Regions,
@@ -112,7 +112,7 @@ fn ours(plan: &Plan) -> Vec<ParameterCard> {
         (ParameterKind::Integer { low: 16, high: 4096 }, side, "px"),
         (words(&["frame", "fibre"]), text("frame"), ""),
         (ParameterKind::Real { low: 0.1, high: 10.0 }, ParameterValue::Real(plan.input.margin), "radii"),
-        (words(&["relief", "raw"]), text("relief"), ""),
+        (words(&["relief", "raw", "zones"]), text("relief"), ""),
         (words(&["defect", "kind"]), text("defect"), ""),
         (ParameterKind::Bool, ParameterValue::Bool(false), ""),
         (ParameterKind::Text, text(""), ""),
@@ -138,7 +138,7 @@ fn plan_of(mut plan: Plan, values: Vec<(String, ParameterValue)>) -> Plan {
             }
             ("margin", ParameterValue::Real(margin)) => plan.input.margin = *margin,
             ("levels", ParameterValue::Text(levels)) => {
-                plan.input.levels = if levels == "raw" { Levels::Raw } else { Levels::Relief };
+                plan.input.levels = Levels::of(levels).unwrap_or(plan.input.levels);
             }
             ("labels", ParameterValue::Text(labels)) => {
                 plan.labels = if labels == "kind" { Labels::Kind } else { Labels::Defect };
