@@ -6,6 +6,7 @@
 
 mod admit;
 mod alarms;
+mod alone;
 mod backup;
 mod builds;
 mod correlations;
@@ -40,6 +41,8 @@ mod views;
 mod write;
 mod writer;
 
+pub(crate) use alone::Alone;
+pub use alone::AloneError;
 pub use backup::{BackupError, Saved, backup};
 pub use builds::{BuildRow, Period};
 pub use correlations::{CorrelationRow, CorrelationWrite, Gridded};
@@ -56,7 +59,7 @@ pub use reviews::{Conflict, LabelledImage};
 pub use rows::{Cell, Exhibit, Portion, Selection};
 pub use runs::{EpochRow, RunRow};
 pub use split::{Divided, SplitTable};
-pub use tidy::{Tidied, TidyError, TidyPlan, TidyStep, Tidying, tidy_alone};
+pub use tidy::{Tidied, TidyPlan, TidyStep, Tidying, tidy_alone};
 pub use trend::{Trend, TrendRow};
 pub use verify::{Closeness, Problem, RepairError, Repaired, Report as VerifyReport, repair, verify};
 pub use views::SavedView;

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use ferrule_core::{
     dataset::review::{self, TakeError},
     names,
-    store::Reader,
+    store::{AloneError, Reader},
 };
 use serde_json::json;
 
@@ -157,7 +157,7 @@ impl Import {
 fn untaken(error: TakeError) -> Failure {
     let kind = match &error {
         TakeError::Connect(_) | TakeError::Unread(_) | TakeError::Lost(_) | TakeError::Late => Kind::Unreachable,
-        TakeError::Lock(_) => Kind::Wrong,
+        TakeError::Alone(AloneError::Lock(_)) => Kind::Wrong,
         _ => Kind::Failed,
     };
     Failure::new(kind, error)

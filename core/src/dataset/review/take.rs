@@ -8,10 +8,10 @@ use std::{
 use super::{Review, Reviewed};
 use crate::{
     client::{Client, ConnectError, Incoming},
-    engine::lock::{self, EngineLock, Holder, LockError},
+    engine::lock,
     protocol::{Answer, Event, Refusal, Request},
     settings::ImageLinks,
-    store::{Receipt, Store, StoreError, StoreSettings, Write},
+    store::{Alone, AloneError, Receipt, Write},
     workspace::DatasetPaths,
 };
 
@@ -34,13 +34,7 @@ pub enum TakeError {
     #[error("{}; {}", .0.message, .0.hint)]
     Refused(Refusal),
     #[error(transparent)]
-    Lock(#[from] LockError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("{message}; {hint}")]
-    Disk { message: String, hint: String },
-    #[error("{0}")]
-    Rejected(String),
+    Alone(#[from] AloneError),
 }
 
 /// Stores reviews; returns once they are committed.
@@ -51,7 +45,7 @@ pub fn take(paths: &DatasetPaths, reviews: Vec<Review>) -> Result<Reviewed, Take
     let batches = batches(reviews);
     match lock::holder(paths) {
         Ok(Some(holder)) if !holder.is_build() => through_engine(paths, batches),
-        _ => directly(paths, batches),
+        _ => Ok(directly(paths, batches)?),
     }
 }
 
@@ -99,28 +93,17 @@ fn through_engine(paths: &DatasetPaths, batches: Vec<Vec<Review>>) -> Result<Rev
     Ok(all)
 }
 
-fn directly(paths: &DatasetPaths, batches: Vec<Vec<Review>>) -> Result<Reviewed, TakeError> {
-    let mut lock = EngineLock::take(paths)?;
-    lock.announce(&Holder::of_command())?;
+fn directly(paths: &DatasetPaths, batches: Vec<Vec<Review>>) -> Result<Reviewed, AloneError> {
     // How pictures come in does not matter: none does.
-    let (store, _) = Store::open(paths, StoreSettings { images: ImageLinks::Copy })?;
-    let mut all = Reviewed::default();
-    for reviews in batches {
-        store.submit(Write::Reviews(reviews))?;
-        loop {
-            match store.receipts().recv().map_err(|_| StoreError::Ended)? {
-                Receipt::Reviewed(reviewed) => {
-                    all.add(*reviewed);
-                    break;
-                }
-                Receipt::Trouble { message, hint } => return Err(TakeError::Disk { message, hint }),
-                Receipt::Rejected { message } => return Err(TakeError::Rejected(message)),
-                _ => {}
+    Alone::take(paths)?.write(ImageLinks::Copy, |write| {
+        let mut all = Reviewed::default();
+        for reviews in batches {
+            if let Receipt::Reviewed(reviewed) = write(Write::Reviews(reviews))? {
+                all.add(*reviewed);
             }
         }
-    }
-    store.close()?;
-    Ok(all)
+        Ok(all)
+    })
 }
 
 impl Reviewed {

@@ -14,7 +14,7 @@ mod sweep;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    alone::{TidyError, tidy_alone},
+    alone::tidy_alone,
     plan::TidyPlan,
     step::{TidyStep, Tidying},
 };

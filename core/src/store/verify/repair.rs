@@ -9,11 +9,10 @@ use std::{
 
 use super::Problem;
 use crate::{
-    engine::lock::{EngineLock, Holder, LockError},
     ids::ImageId,
     names,
     settings::ImageLinks,
-    store::{Receipt, Requeue, Store, StoreError, StoreSettings, Write, connect},
+    store::{Alone, AloneError, Receipt, Requeue, StoreError, Write, connect},
     workspace::DatasetPaths,
 };
 
@@ -21,13 +20,9 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
     #[error(transparent)]
-    Lock(#[from] LockError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Alone(#[from] AloneError),
     #[error("{}: {source}; it could not be moved to {}", names::display(file), names::display(to))]
     Move { file: PathBuf, to: PathBuf, source: io::Error },
-    #[error("{message}; {hint}")]
-    Disk { message: String, hint: String },
 }
 
 /// What was mended.
@@ -47,8 +42,7 @@ pub struct Repaired {
 /// # Errors
 /// An engine or another command has the dataset; the disk.
 pub fn repair(paths: &DatasetPaths, images: ImageLinks, problems: &[Problem]) -> Result<Repaired, RepairError> {
-    let mut lock = EngineLock::take(paths)?;
-    lock.announce(&Holder::of_command())?;
+    let alone = Alone::take(paths)?;
     let mut repaired = Repaired::default();
     let mut again: BTreeSet<ImageId> = BTreeSet::new();
     for problem in problems {
@@ -70,11 +64,11 @@ pub fn repair(paths: &DatasetPaths, images: ImageLinks, problems: &[Problem]) ->
         }
     }
     if repaired.counted {
-        recount(paths)?;
+        recount(paths).map_err(AloneError::from)?;
     }
     if !again.is_empty() {
         let wanted = again.len() as u64;
-        repaired.queued = queue(paths, images, again)?;
+        repaired.queued = queue(&alone, images, again)?;
         // Of an image whose files were all rewritten since, nobody has the content any more.
         repaired.left += wanted.saturating_sub(repaired.queued);
     }
@@ -113,17 +107,9 @@ fn recount(paths: &DatasetPaths) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn queue(paths: &DatasetPaths, images: ImageLinks, again: BTreeSet<ImageId>) -> Result<u64, RepairError> {
-    let (store, _) = Store::open(paths, StoreSettings { images })?;
-    store.submit(Write::Requeue(Requeue::Images(again.into_iter().collect())))?;
-    let queued = loop {
-        match store.receipts().recv().map_err(|_| StoreError::Ended)? {
-            Receipt::Requeued { queued, .. } => break queued,
-            Receipt::Trouble { message, hint } => return Err(RepairError::Disk { message, hint }),
-            Receipt::Rejected { message } => return Err(RepairError::Disk { message, hint: "see the log".into() }),
-            _ => {}
-        }
-    };
-    store.close()?;
-    Ok(queued)
+fn queue(alone: &Alone, images: ImageLinks, again: BTreeSet<ImageId>) -> Result<u64, AloneError> {
+    alone.write(images, |write| match write(Write::Requeue(Requeue::Images(again.into_iter().collect())))? {
+        Receipt::Requeued { queued, .. } => Ok(queued),
+        _ => Ok(0),
+    })
 }
