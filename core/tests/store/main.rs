@@ -9,5 +9,6 @@ mod history;
 mod killed;
 mod pages;
 mod results;
+mod sample;
 mod swaps;
 mod tidy;

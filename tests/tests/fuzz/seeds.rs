@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use ferrule_core::{
     ids::ImageId,
-    report::{
-        Defect, DefectKind, Feature, Histogram, Inspection, Outcome, Outline, Part, Quality, Severity, Timings,
-        Verdict, ZoneName, ZoneVerdict, Zones,
-    },
     worker::{
         frames::{Incoming, MAX_ANSWER, write_frame},
         messages::{Answer, ArtefactFolder, FromWorker, StagedFile},
     },
 };
+
+#[path = "../../../core/tests/store/sample.rs"]
+mod sample;
 
 /// (target, file, bytes)
 pub fn made() -> Vec<(&'static str, &'static str, Vec<u8>)> {
@@ -43,71 +42,7 @@ fn frame(message: &FromWorker) -> Vec<u8> {
 
 fn answer() -> Vec<u8> {
     let image = ImageId::of(b"a picture");
-    let part = Part {
-        plugin: "detect-region 1.2.0".into(),
-        kind: DefectKind::Pit,
-        severity: Severity::Medium,
-        confidence: 0.8,
-        bbox: [10, 20, 3, 2],
-        area_px: 5,
-    };
-    let defect = Defect {
-        id: format!("{image}-1"),
-        kind: DefectKind::Pit,
-        severity: Severity::Medium,
-        confidence: 0.8,
-        bbox: [10, 20, 3, 2],
-        x: 11.0,
-        y: 20.4,
-        area_px: 5,
-        length_px: 3.1,
-        width_px: 1.9,
-        angle_deg: -12.0,
-        zone: Some(ZoneName::Cladding),
-        plugin: "detect-region 1.2.0".into(),
-        parts: vec![part],
-        mask: vec![[20, 10, 3], [21, 11, 2]],
-    };
-    let outline = |ax: f64| Outline { cx: 320.5, cy: 200.25, ax, by: ax, angle_deg: 1.5, confidence: 0.9 };
-    let inspection = Inspection {
-        image_id: image,
-        width: 640,
-        height: 480,
-        um_per_px: Some(0.424),
-        zones: Zones { core: Some(outline(20.0)), cladding: Some(outline(150.0)), adhesive: None, ferrule: None },
-        defects: vec![defect],
-        has_defect: Some(true),
-        quality: Quality { score: Some(81.5), focus: None, flags: vec!["dark".into()] },
-        verdict: Verdict {
-            profile: Some("SM PC".into()),
-            overall: Outcome::Fail,
-            failed: vec!["cladding: none over 5 µm".into()],
-            zones: vec![ZoneVerdict {
-                zone: ZoneName::Cladding,
-                outcome: Outcome::Fail,
-                rule: "none over 5 µm".into(),
-                defects: vec![format!("{image}-1")],
-            }],
-            reason: String::new(),
-        },
-        features: vec![Feature {
-            region: "core".into(),
-            name: "mean".into(),
-            value: 120.5,
-            unit: "gray".into(),
-            plugin: "measure-intensity 1.2.0".into(),
-        }],
-        histograms: vec![Histogram {
-            region: "core".into(),
-            name: "intensity".into(),
-            low: 0.0,
-            high: 256.0,
-            counts: vec![0, 5, 0, 12],
-            plugin: "measure-intensity 1.2.0".into(),
-        }],
-        incomplete: vec![],
-        ms: Timings { decode: 5.0, segment: 2.0, detect: 6.5, measure: 1.0, grade: 0.25, artefacts: 3.0 },
-    };
+    let inspection = sample::inspection(image);
     let artefacts = vec![StagedFile { folder: ArtefactFolder::Masks, name: format!("{image}_core_mask.png") }];
     frame(&FromWorker::Done(Box::new(Answer { job: 7, result: Ok(inspection), artefacts, fingerprint: None })))
 }
