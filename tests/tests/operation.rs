@@ -86,6 +86,13 @@ fn tidying_is_announced_counted_and_the_same_with_and_without_an_engine() {
     assert_eq!((files_below(&images).len(), files_below(&lab.dataset().join("masks")).len()), (0, 0));
     let verified = lab.run(&["verify"]);
     assert!(verified.status.success(), "{}", text(&verified));
+    // An export that needs pictures says in one line what it leaves out, and has nothing to complain about.
+    for format in ["yolo", "tfrecord"] {
+        let output = lab.run(&["export", format, "--split", "all"]);
+        assert!(output.status.success(), "{}", text(&output));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("6 images are left out") && !said.contains("FAILED"), "{said}");
+    }
     // A copy of it is whole too.
     let copy = lab.root().join("copy");
     let output = lab.ferrule(&["backup"]).arg(&copy).arg(&lab.workspace).output().unwrap();

@@ -82,12 +82,12 @@ impl Recipe {
 /// # Errors
 /// See [`ExportError`]. An image whose picture cannot be read is left out and listed.
 pub fn augmented(export: &Export<'_>, augment: Augment, progress: &mut Progress<'_>) -> Result<Written, ExportError> {
-    let mut written = Written::default();
+    let mut written = export.begun()?;
     let path = export.out.join("manifest.csv");
     let broken = trouble(&path);
     let file = whole(&path, |manifest| {
         manifest.write_all(HEAD.as_bytes()).map_err(&broken)?;
-        for (_, part) in export.parts() {
+        for (_, part) in export.pictured() {
             export.reader.each_exhibit(part, |exhibit| {
                 let picture = match picture::gray(export, &exhibit) {
                     Ok(picture) => picture,
@@ -109,7 +109,7 @@ pub fn augmented(export: &Export<'_>, augment: Augment, progress: &mut Progress<
         Ok(())
     })?;
     let skipped: HashSet<ImageId> = written.skipped.iter().map(|(image, _)| *image).collect();
-    for (name, part) in export.parts() {
+    for (name, part) in export.pictured() {
         let path = export.out.join("coco").join(format!("annotations_{name}.json"));
         let file = coco::annotations(&path, name, &mut |each| {
             export.reader.each_exhibit(part, |exhibit| {

@@ -70,6 +70,8 @@ pub struct Written {
     pub items: u64,
     /// Images that were left out, and why.
     pub skipped: Vec<(ImageId, String)>,
+    /// Images whose pictures `[dataset.keep]` let go, of a kind of export that is nothing without them.
+    pub gone: u64,
 }
 
 /// Who hears how far it is, and may end it by [`ExportError::Interrupted`].
@@ -93,5 +95,19 @@ impl Export<'_> {
             return vec![("all", Portion::All)];
         }
         self.splits.iter().map(|split| (split.as_str(), Portion::Split(split))).collect()
+    }
+
+    /// The same of images that still have their pictures. On a side of the split all have.
+    fn pictured(&self) -> Vec<(&str, Portion<'_>)> {
+        if self.splits.is_empty() { vec![("all", Portion::Pictured)] } else { self.parts() }
+    }
+
+    /// Nothing yet, but what [`Self::pictured`] leaves out.
+    fn begun(&self) -> Result<Written, StoreError> {
+        let gone = match self.splits.is_empty() {
+            true => self.reader.count_of(Portion::All)? - self.reader.count_of(Portion::Pictured)?,
+            false => 0,
+        };
+        Ok(Written { gone, ..Written::default() })
     }
 }

@@ -75,8 +75,8 @@ struct Int64List {
 /// # Errors
 /// See [`ExportError`]. An image whose picture cannot be read is left out and listed.
 pub fn tfrecord(export: &Export<'_>, progress: &mut Progress<'_>) -> Result<Written, ExportError> {
-    let mut written = Written::default();
-    for (name, part) in export.parts() {
+    let mut written = export.begun()?;
+    for (name, part) in export.pictured() {
         // Eight bytes an image, so that shards can be cut.
         let ids = export.reader.image_ids(part)?;
         let shards = ids.chunks(SHARD).count().max(1);

@@ -17,8 +17,8 @@ use crate::{
 /// # Errors
 /// See [`ExportError`]. An image whose picture is not there is left out and listed.
 pub fn yolo(export: &Export<'_>, progress: &mut Progress<'_>) -> Result<Written, ExportError> {
-    let mut written = Written::default();
-    for (name, part) in export.parts() {
+    let mut written = export.begun()?;
+    for (name, part) in export.pictured() {
         let (images, labels) = (export.out.join("images").join(name), export.out.join("labels").join(name));
         for folder in [&images, &labels] {
             fs::create_dir_all(folder).map_err(trouble(folder))?;

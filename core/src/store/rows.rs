@@ -47,7 +47,27 @@ pub struct Exhibit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Portion<'a> {
     All,
+    /// All but those whose pictures `[dataset.keep]` let go.
+    Pictured,
     Split(&'a str),
+}
+
+impl Portion<'_> {
+    /// The condition on images `i`; ?1 is [`Self::split`].
+    const fn condition(&self) -> &'static str {
+        match self {
+            Self::All => "?1 IS NULL",
+            Self::Pictured => "?1 IS NULL AND NOT i.gone",
+            Self::Split(_) => "i.split = ?1",
+        }
+    }
+
+    const fn split(&self) -> Option<&str> {
+        match self {
+            Self::All | Self::Pictured => None,
+            Self::Split(split) => Some(split),
+        }
+    }
 }
 
 impl Reader {
@@ -80,19 +100,13 @@ impl Reader {
         part: Portion<'_>,
         mut each: impl FnMut(Exhibit) -> Result<(), E>,
     ) -> Result<(), E> {
-        let wanted = match part {
-            Portion::All => None,
-            Portion::Split(split) => Some(split),
-        };
-        let mut select = self
-            .connection()
-            .prepare(
-                "SELECT i.image_id, i.filename, i.has_defect, i.has_defect_by, i.split, n.pipeline_id, i.inspection_id
-                 FROM images i CROSS JOIN inspections n USING (inspection_id)
-                 WHERE ?1 IS NULL OR i.split = ?1 ORDER BY i.image_id",
-            )
-            .map_err(StoreError::from)?;
-        let mut rows = select.query([wanted]).map_err(StoreError::from)?;
+        let sql = format!(
+            "SELECT i.image_id, i.filename, i.has_defect, i.has_defect_by, i.split, n.pipeline_id, i.inspection_id
+             FROM images i CROSS JOIN inspections n USING (inspection_id) WHERE {} ORDER BY i.image_id",
+            part.condition()
+        );
+        let mut select = self.connection().prepare(&sql).map_err(StoreError::from)?;
+        let mut rows = select.query([part.split()]).map_err(StoreError::from)?;
         while let Some(row) = rows.next().map_err(StoreError::from)? {
             each(self.exhibit(row)?)?;
         }
@@ -120,13 +134,9 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn image_ids(&self, part: Portion<'_>) -> Result<Vec<ImageId>, StoreError> {
-        let wanted = match part {
-            Portion::All => None,
-            Portion::Split(split) => Some(split),
-        };
-        let sql = "SELECT image_id FROM images WHERE ?1 IS NULL OR split = ?1 ORDER BY image_id";
-        let mut select = self.connection().prepare_cached(sql)?;
-        let rows = select.query_map([wanted], |row| image_from(row, 0))?;
+        let sql = format!("SELECT i.image_id FROM images i WHERE {} ORDER BY i.image_id", part.condition());
+        let mut select = self.connection().prepare_cached(&sql)?;
+        let rows = select.query_map([part.split()], |row| image_from(row, 0))?;
         Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
 
@@ -135,9 +145,8 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn count_of(&self, part: Portion<'_>) -> Result<u64, StoreError> {
-        let Portion::Split(split) = part else { return self.image_count() };
-        let sql = "SELECT count(*) FROM images WHERE split = ?1";
-        let count: i64 = self.connection().prepare_cached(sql)?.query_row([split], |row| row.get(0))?;
+        let sql = format!("SELECT count(*) FROM images i WHERE {}", part.condition());
+        let count: i64 = self.connection().prepare_cached(&sql)?.query_row([part.split()], |row| row.get(0))?;
         Ok(count.unsigned_abs())
     }
 

@@ -75,7 +75,7 @@ pub fn job(export: &Export<'_>, job: &Job, progress: &mut Progress<'_>) -> Resul
         }
         writer.flush().map_err(&broken)
     })?;
-    Ok(Written { files: vec![html, csv], items: job.ends.len() as u64, skipped })
+    Ok(Written { files: vec![html, csv], items: job.ends.len() as u64, skipped, gone: 0 })
 }
 
 fn see(export: &Export<'_>, shot: Option<&Shot>, skipped: &mut Vec<(ImageId, String)>) -> Result<Seen, ExportError> {

@@ -30,5 +30,5 @@ pub fn report(
     let worst::Worst { shown, skipped } = worst::pictures(export, most, progress)?;
     let text = page::page(&figures, &shown);
     let file = whole(&path, |file| file.write_all(text.as_bytes()).map_err(trouble(&path)))?;
-    Ok(Written { files: vec![file], items: figures.images, skipped })
+    Ok(Written { files: vec![file], items: figures.images, skipped, gone: 0 })
 }

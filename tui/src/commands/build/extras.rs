@@ -13,7 +13,10 @@ use ferrule_core::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    commands::correlate::{self, ask_for_room},
+    commands::{
+        correlate::{self, ask_for_room},
+        export::let_go,
+    },
     failure::{Failure, Kind},
     progress::Progress,
 };
@@ -137,6 +140,7 @@ impl Told {
         };
         self.lines.push(format!("{name}: {} files, {} items", written.files.len(), written.items));
         self.object.insert(name.into(), json!({"files": written.files.len(), "items": written.items}));
+        self.lines.extend(let_go(&written));
         for (image, reason) in &written.skipped {
             self.failed = true;
             self.lines.push(format!("FAILED {image}: {}", names::visible(reason)));

@@ -201,7 +201,7 @@ impl Common {
             let skipped: Vec<_> =
                 written.skipped.iter().map(|(image, reason)| json!({"image_id": image, "error": reason})).collect();
             let files: Vec<String> = written.files.iter().map(|file| names::display(file)).collect();
-            output.object(&json!({"files": files, items: written.items, "failed": skipped}))?;
+            output.object(&json!({"files": files, items: written.items, "failed": skipped, "gone": written.gone}))?;
         } else {
             for (image, reason) in &written.skipped {
                 output.line(&format!("FAILED {image}: {}", names::visible(reason)))?;
@@ -210,11 +210,24 @@ impl Common {
                 output.line(&names::display(file))?;
             }
             output.line(&format!("{} {items}", written.items))?;
+            if let Some(line) = let_go(written) {
+                output.line(&line)?;
+            }
         }
         output.flush()?;
         let failed = || Failure { kind: Kind::Failed, messages: Vec::new(), hint: None };
         if written.skipped.is_empty() { Ok(()) } else { Err(failed()) }
     }
+}
+
+/// Images that cannot be exported any more, in one line: nobody can do anything about each.
+pub fn let_go(written: &Written) -> Option<String> {
+    (written.gone > 0).then(|| {
+        format!(
+            "{} images are left out: `ferrule tidy` let their pictures go (dataset.keep); inspected again they are back",
+            written.gone
+        )
+    })
 }
 
 impl Parted {
