@@ -2,7 +2,12 @@
 //!
 //! Called wherever a path or a plug-in's text reaches a person, and by the store for the names under `images/`.
 
-use std::{borrow::Cow, os::unix::ffi::OsStrExt, path::Path};
+use std::{
+    borrow::Cow,
+    ffi::OsString,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -28,6 +33,15 @@ pub fn exact(path: &Path) -> Option<String> {
     match visible_bytes(bytes) {
         Cow::Borrowed(_) => None,
         Cow::Owned(_) => Some(STANDARD.encode(bytes)),
+    }
+}
+
+/// The path that [`display`] and [`exact`] show. `None` where the second is no base 64.
+#[must_use]
+pub fn path(shown: &str, exact: Option<&str>) -> Option<PathBuf> {
+    match exact {
+        None => Some(PathBuf::from(shown)),
+        Some(exact) => Some(PathBuf::from(OsString::from_vec(STANDARD.decode(exact).ok()?))),
     }
 }
 

@@ -4,6 +4,8 @@
 //! After that every request carries an `id`, and exactly one answer carries it back; events come between, once asked for.
 //! A person can speak it with `socat`.
 
+mod handed;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -15,14 +17,16 @@ use crate::{
     host::card::{DescriptorCard, ParameterCard},
     ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
     report::{CaptureState, Outcome},
-    store::{SavedView, Tidied},
+    store::{CorrelationWrite, Divided, SavedView, Tidied},
     swap::Swap,
     training::{Ended, Plan, Steer},
     worker::messages::ParameterValue,
 };
 
+pub use handed::HandedFile;
+
 /// Counted up when an older side could not understand a newer one.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// The longest line that either side accepts, in bytes.
 pub const MAX_LINE: usize = 1 << 20;
@@ -137,6 +141,21 @@ pub enum Request {
     Change {
         change: Change,
     },
+    /// Files to inspect wherever they lie, each as it was seen; one that the dataset has as it is stays as it is. Their rows
+    /// tell what came of them. The answer counts the files.
+    Inspect {
+        files: Vec<HandedFile>,
+    },
+    /// Answered once everything that was asked before is committed.
+    Settle,
+    /// Gives images without a side of the split one now; answered by [`Answer::Divided`] once that is committed.
+    Divide,
+    /// This client writes the dataset's correlations from now on, until it leaves: refused while another one does.
+    Correlate,
+    /// One step of bringing correlations up to date, answered once it is committed.
+    Correlations {
+        write: CorrelationWrite,
+    },
 }
 
 /// What comes back.
@@ -154,6 +173,8 @@ pub enum Answer {
     },
     Trainer(Box<Trainer>),
     Plugins(Box<PluginList>),
+    /// What a division came to.
+    Divided(Box<Divided>),
     Refused(Refusal),
 }
 

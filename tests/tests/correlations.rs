@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path, process::Output};
 
-use ferrule_tests::{Lab, peer, python, text};
+use ferrule_core::{client::Client, protocol::Request, workspace::DatasetPaths};
+use ferrule_tests::{HANG, Lab, peer, python, text};
 use image::{GrayImage, Luma};
 use serde_json::Value;
 
@@ -132,6 +133,13 @@ fn what_cannot_be_done_is_said_in_a_line_with_the_remedy() {
     refused(&["--mode", "most"], &["top:"]);
     let nowhere = lab.ferrule(&["correlate", "--root", "/nowhere"]).output().unwrap();
     assert!(String::from_utf8_lossy(&nowhere.stderr).contains("/nowhere"), "{}", text(&nowhere));
+    // Beside an engine one command compares at a time.
     let _engine = lab.start_engine();
-    refused(&["--grid", "32"], &["ferrule stop"]);
+    let mut other = Client::connect(&DatasetPaths::at(lab.dataset())).unwrap();
+    other.ask(Request::Correlate, HANG).unwrap();
+    let second = correlate(&lab, &["--grid", "32"]);
+    assert_eq!(second.status.code(), Some(1), "{}", text(&second));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another command"), "{}", text(&second));
+    drop(other);
+    lab.wait_for("the correlations to be free", || correlate(&lab, &["--grid", "32"]).status.success().then_some(()));
 }

@@ -95,6 +95,11 @@ pub struct Prepared {
 }
 
 impl Which {
+    /// What of it was typed.
+    pub fn typed(&self) -> Option<&'static str> {
+        self.workspace.as_ref().map(|_| "--workspace").or(self.cfg.as_ref().map(|_| "--cfg"))
+    }
+
     /// The workspace's or the file's, else what ships.
     pub fn choose(&self) -> Result<Chosen, Failure> {
         if let Some(file) = &self.cfg {
@@ -135,6 +140,20 @@ impl Chosen {
 }
 
 impl With {
+    /// What of it was typed.
+    pub fn typed(&self) -> Vec<&'static str> {
+        let OpticsOptions { um_per_px, pixel_aspect, cladding_um, core_um } = &self.optics;
+        let typed = [
+            ("--jobs", self.jobs.is_some()),
+            ("--plugin-path", self.plugin_path.is_typed()),
+            ("--um-per-px", um_per_px.is_some()),
+            ("--pixel-aspect", pixel_aspect.is_some()),
+            ("--cladding-um", cladding_um.is_some()),
+            ("--core-um", core_um.is_some()),
+        ];
+        typed.into_iter().filter(|(_, is_typed)| *is_typed).map(|(name, _)| name).collect()
+    }
+
     /// A batch with these settings, and every plug-in that was found for it.
     pub fn prepare(&self, chosen: Chosen, environment: &Environment) -> Result<(Prepared, Catalogue), Failure> {
         let optics = self.optics.checked()?;

@@ -32,6 +32,11 @@ pub struct PluginPath {
 }
 
 impl PluginPath {
+    /// Was anything of it typed?
+    pub fn is_typed(&self) -> bool {
+        !self.folders.is_empty()
+    }
+
     /// The same, with one library before everything else.
     pub fn led_by(&self, library: PathBuf) -> Self {
         let folders = std::iter::once(library).chain(self.folders.iter().cloned());

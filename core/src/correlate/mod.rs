@@ -21,7 +21,7 @@
 //! 2^24; products of doubled ranks in 64-bit ones below 2^53), so every order and block size gives the same bits, and only
 //! the last division and root round. A constant picture has no coefficient: NULL.
 //!
-//! Never decodes a picture itself, and never writes but through the store. Called by `ferrule correlate` and by
+//! Never decodes a picture itself, and never writes but through the store, or through the engine that has it. Called by `ferrule correlate` and by
 //! `ferrule build`.
 
 mod block;
@@ -44,6 +44,7 @@ pub use matrices::matrices;
 pub use run::{estimate, update};
 
 use crate::{
+    client::{ConnectError, RequestError},
     engine::lock::LockError,
     ids::ImageId,
     store::StoreError,
@@ -113,6 +114,10 @@ pub enum CorrelateError {
     Worker(io::Error),
     #[error("no thread can be started: {0}")]
     Thread(io::Error),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Engine(#[from] RequestError),
     #[error("the database did not take the pairs: {0}")]
     Refused(String),
 }

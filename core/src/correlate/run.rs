@@ -1,8 +1,6 @@
 //! What is missing, computed and brought into the database: new and changed pictures with all others, and whatever a
 //! picture that is gone leaves to be found again.
 
-use std::path::PathBuf;
-
 use super::{
     Correlate, CorrelateError, Listener, Mode, ROW_BYTES, Summary,
     cache::Cache,
@@ -14,8 +12,8 @@ use super::{
     sweep::{Room, Sweep},
 };
 use crate::{
-    client::software,
-    engine::lock::{EngineLock, Holder},
+    client::Client,
+    engine::lock::{self, EngineLock, Holder},
     settings::ImageLinks,
     store::{CorrelationWrite, Reader, Store, StoreError, StoreSettings},
     workspace::DatasetPaths,
@@ -28,10 +26,11 @@ pub fn estimate(pictures: u64) -> (u64, u64) {
     (rows, rows.saturating_mul(ROW_BYTES))
 }
 
-/// Brings the table `correlations` of a dataset up to date, as its only writer.
+/// Brings the table `correlations` of a dataset up to date: as its only writer, or with every write through the engine that
+/// has it. `stop` is asked often; what was done until then is kept.
 ///
 /// # Errors
-/// See [`CorrelateError`]; an engine or a build that has the dataset, too.
+/// See [`CorrelateError`]; a build or another command that has the dataset, too.
 pub fn update(
     settings: &Correlate,
     dataset: &DatasetPaths,
@@ -39,31 +38,26 @@ pub fn update(
     stop: &dyn Fn() -> bool,
     listener: &mut dyn Listener,
 ) -> Result<Summary, CorrelateError> {
+    if matches!(lock::holder(dataset), Ok(Some(holder)) if !holder.is_build()) {
+        let mut desk = Desk::of_engine(Client::connect(dataset)?)?;
+        return run(settings, dataset, &mut desk, stop, listener);
+    }
     let mut lock = EngineLock::take(dataset)?;
-    // Nobody answers at a socket.
-    lock.announce(&Holder {
-        pid: std::process::id(),
-        started: jiff::Timestamp::now().to_string(),
-        socket: PathBuf::new(),
-        software: software(),
-    })?;
+    lock.announce(&Holder::of_command())?;
     let (store, _) = Store::open(dataset, StoreSettings { images })?;
-    let summary = run(settings, dataset, &store, stop, listener)?;
+    let summary = run(settings, dataset, &mut Desk::of_store(&store), stop, listener)?;
     store.close()?;
     Ok(summary)
 }
 
-/// Brings the table `correlations` up to date. `stop` is asked often; what was done until then is kept.
-///
-/// The caller holds the dataset's lock, and reads no receipts meanwhile. A picture that cannot be read is in the summary.
+/// What is missing, through a desk that nobody else has. A picture that cannot be read is in the summary.
 fn run(
     settings: &Correlate,
     dataset: &DatasetPaths,
-    store: &Store,
+    desk: &mut Desk<'_>,
     stop: &dyn Fn() -> bool,
     listener: &mut dyn Listener,
 ) -> Result<Summary, CorrelateError> {
-    let mut desk = Desk::new(store);
     let mut summary = Summary::default();
     if settings.mode == Mode::Off {
         desk.write(CorrelationWrite::Clear { settings: None })?;
@@ -83,8 +77,8 @@ fn run(
     summary.pictures = plan.entries.len() as u64;
     summary.fresh = plan.leading as u64;
     match settings.mode {
-        Mode::Top(count) => top(settings, count, &plan, &reader, &cache, &mut desk, stop, listener, &mut summary)?,
-        Mode::Full | Mode::Off => full(settings, &plan, &cache, &mut desk, stop, listener, &mut summary)?,
+        Mode::Top(count) => top(settings, count, &plan, &reader, &cache, desk, stop, listener, &mut summary)?,
+        Mode::Full | Mode::Off => full(settings, &plan, &cache, desk, stop, listener, &mut summary)?,
     }
     desk.wait(0)?;
     Ok(summary)

@@ -133,6 +133,7 @@ impl Engine {
     pub fn start_sources(&mut self) -> Result<(), EngineError> {
         drop(self.ingest.take());
         self.sources = Sources::of(&self.configuration.settings);
+        self.handed.sources_changed();
         self.store_write(Write::Sources(self.configuration.settings.sources.clone()));
         let mut watched = Vec::new();
         for source in &self.configuration.settings.sources {

@@ -21,6 +21,7 @@
 //! | `requests` | what clients ask |
 //! | `splits` | sides of the split, when there is nothing better to do |
 //! | `tidy` | what `[dataset.keep]` lets go |
+//! | `handed` | what commands have it write, because nobody else may |
 //! | `figures` | rates and times |
 //! | `plugins` | what clients hear of plug-ins |
 //! | `training` | the one training that runs |
@@ -30,6 +31,7 @@ pub mod access;
 mod alarms;
 mod dispatch;
 mod figures;
+mod handed;
 pub(crate) mod hashing;
 mod hints;
 pub(crate) mod intake;

@@ -22,7 +22,12 @@ impl Engine {
                 self.fence.receipt(receipt);
                 self.tell_of_training();
             }
-            Receipt::Divided(divided) => self.divided(&divided),
+            Receipt::Divided(divided) => {
+                self.divided(&divided);
+                self.tell_divided(&divided);
+            }
+            Receipt::Settled => self.settled(),
+            Receipt::Correlations(written) => self.correlated(written),
             Receipt::Reviewed(reviewed) => {
                 self.splits.news |= reviewed.added > 0;
                 self.broadcast(Event::Reviewed(*reviewed));
@@ -46,7 +51,6 @@ impl Engine {
             }
             Receipt::Rejected { message } => self.problem("store", format!("a write was refused: {message}")),
             Receipt::Trouble { message, hint } => self.problem(STORAGE, format!("{message}; {hint}")),
-            Receipt::Correlations => {}
             Receipt::TroubleOver => self.solved(STORAGE),
         }
         self.dirty = true;

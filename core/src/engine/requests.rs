@@ -1,7 +1,8 @@
 //! What clients ask, answered at once; what takes time is told by events.
 
 use super::{
-    socket::{ClientId, FromClients, encode},
+    handed::Asker,
+    socket::{FromClients, encode},
     state::{Attached, Engine},
 };
 use crate::{
@@ -22,19 +23,40 @@ impl Engine {
             }
             FromClients::Left(client) => {
                 self.clients.remove(&client);
+                self.handed.left(client);
             }
             FromClients::Request { client, id, body } => {
-                let answer = self.answer(client, body);
-                let line = encode(&EngineLine::Answer { id, body: answer });
-                if self.clients.get(&client).is_some_and(|attached| !attached.outbox.post(line)) {
-                    self.clients.remove(&client);
+                let asker = Asker { client, request: id };
+                if let Some(answer) = self.answer(asker, body) {
+                    self.reply(asker, answer);
                 }
             }
         }
     }
 
-    fn answer(&mut self, client: ClientId, request: Request) -> Answer {
-        match request {
+    /// Answers a request, now or when what it waited for is committed.
+    pub(super) fn reply(&mut self, asker: Asker, answer: Answer) {
+        let line = encode(&EngineLine::Answer { id: asker.request, body: answer });
+        if self.clients.get(&asker.client).is_some_and(|attached| !attached.outbox.post(line)) {
+            self.clients.remove(&asker.client);
+        }
+    }
+
+    /// `None` where the answer follows once something is committed.
+    fn answer(&mut self, asker: Asker, request: Request) -> Option<Answer> {
+        let client = asker.client;
+        Some(match request {
+            Request::Settle => {
+                self.settle(asker);
+                return None;
+            }
+            Request::Divide => {
+                self.divide(Some(asker));
+                return None;
+            }
+            Request::Correlations { write } => return self.correlate(asker, write),
+            Request::Correlate => self.lend_correlations(client),
+            Request::Inspect { files } => self.inspect_files(client, &files),
             Request::Status => Answer::Status(Box::new(self.status())),
             Request::Subscribe => {
                 if let Some(attached) = self.clients.get_mut(&client) {
@@ -103,7 +125,7 @@ impl Engine {
                 self.dirty = true;
                 Answer::Ok { count: 0 }
             }
-        }
+        })
     }
 
     /// Edits `ferrule.toml`; what comes of it is told like after any other edit.

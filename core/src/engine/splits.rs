@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::state::Engine;
-use crate::store::{Divided, Write};
+use crate::store::Divided;
 
 /// The shortest time between two divisions, and how many times its own duration at least: a large dataset takes seconds.
 const PAUSE: (Duration, u32) = (Duration::from_secs(5), 20);
@@ -32,15 +32,14 @@ impl Engine {
     pub fn divide_when_idle(&mut self, now: Instant) {
         let splits = &self.splits;
         let idle = self.queue.is_empty() || splits.next + PATIENCE <= now;
-        if !splits.news || splits.asked.is_some() || now < splits.next || !idle {
+        if self.handed.is_building() || !splits.news || splits.asked.is_some() || now < splits.next || !idle {
             return;
         }
         self.splits.news = false;
         // An error is told by whoever reads next.
         if self.reader.has_open_images().unwrap_or(true) {
             self.splits.asked = Some(now);
-            let settings = self.configuration.settings.dataset.split.clone();
-            self.store_write(Write::Split(Box::new(settings)));
+            self.divide(None);
         }
     }
 

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::{
     EngineError, EngineSettings,
     figures::Figures,
+    handed::Handed,
     hashing::Hashers,
     intake::Sources,
     lock::{EngineLock, Holder},
@@ -76,6 +77,7 @@ pub(super) struct Engine {
     /// As it was looked at last.
     pub disk: Option<DiskStatus>,
     pub splits: Splits,
+    pub handed: Handed,
     pub tidy: Tidy,
     /// Why a plug-in is set aside.
     pub quarantined: BTreeMap<PluginId, String>,
@@ -134,6 +136,7 @@ impl Engine {
             figures: Figures::default(),
             disk: None,
             splits: Splits::new(),
+            handed: Handed::default(),
             tidy: Tidy::new(),
             quarantined: BTreeMap::new(),
             problems: BTreeMap::new(),

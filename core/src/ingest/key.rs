@@ -2,8 +2,10 @@
 
 use std::{fs::Metadata, os::unix::fs::MetadataExt};
 
+use serde::{Deserialize, Serialize};
+
 /// A file's place and moment. A file rewritten in place differs in size or time, a file renamed over it in its inode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FileKey {
     pub dev: u64,
     pub inode: u64,

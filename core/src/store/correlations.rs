@@ -4,12 +4,13 @@
 //! away: whatever is killed in between is made again.
 
 use rusqlite::{Row, Savepoint, params};
+use serde::{Deserialize, Serialize};
 
 use super::{Reader, StoreError, reader::image_from, write::Receipt, writer::Fault};
 use crate::{ids::ImageId, report::Outline};
 
 /// A pair, `a` before `b`. `None` where one of the two is constant.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CorrelationRow {
     pub a: ImageId,
     pub b: ImageId,
@@ -18,7 +19,8 @@ pub struct CorrelationRow {
 }
 
 /// One step of bringing the pairs up to date.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum CorrelationWrite {
     /// Everything there is goes; the settings that follow hold from now on (`None`: no correlations).
     Clear { settings: Option<(String, String)> },
@@ -93,7 +95,7 @@ pub(super) fn write(savepoint: &Savepoint<'_>, write: &CorrelationWrite) -> Resu
             }
         }
     }
-    Ok(Receipt::Correlations)
+    Ok(Receipt::Correlations(Ok(())))
 }
 
 impl Reader {

@@ -22,15 +22,6 @@ pub(super) const COLUMNS: &str = "
 
 pub(super) fn capture_row(row: &Row<'_>) -> Result<CaptureRow, rusqlite::Error> {
     let state = state_from(row, 3)?;
-    let message: Option<String> = row.get(13)?;
-    let failure = message.map(|message| {
-        Ok::<_, rusqlite::Error>(Failure {
-            stage: row.get::<_, Option<String>>(11)?.unwrap_or_default(),
-            plugin: row.get(12)?,
-            message,
-            transient: row.get::<_, Option<bool>>(14)?.unwrap_or(false),
-        })
-    });
     Ok(CaptureRow {
         capture: CaptureId(row.get(0)?),
         source: row.get(1)?,
@@ -43,7 +34,7 @@ pub(super) fn capture_row(row: &Row<'_>) -> Result<CaptureRow, rusqlite::Error> 
         tags: serde_json::from_str(row.get_ref(8)?.as_str()?).unwrap_or_default(),
         seen_at: row.get(9)?,
         done_at: row.get(10)?,
-        failure: failure.transpose()?,
+        failure: failure_from(row, 11)?,
         has_defect: row.get(15)?,
         verdict: row.get_ref(16)?.as_str_or_null()?.and_then(Outcome::parse),
         defects: row.get(17)?,
@@ -55,4 +46,18 @@ pub(super) fn capture_row(row: &Row<'_>) -> Result<CaptureRow, rusqlite::Error> 
         severity: usize::try_from(row.get::<_, i64>(23)?).ok().and_then(|rank| Severity::ALL.get(rank).copied()),
         reviewed: row.get(24)?,
     })
+}
+
+/// Why it failed or was ignored: stage, plug-in, message and whether for the moment only, in four columns from that one on.
+pub(super) fn failure_from(row: &Row<'_>, column: usize) -> Result<Option<Failure>, rusqlite::Error> {
+    let message: Option<String> = row.get(column + 2)?;
+    let failure = message.map(|message| {
+        Ok(Failure {
+            stage: row.get::<_, Option<String>>(column)?.unwrap_or_default(),
+            plugin: row.get(column + 1)?,
+            message,
+            transient: row.get::<_, Option<bool>>(column + 3)?.unwrap_or(false),
+        })
+    });
+    failure.transpose()
 }

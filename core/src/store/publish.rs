@@ -347,7 +347,7 @@ pub(super) fn trouble(path: &Path, error: &io::Error) -> Fault {
             "the engine has no more descriptors or memory: raise its limits (ulimit -n)"
         }
         Some(Errno::ROFS | Errno::ACCESS | Errno::PERM) => "make the dataset folder writable again",
-        _ => "check the disk that holds the dataset",
+        _ => "check the disk that holds the dataset: has it room and quota, is it writable",
     };
     Fault::Trouble { message: format!("{} cannot be written: {error}", path.display()), hint: hint.into() }
 }

@@ -4,6 +4,7 @@ use std::{collections::HashMap, ffi::OsStr, os::unix::ffi::OsStrExt, path::Path}
 
 use regex::Regex;
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 use super::{Reader, StoreError, near, write::Receipt, writer::Fault};
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// What a division came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divided {
     /// Images that were given a side now.
     pub given: u64,

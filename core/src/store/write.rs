@@ -18,7 +18,7 @@ use crate::{
     ids::{BuildHash, CaptureId, ImageId, PipelineId, PluginId},
     ingest::FileKey,
     report::{CaptureState, Failure, Inspection, Outcome},
-    settings::{Source, Split},
+    settings::{MaskFormat, Source, Split},
     swap::{Swap, SwapOutcome},
     worker::messages::{Pipeline, StagedFile},
 };
@@ -59,6 +59,8 @@ pub enum Write {
     Alarm(AlarmStep, Box<Alarm>),
     /// Nothing: its receipt says that everything before it is committed.
     Mark(u64),
+    /// The same, for a client that waits.
+    Settled,
 }
 
 /// A row of a training, or of the model that it made. Texts named `settings` and `figures` are JSON.
@@ -159,6 +161,8 @@ pub enum Requeue {
     IncompleteFor(PluginId),
     /// Images whose current result is of another pipeline.
     OtherPipeline(PipelineId),
+    /// Images whose zones have masks of another format.
+    OtherMasks(MaskFormat),
 }
 
 /// A pipeline that workers are about to load.
@@ -216,7 +220,8 @@ pub enum Receipt {
     },
     /// The splits as they are now, and their manifests written.
     Divided(Box<super::Divided>),
-    Correlations,
+    /// Written, or why that step never can be.
+    Correlations(Result<(), String>),
     Reviewed(Box<Reviewed>),
     /// Saved views changed.
     Views,
@@ -228,6 +233,7 @@ pub enum Receipt {
     /// The run (or model) whose rows changed.
     Run(String),
     Mark(u64),
+    Settled,
     /// A write that can never be stored, and why. Nothing of it was.
     Rejected {
         message: String,

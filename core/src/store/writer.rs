@@ -44,7 +44,7 @@ impl From<rusqlite::Error> for Fault {
                 "index.sqlite is damaged: stop the engine and run `ferrule verify`"
             }
             Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory | ErrorCode::FileLockingProtocolFailed) => {
-                "check the disk that holds the dataset"
+                "check the disk that holds the dataset: has it room and quota, is it writable"
             }
             _ => return Self::Refused(error.to_string()),
         };
@@ -126,7 +126,7 @@ impl Writer {
                     if batch.iter_mut().any(|pending| fail(&mut pending.write, &message)) {
                         continue;
                     }
-                    self.tell(Receipt::Rejected { message });
+                    batch.iter().for_each(|pending| self.tell(rejected(&pending.write, message.clone())));
                     return Ok(());
                 }
                 Err(Fault::Refused(_)) => {
@@ -190,7 +190,7 @@ fn apply(
         Err(Fault::Refused(message)) => {
             tracing::error!(%message, "a write was refused");
             if !fail(&mut pending.write, &message) {
-                return Ok((Receipt::Rejected { message }, None));
+                return Ok((rejected(&pending.write, message), None));
             }
         }
         Err(trouble @ Fault::Trouble { .. }) => return Err(trouble),
@@ -217,6 +217,14 @@ fn fail(write: &mut Write, message: &str) -> bool {
     }
 }
 
+/// What is said of a write that never can be stored.
+fn rejected(write: &Write, message: String) -> Receipt {
+    match write {
+        Write::Correlations(_) => Receipt::Correlations(Err(message)),
+        _ => Receipt::Rejected { message },
+    }
+}
+
 fn apply_in(
     savepoint: &Savepoint<'_>,
     publisher: &Publisher,
@@ -231,6 +239,7 @@ fn apply_in(
         Write::Refused(refusal) => swaps::refused(savepoint, refusal)?,
         Write::Run(change) => runs::change(savepoint, change)?,
         Write::Mark(mark) => Receipt::Mark(*mark),
+        Write::Settled => Receipt::Settled,
         Write::Admit(admissions) => admit::admit_all(savepoint, admissions)?,
         Write::Running(captures) => requeue::running(savepoint, captures)?,
         Write::Correlations(write) => correlations::write(savepoint, write)?,

@@ -1,5 +1,6 @@
 //! `ferrule build`: pictures in, a training set out. The same workers, plug-ins, settings and store as the engine's.
 
+mod beside;
 mod extras;
 
 use std::{
@@ -9,14 +10,16 @@ use std::{
 };
 
 use clap::Args;
+use crossbeam_channel::Receiver;
 use ferrule_core::{
+    client::RequestError,
     dataset::{
-        build::{self, BuildError, Listener, Summary},
+        build::{self, Beside, BuildError, Listener, Outcome, Summary},
         split::Side,
     },
     ids::ImageId,
     names,
-    settings::{Fractions, Split},
+    settings::{Fractions, Settings, Split},
     store::StoreError,
     workspace::DatasetPaths,
 };
@@ -34,7 +37,7 @@ use crate::{
 /// Build a dataset of pictures: inspected, stored, divided into train, val and test
 ///
 /// Run again it does only what is new, what failed, or what another pipeline inspected; interrupted or killed it goes on
-/// where it was.
+/// where it was. Where an engine has the dataset, that engine inspects the files, with its own settings.
 #[derive(Debug, Args)]
 pub struct Build {
     /// Pictures, folders of pictures (and what lies below them), or quoted patterns like 'raw/*.png'
@@ -68,30 +71,25 @@ pub struct Build {
 
 impl Build {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
-        let mut chosen = self.which.choose()?;
-        chosen.settings.dataset.split = self.split(&chosen.settings.dataset.split)?;
-        let settings = chosen.settings.clone();
         let dataset = DatasetPaths::at(batch::absolute(&self.out)?);
-        let (prepared, _) = self.with.prepare(chosen, environment)?;
-        let batch = &prepared.batch;
-        let build = build::Build {
-            dataset,
-            settings,
-            pool: batch.pool.clone(),
-            pipeline: batch.pipeline.clone(),
-            optics: batch.optics,
-            given: self.raw,
-        };
         let mut teller = Teller { output: Output::new(), json: self.json, progress: None, broken: None };
         let begun = Instant::now();
-        let asked = batch::asked_to_stop()?;
-        let outcome = build::run(&build, &asked, &mut teller).map_err(failure)?;
+        let (outcome, settings, asked) = match beside::engine_of(&dataset) {
+            Some(engine) => {
+                let settings = self.settings_of_engine(&dataset, &engine)?;
+                let beside = Beside { dataset: &dataset, settings: &settings, given: &self.raw };
+                let asked = batch::asked_to_stop()?;
+                let outcome = build::run_beside(beside, &asked, &mut teller).map_err(failure)?;
+                (outcome, settings, asked)
+            }
+            None => self.alone(&dataset, environment, &mut teller)?,
+        };
         if let Some(progress) = teller.progress.take() {
             progress.end();
         }
         let mut told = Told::default();
         let more = match &outcome.error {
-            None => self.extras.run(&build.dataset, &build.settings, &|| !asked.is_empty(), &mut told),
+            None => self.extras.run(&dataset, &settings, &|| !asked.is_empty(), &mut told),
             Some(_) => Ok(()),
         };
         let failed = told.failed;
@@ -99,6 +97,31 @@ impl Build {
         more?;
         // Each is in the list.
         if failed { Err(Failure { kind: Kind::Failed, messages: Vec::new(), hint: None }) } else { Ok(()) }
+    }
+
+    /// As the dataset's only writer.
+    fn alone(
+        &self,
+        dataset: &DatasetPaths,
+        environment: &Environment,
+        teller: &mut Teller,
+    ) -> Result<(Outcome, Settings, Receiver<()>), Failure> {
+        let mut chosen = self.which.choose()?;
+        chosen.settings.dataset.split = self.split(&chosen.settings.dataset.split)?;
+        let settings = chosen.settings.clone();
+        let (prepared, _) = self.with.prepare(chosen, environment)?;
+        let batch = &prepared.batch;
+        let build = build::Build {
+            dataset: dataset.clone(),
+            settings: settings.clone(),
+            pool: batch.pool.clone(),
+            pipeline: batch.pipeline.clone(),
+            optics: batch.optics,
+            given: self.raw.clone(),
+        };
+        let asked = batch::asked_to_stop()?;
+        let outcome = build::run(&build, &asked, teller).map_err(failure)?;
+        Ok((outcome, settings, asked))
     }
 
     /// What the command says, over what the settings say.
@@ -124,12 +147,14 @@ impl Build {
 /// A build that ended before its end.
 fn failure(error: BuildError) -> Failure {
     let kind = match &error {
+        BuildError::Connect(_) | BuildError::Lost(RequestError::Lost(_) | RequestError::Late(_)) => Kind::Unreachable,
         BuildError::Given(_)
         | BuildError::Nothing { .. }
         | BuildError::NotADataset { .. }
         | BuildError::Folder { .. }
         | BuildError::Lock(_)
         | BuildError::NoWorker { .. }
+        | BuildError::NoPipeline { .. }
         | BuildError::Pool(_)
         | BuildError::Store(
             StoreError::NewerSchema { .. }

@@ -27,7 +27,8 @@ pub const MEMORY: u64 = 1024;
 
 /// Compare the pictures of a dataset with each other: Pearson and Spearman, into its table correlations
 ///
-/// A second run compares only what is new or was inspected anew. Interrupted or killed, it keeps the grids that it made.
+/// A second run compares only what is new or was inspected anew. Interrupted or killed, it keeps the grids that it made. Where
+/// an engine has the dataset, that engine writes the pairs, and goes on inspecting.
 #[derive(Debug, Args)]
 pub struct Correlate {
     /// What each picture is laid onto: cells a side of a square around its cladding, or `raw` for the whole picture
@@ -66,7 +67,7 @@ impl Correlate {
     }
 }
 
-/// Brings a dataset's correlations up to date, as its only writer.
+/// Brings a dataset's correlations up to date, beside its engine too.
 pub fn correlate(
     work: &correlate::Correlate,
     dataset: &DatasetPaths,
@@ -111,8 +112,12 @@ pub fn work(
 }
 
 fn failure(error: CorrelateError) -> Failure {
-    let wrong = matches!(error, CorrelateError::Memory { .. } | CorrelateError::Lock(_));
-    let kind = if wrong { Kind::Wrong } else { Kind::Failed };
+    let kind = match error {
+        CorrelateError::Connect(error) => return error.into(),
+        CorrelateError::Engine(error) => return error.into(),
+        CorrelateError::Memory { .. } | CorrelateError::Lock(_) => Kind::Wrong,
+        _ => Kind::Failed,
+    };
     Failure::new(kind, error)
 }
 

@@ -43,13 +43,14 @@ impl Work<'_> {
             Receipt::Sources
             | Receipt::Pipeline { .. }
             | Receipt::Swap(_)
-            | Receipt::Correlations
+            | Receipt::Correlations(_)
             | Receipt::Reviewed(_)
             | Receipt::Views
             | Receipt::Alarm
             | Receipt::Tidied(_)
             | Receipt::Run(_)
-            | Receipt::Mark(_) => {}
+            | Receipt::Mark(_)
+            | Receipt::Settled => {}
         }
         self.unconfirmed = self.unconfirmed.saturating_sub(1);
         Ok(())

@@ -3,9 +3,10 @@
 //!
 //! Files are read and admitted in the order of their paths, whatever the readers' order: so the rows, and with them names
 //! and splits, do not depend on which worker was faster. What was done before is known by its key and not done again; what
-//! was in hand when a build was killed is queued again when the store opens. Never opens a plug-in, never decodes a
-//! picture, changes nothing in what it reads.
+//! was in hand when a build was killed is queued again when the store opens. Where an engine has the dataset, that engine
+//! does it (`beside`). Never opens a plug-in, never decodes a picture, changes nothing in what it reads.
 
+mod beside;
 mod hear;
 mod reading;
 mod work;
@@ -17,16 +18,19 @@ use std::{
 
 use crossbeam_channel::Receiver;
 
+pub use self::beside::{Beside, run_beside};
+
 use self::work::Work;
 use super::{
-    files::{self, GivenError},
+    files::{self, GivenError, Listing},
     folder,
 };
 use crate::{
+    client::{ConnectError, RequestError},
     engine::lock::{EngineLock, Holder, LockError},
     ids::{ImageId, PluginId},
     pool::{PoolError, PoolSettings},
-    settings::Settings,
+    settings::{Settings, Source},
     store::{Divided, StoreError},
     worker::messages::{Optics, Pipeline},
     workspace::DatasetPaths,
@@ -106,6 +110,12 @@ pub enum BuildError {
     PoolGone,
     #[error("no thread can be started: {0}")]
     Thread(io::Error),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("{0}; what it was given is inspected when it runs again, and the same command goes on from here")]
+    Lost(RequestError),
+    #[error("the engine has no pipeline in force{problems}; mend that, then build again")]
+    NoPipeline { problems: String },
     #[error("the splits are stored, their manifests are not: {reason}")]
     Manifests { reason: String },
     #[error("interrupted; what was in hand is stored, and the same command goes on from here")]
@@ -124,11 +134,7 @@ pub struct Outcome {
 /// # Errors
 /// Nothing was done: a mistake in what was given, a folder that is no dataset, an engine or a build that has it.
 pub fn run(build: &Build, stop: &Receiver<()>, listener: &mut dyn Listener) -> Result<Outcome, BuildError> {
-    folder::refuse_other(&build.dataset)?;
-    let listing = files::list(&build.given, &build.settings.capture.extensions, build.dataset.root())?;
-    if listing.files.is_empty() && listing.unreadable.is_empty() {
-        return Err(BuildError::Nothing { extensions: build.settings.capture.extensions.join(", ") });
-    }
+    let listing = list(&build.dataset, &build.settings, &build.given)?;
     let root = build.dataset.root();
     std::fs::create_dir_all(root).map_err(|source| BuildError::Folder { path: root.to_owned(), source })?;
     let mut lock = EngineLock::take(&build.dataset)?;
@@ -145,10 +151,43 @@ pub fn run(build: &Build, stop: &Receiver<()>, listener: &mut dyn Listener) -> R
     Ok(Outcome { summary, error: error.or_else(|| closed.err().map(BuildError::from)) })
 }
 
+/// What there is to do, or why there is nothing.
+fn list(dataset: &DatasetPaths, settings: &Settings, given: &[PathBuf]) -> Result<Listing, BuildError> {
+    folder::refuse_other(dataset)?;
+    let listing = files::list(given, &settings.capture.extensions, dataset.root())?;
+    if listing.files.is_empty() && listing.unreadable.is_empty() {
+        return Err(BuildError::Nothing { extensions: settings.capture.extensions.join(", ") });
+    }
+    Ok(listing)
+}
+
 /// Is there enough of it?
 fn room(build: &Build) -> Result<(), BuildError> {
     let wanted = build.settings.dataset.min_free_mb;
     let Ok(disk) = rustix::fs::statvfs(build.dataset.root()) else { return Ok(()) };
     let free = disk.f_bavail.saturating_mul(disk.f_frsize) >> 20;
     if free >= wanted { Ok(()) } else { Err(BuildError::Room { path: build.dataset.root().to_owned(), free, wanted }) }
+}
+
+/// The source of files that lie in no configured one.
+const SOURCE: &str = "files";
+
+/// The source for files that lie in no configured one: everything, with what the command says of the optics.
+pub(crate) fn files_source(configured: &[Source], optics: &Optics) -> Source {
+    let mut name = SOURCE.to_owned();
+    while configured.iter().any(|source| source.name == name) {
+        name.push('+');
+    }
+    Source {
+        name,
+        path: PathBuf::from("/"),
+        recursive: true,
+        fibre: None,
+        core_um: optics.core_um,
+        cladding_um: optics.cladding_um,
+        pixel_aspect: optics.pixel_aspect,
+        um_per_px: optics.um_per_px,
+        poll: false,
+        name_pattern: None,
+    }
 }

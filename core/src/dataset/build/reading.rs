@@ -20,7 +20,9 @@ const BATCH: usize = 64;
 /// Captures admitted before a worker is free for them; the rest wait as files on disk do.
 const ADMITTED_AHEAD: u64 = 4096;
 /// Readings of a file that changes meanwhile.
-const READINGS: u32 = 3;
+pub(super) const READINGS: u32 = 3;
+/// Said of one that still does.
+pub(super) const CHANGES: &str = "it changes while it is read; build again when it is complete";
 
 /// A file that is being read.
 pub(super) struct InHand {
@@ -89,10 +91,10 @@ fn read_again(file: &mut InHand, hashers: &Hashers) -> Option<Content> {
         hashers.ask(file.seen.clone());
         return None;
     }
-    let message = "it changes while it is read; build again when it is complete".into();
+    let message = CHANGES.into();
     Some(Content::Unreadable(Failure { stage: "read".into(), plugin: None, message, transient: true }))
 }
 
-fn key_now(path: &std::path::Path) -> Option<FileKey> {
+pub(super) fn key_now(path: &std::path::Path) -> Option<FileKey> {
     std::fs::symlink_metadata(path).ok().map(|found| FileKey::of(&found))
 }

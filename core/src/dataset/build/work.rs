@@ -2,13 +2,13 @@
 
 use std::{
     collections::VecDeque,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, never, select};
 
-use super::{Build, BuildError, Listener, Summary, reading::InHand, room};
+use super::{Build, BuildError, Listener, Summary, files_source, reading::InHand, room};
 use crate::{
     dataset::files::Listed,
     engine::{
@@ -24,7 +24,6 @@ use crate::{
     store::{
         CaptureQuery, PipelineChange, QueuedCapture, Reader, Receipt, Requeue, Store, StoreError, StoreSettings, Write,
     },
-    worker::messages::Optics,
 };
 
 /// How long the disk may refuse everything before a build ends: nobody may be there to make room.
@@ -33,9 +32,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(500);
 /// How long captures in hand may take once the build is to end.
 const GRACE: Duration = Duration::from_secs(20);
-/// The source of files that lie in no configured one.
-const SOURCE: &str = "files";
-
 pub(super) struct Work<'a> {
     pub(super) build: &'a Build,
     pub(super) sources: Sources,
@@ -67,8 +63,8 @@ impl<'a> Work<'a> {
         let (store, recovery) = Store::open(&build.dataset, StoreSettings { images: settings.dataset.images })?;
         let reader = Reader::open(&build.dataset)?;
         let mut sources = settings.sources.clone();
-        let files_source = source(&sources, &build.optics);
-        sources.push(files_source);
+        let outside = files_source(&sources, &build.optics);
+        sources.push(outside);
         let mut work = Self {
             build,
             sources: Sources::of_list(&sources),
@@ -91,6 +87,7 @@ impl<'a> Work<'a> {
         work.write(Write::Sources(sources.clone()))?;
         work.requeue_failed(&files)?;
         work.write(Write::Requeue(Requeue::OtherPipeline(build.pipeline.id.clone())))?;
+        work.write(Write::Requeue(Requeue::OtherMasks(settings.dataset.masks)))?;
         work.leave_known(files, &sources)?;
         work.read_unread(recovery.unread);
         work.queue.look_from_the_start();
@@ -254,25 +251,5 @@ impl<'a> Work<'a> {
         // The last reader but the writer: then closing leaves one file, not a log beside it.
         drop(self.reader);
         (self.summary, self.store.close())
-    }
-}
-
-/// The source for files that lie in no configured one: everything, with what the command says of the optics.
-fn source(configured: &[Source], optics: &Optics) -> Source {
-    let mut name = SOURCE.to_owned();
-    while configured.iter().any(|source| source.name == name) {
-        name.push('+');
-    }
-    Source {
-        name,
-        path: PathBuf::from("/"),
-        recursive: true,
-        fibre: None,
-        core_um: optics.core_um,
-        cladding_um: optics.cladding_um,
-        pixel_aspect: optics.pixel_aspect,
-        um_per_px: optics.um_per_px,
-        poll: false,
-        name_pattern: None,
     }
 }

@@ -51,7 +51,7 @@ pub struct Told {
 }
 
 impl Extras {
-    /// Writes it all for a dataset that nobody else writes.
+    /// Writes it all: pairs through the dataset's engine where one runs, files beside it.
     pub fn run(
         &self,
         dataset: &DatasetPaths,

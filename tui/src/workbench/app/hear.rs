@@ -174,7 +174,7 @@ impl App {
                 self.plugins.outdated();
                 self.say(false, if count > 0 { text::CHANGED } else { text::UNCHANGED }.to_owned());
             }
-            (_, Answer::Ok { .. }) => return Effects::none(),
+            (_, Answer::Ok { .. } | Answer::Divided(_)) => return Effects::none(),
         }
         Effects::redraw()
     }
