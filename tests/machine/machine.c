@@ -1,6 +1,8 @@
 /* A machine that misbehaves on request, preloaded into an engine under test (LD_PRELOAD); never part of what is built.
  *
- * FERRULE_TEST_CLOCK    a file of 8 bytes: nanoseconds (int64) by which the wall clock is wrong, read at each look.
+ * FERRULE_TEST_CLOCK    a file of 16 bytes: nanoseconds (int64) by which the wall clock is wrong, read at each look, and the
+ *                       errno (int64) with which every change below FERRULE_TEST_BELOW is refused, 0 for none: what a disk
+ *                       says that turned read-only (EROFS), or whose owner's quota is used up (EDQUOT).
  * FERRULE_TEST_JOURNAL  a file to which every change below FERRULE_TEST_BELOW is appended in the order in which it was made,
  *                       syncs included, so that what a power loss would have left at any moment can be made afterwards.
  *
@@ -38,7 +40,7 @@ static void find_clock(void) {
     const char *path = getenv("FERRULE_TEST_CLOCK");
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0) return;
-    void *at = mmap(NULL, 8, PROT_READ, MAP_SHARED, fd, 0);
+    void *at = mmap(NULL, 16, PROT_READ, MAP_SHARED, fd, 0);
     if (at != MAP_FAILED) wrong = at;
     close(fd);
 }
@@ -55,7 +57,7 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
     return result;
 }
 
-/* The journal ----------------------------------------------------------------------------------------------------- */
+/* Refusals and the journal ----------------------------------------------------------------------------------------------------- */
 
 static int journal = -1;
 static char below[PATH_MAX];
@@ -70,9 +72,10 @@ static ssize_t raw_write(int fd, const void *bytes, size_t length) {
 
 static void find_journal(void) {
     const char *path = getenv("FERRULE_TEST_JOURNAL"), *folder = getenv("FERRULE_TEST_BELOW");
-    if (!path || !folder || strlen(folder) >= sizeof below) return;
+    if (!folder || strlen(folder) >= sizeof below) return;
     strcpy(below, folder);
     below_length = strlen(below);
+    if (!path) return;
     static int (*real)(const char *, int, ...);
     real = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open64");
     journal = real(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -109,6 +112,31 @@ static int resolved(int at, const char *name, char *path) {
     if (length + 1 + strlen(name) >= PATH_MAX) return 0;
     path[length] = '/';
     strcpy(path + length + 1, name);
+    return 1;
+}
+
+/* The error with which a change is refused now; 0 for none. What takes no room is within every quota. */
+static int refusal(int takes_room) {
+    pthread_once(&clock_once, find_clock);
+    int error = wrong ? (int)wrong[1] : 0;
+    if (!error || (!takes_room && error != EROFS)) return 0;
+    (void)is_on();
+    return below_length ? error : 0;
+}
+
+static int refuses_fd(int fd, int takes_room) {
+    char path[PATH_MAX];
+    int error = refusal(takes_room);
+    if (!error || !path_of(fd, path)) return 0;
+    errno = error;
+    return 1;
+}
+
+static int refuses(int at, const char *name, int takes_room) {
+    char path[PATH_MAX];
+    int error = refusal(takes_room);
+    if (!error || !resolved(at, name, path)) return 0;
+    errno = error;
     return 1;
 }
 
@@ -157,6 +185,8 @@ static int open_at(int at, const char *name, int flags, mode_t mode) {
     static int (*real)(int, const char *, int, ...);
     if (!real) real = (int (*)(int, const char *, int, ...))dlsym(RTLD_NEXT, "openat64");
     char path[PATH_MAX];
+    int makes = flags & (O_CREAT | O_TRUNC), writes = (flags & O_ACCMODE) != O_RDONLY;
+    if ((makes || writes) && refuses(at, name, (flags & O_CREAT) && faccessat(at, name, F_OK, 0) != 0)) return -1;
     if (!is_on() || !resolved(at, name, path)) return real(at, name, flags, mode);
     pthread_mutex_lock(&order);
     int fd = real(at, name, flags, mode), error = errno;
@@ -186,6 +216,7 @@ static void wrote(const char *path, int64_t offset, const void *bytes, ssize_t c
 
 ssize_t write(int fd, const void *bytes, size_t length) {
     char path[PATH_MAX];
+    if (refuses_fd(fd, 1)) return -1;
     if (!is_on() || fd == journal || !path_of(fd, path)) return raw_write(fd, bytes, length);
     pthread_mutex_lock(&order);
     struct stat about;
@@ -203,6 +234,7 @@ static ssize_t write_at(int fd, const void *bytes, size_t length, off64_t offset
     static ssize_t (*real)(int, const void *, size_t, off64_t);
     if (!real) real = (ssize_t (*)(int, const void *, size_t, off64_t))dlsym(RTLD_NEXT, "pwrite64");
     char path[PATH_MAX];
+    if (refuses_fd(fd, 1)) return -1;
     if (!is_on() || !path_of(fd, path)) return real(fd, bytes, length, offset);
     pthread_mutex_lock(&order);
     ssize_t count = real(fd, bytes, length, offset);
@@ -219,6 +251,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset) { ret
 ssize_t writev(int fd, const struct iovec *pieces, int count) {
     REAL(writev);
     char path[PATH_MAX];
+    if (refuses_fd(fd, 1)) return -1;
     if (!is_on() || fd == journal || !path_of(fd, path)) return real(fd, pieces, count);
     /* One after the other: each is recorded as it was written. */
     ssize_t all = 0;
@@ -235,6 +268,7 @@ static int cut(int fd, off64_t length) {
     static int (*real)(int, off64_t);
     if (!real) real = (int (*)(int, off64_t))dlsym(RTLD_NEXT, "ftruncate64");
     char path[PATH_MAX];
+    if (refuses_fd(fd, 0)) return -1;
     if (!is_on() || !path_of(fd, path)) return real(fd, length);
     pthread_mutex_lock(&order);
     int result = real(fd, length), error = errno;
@@ -283,6 +317,7 @@ int fdatasync(int fd) { REAL(fdatasync); return synced(fd, real); }
 int rename(const char *from, const char *to) {
     REAL(rename);
     char a[PATH_MAX], b[PATH_MAX];
+    if (refuses(AT_FDCWD, to, 0)) return -1;
     if (!is_on() || !resolved(AT_FDCWD, from, a) || !resolved(AT_FDCWD, to, b)) return real(from, to);
     pthread_mutex_lock(&order);
     int result = real(from, to), error = errno;
@@ -301,6 +336,7 @@ static int removed(int at, const char *name, int flags) {
     static int (*real)(int, const char *, int);
     if (!real) real = (int (*)(int, const char *, int))dlsym(RTLD_NEXT, "unlinkat");
     char path[PATH_MAX];
+    if (refuses(at, name, 0)) return -1;
     if (!is_on() || !resolved(at, name, path)) return real(at, name, flags);
     pthread_mutex_lock(&order);
     int result = real(at, name, flags), error = errno;
@@ -321,6 +357,7 @@ int unlinkat(int at, const char *name, int flags) { return removed(at, name, fla
 int mkdir(const char *name, mode_t mode) {
     REAL(mkdir);
     char path[PATH_MAX];
+    if (refuses(AT_FDCWD, name, 1)) return -1;
     if (!is_on() || !resolved(AT_FDCWD, name, path)) return real(name, mode);
     pthread_mutex_lock(&order);
     int result = real(name, mode), error = errno;

@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a library of tests")]
 
 pub mod machine;
+pub mod places;
 pub mod terminal;
 
 use std::{

@@ -1,5 +1,5 @@
 //! A machine that misbehaves on request, preloaded into an engine under test: `tests/machine/machine.c`, compiled for the
-//! occasion. Its clock is wrong by as much as is asked for, and it writes down every change to a disk.
+//! occasion. Its clock is wrong by as much as is asked for, its disk refuses every change, or has each written down.
 
 use std::{
     fs,
@@ -42,7 +42,7 @@ impl Machine {
                 return None;
             }
         }
-        fs::write(&machine.clock, [0; 8]).expect("a clock");
+        fs::write(&machine.clock, [0; 16]).expect("a clock");
         Some(machine)
     }
 
@@ -53,6 +53,21 @@ impl Machine {
             command.env("FERRULE_TEST_JOURNAL", &self.journal).env("FERRULE_TEST_BELOW", folder);
         }
         command
+    }
+
+    /// The same, with changes below `folder` refused while [`Self::refuse`] says so, and none written down.
+    pub fn run_on<'c>(&self, command: &'c mut Command, folder: &Path) -> &'c mut Command {
+        self.run(command, None).env("FERRULE_TEST_BELOW", folder)
+    }
+
+    /// From now on every change of the folder fails with this error, or none does.
+    ///
+    /// # Panics
+    /// The file that says so is gone.
+    pub fn refuse(&self, error: Option<rustix::io::Errno>) {
+        let file = fs::OpenOptions::new().write(true).open(&self.clock).expect("the clock's file");
+        let number = error.map_or(0, |error| i64::from(error.raw_os_error()));
+        file.write_all_at(&number.to_ne_bytes(), 8).expect("the error can be set");
     }
 
     /// From now on the wall clock is wrong by so many seconds.

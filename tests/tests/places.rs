@@ -6,67 +6,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end that way")]
 
-use std::{
-    fs,
-    io::Write,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    process::{Command, Stdio},
-    time::Duration,
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio, time::Duration};
+
+use ferrule_tests::{
+    Engine, HANG, Lab, files_below,
+    machine::Machine,
+    places::{Disk, fill, inside, mount, unmount},
+    text,
 };
-
-use ferrule_tests::{Engine, HANG, Lab, files_below, machine::Machine, text};
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use rustix::{
+    io::Errno,
+    process::{Pid, Resource, Rlimit, getrlimit, prlimit},
+};
 use serde_json::Value;
-
-/// Set in the namespace's own process.
-const INSIDE: &str = "FERRULE_TEST_INSIDE";
-
-/// True in a namespace of the test's own, where it goes on; false in the process that started it there and has seen it pass.
-fn inside(test: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    // Of other users a namespace shows only that they are not oneself, and then no plug-in is trusted.
-    if !rustix::process::getuid().is_root() {
-        eprintln!("notice: NOT RUN, mounts in a namespace are for tests that run as root: {test}");
-        return false;
-    }
-    let possible = Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
-    if !possible.is_ok_and(|output| output.status.success()) {
-        eprintln!("notice: NOT RUN, this machine lets nobody mount in a namespace of their own (unshare -rm): {test}");
-        return false;
-    }
-    let output = Command::new("unshare")
-        .arg("-rm")
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", text(&output));
-    false
-}
-
-fn mount(arguments: &[&str], place: &Path) {
-    let output = Command::new("mount").args(arguments).arg(place).output().unwrap();
-    assert!(output.status.success(), "mount {arguments:?}: {}", text(&output));
-}
-
-fn unmount(place: &Path) {
-    // Lazily: whoever has a file open there keeps it.
-    let output = Command::new("umount").arg("-l").arg(place).output().unwrap();
-    assert!(output.status.success(), "{}", text(&output));
-}
-
-/// Takes all the room there is.
-fn fill(place: &Path) {
-    let mut file = fs::File::create(place).unwrap();
-    for size in [1 << 20, 4096, 1] {
-        let piece = vec![7; size];
-        while file.write_all(&piece).is_ok() {}
-    }
-}
 
 fn problems(lab: &Lab) -> String {
     lab.status().map(|status| status["problems"].to_string()).unwrap_or_default()
@@ -94,14 +46,15 @@ fn a_dataset_s_disk_that_fills_loses_nothing_and_all_goes_on_with_room() {
     }
     let lab = Lab::with_settings("[dataset]\nmin_free_mb = 0");
     fs::create_dir(lab.dataset()).unwrap();
-    mount(&["-t", "tmpfs", "-o", "size=6m,mode=700", "none"], &lab.dataset());
+    let disk = Disk::mounted(&lab.dataset(), 200);
     let engine = lab.start_engine();
+    disk.fill();
     lab.simulate(&lab.captures(), 20, "paper-v1", 3);
     lab.wait_for("the trouble to be told", || problems(&lab).contains("make room").then_some(()));
     // It stays up, and answers, for as long as it takes.
     std::thread::sleep(Duration::from_secs(1));
     assert!(lab.status().is_some() && lab.count("done") < 20);
-    mount(&["-o", "remount,size=200m"], &lab.dataset());
+    disk.make_room();
     all_is_well(&lab, engine, 20);
 }
 
@@ -192,6 +145,48 @@ fn a_folder_of_the_dataset_that_is_mounted_over_is_told_and_all_goes_on_without_
     lab.wait_for("the trouble to be told", || problems(&lab).contains("cannot be written").then_some(()));
     unmount(&images);
     all_is_well(&lab, engine, 7);
+}
+
+/// An engine whose dataset's disk refuses every change of what is open already, as the kernel does once it has turned
+/// read-only; new files of workers, too, where a mount can be had.
+fn refused_for_a_while(errno: Errno, word: &str, read_only_mount: bool) {
+    let lab = Lab::with_settings("[dataset]\nmin_free_mb = 0");
+    let Some(machine) = Machine::new(lab.root()) else { return };
+    let engine = lab.start_engine_with(|command| machine.run_on(command, &lab.dataset()));
+    lab.simulate(&lab.captures(), 3, "burst-v1", 3);
+    lab.wait_done(3);
+    let at = lab.dataset().to_str().unwrap().to_owned();
+    machine.refuse(Some(errno));
+    if read_only_mount {
+        mount(&["--bind", &at], &lab.dataset());
+        mount(&["-o", "remount,bind,ro"], &lab.dataset());
+    }
+    lab.simulate(&lab.captures(), 9, "burst-v1", 3);
+    let told = lab.wait_for("the trouble to be told", || {
+        let told = problems(&lab);
+        (told.contains("cannot be written") || told.contains("does not take results")).then_some(told)
+    });
+    assert!(told.contains(word), "{told}");
+    // What is there can be read, and nothing is counted that is not.
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(lab.count("done"), 3);
+    if read_only_mount {
+        unmount(&lab.dataset());
+    }
+    machine.refuse(None);
+    all_is_well(&lab, engine, 9);
+}
+
+#[test]
+fn a_live_dataset_that_turns_read_only_is_told_and_all_goes_on_when_it_is_writable() {
+    if inside("a_live_dataset_that_turns_read_only_is_told_and_all_goes_on_when_it_is_writable") {
+        refused_for_a_while(Errno::ROFS, "writable", true);
+    }
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_told_and_all_goes_on_with_more_of_it() {
+    refused_for_a_while(Errno::DQUOT, "room", false);
 }
 
 #[test]
