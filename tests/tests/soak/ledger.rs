@@ -7,7 +7,7 @@ use std::{
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
@@ -17,6 +17,7 @@ use std::{
 use ferrule_core::ids::ImageId;
 use ferrule_tests::{Lab, files_below, text};
 use ferrule_vision::augment::chance::Chance;
+use serde_json::Value;
 
 /// Captures a second.
 pub const RATE: u32 = 12;
@@ -35,6 +36,7 @@ pub struct Dropped {
 /// A thread that drops captures.
 pub struct Microscope {
     stop: Arc<AtomicBool>,
+    gate: Arc<Mutex<()>>,
     thread: JoinHandle<Dropped>,
 }
 
@@ -44,18 +46,23 @@ impl Microscope {
         lab.simulate(&apart, DRAWN, "burst-v1", seed);
         let mut drawn: Vec<Vec<u8>> = files_below(&apart).iter().map(|file| fs::read(file).unwrap()).collect();
         drawn.sort();
-        let stop = Arc::new(AtomicBool::new(false));
-        let (ended, captures) = (Arc::clone(&stop), lab.captures());
+        let (stop, gate) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(())));
+        let (ended, open, captures) = (Arc::clone(&stop), Arc::clone(&gate), lab.captures());
         let thread = thread::spawn(move || {
             let mut work =
                 Work { captures, drawn, dropped: Dropped::default(), chance: Chance::new(seed ^ 0xd0), number: 0 };
             while !ended.load(Ordering::Relaxed) {
-                work.drop_one();
+                drop(open.lock().map(|_held| work.drop_one()));
                 thread::sleep(Duration::from_secs(1) / RATE);
             }
             work.dropped
         });
-        Self { stop, thread }
+        Self { stop, gate, thread }
+    }
+
+    /// Whoever holds it keeps the microscope from writing.
+    pub fn gate(&self) -> Arc<Mutex<()>> {
+        Arc::clone(&self.gate)
     }
 
     pub fn stop(self) -> Dropped {
@@ -134,11 +141,14 @@ impl Work {
 
     /// In place, piece by piece, as microscopes do.
     fn written(&mut self, path: &Path, bytes: &[u8]) {
-        let mut file = again(|| fs::File::create(path));
         let (first, rest) = bytes.split_at(bytes.len() / 3);
-        file.write_all(first).unwrap();
-        thread::sleep(Duration::from_millis(60));
-        file.write_all(rest).unwrap();
+        // From its beginning where there was no room half-way.
+        again(|| {
+            let mut file = fs::File::create(path)?;
+            file.write_all(first)?;
+            thread::sleep(Duration::from_millis(60));
+            file.write_all(rest)
+        });
         self.dropped.last.insert(path.to_owned(), Some(ImageId::of(bytes)));
     }
 }
@@ -147,12 +157,14 @@ fn read(path: &Path) -> Vec<u8> {
     again(|| fs::read(path))
 }
 
-/// The folder may be away for a moment.
+/// The folder may be away for a moment, or its disk full.
 fn again<T>(mut act: impl FnMut() -> std::io::Result<T>) -> T {
     loop {
         match act() {
             Ok(value) => return value,
-            Err(error) if error.kind() == ErrorKind::NotFound => thread::sleep(Duration::from_millis(20)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::StorageFull) => {
+                thread::sleep(Duration::from_millis(20));
+            }
             Err(error) => panic!("the microscope: {error}"),
         }
     }
@@ -169,7 +181,8 @@ impl Dropped {
     }
 
     /// Every file against its row, every row against the files.
-    pub fn audit(&self, lab: &Lab) {
+    pub fn audit(&self, lab: &Lab) -> Audited {
+        let mut audited = Audited::default();
         let database = lab.database();
         let mut row =
             database.prepare("SELECT state, image_id FROM captures WHERE path = ?1 AND state <> 'replaced'").unwrap();
@@ -177,14 +190,21 @@ impl Dropped {
         for (path, image) in &self.last {
             let found: Option<(String, Option<String>)> =
                 row.query_row([path.as_os_str().as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).ok();
-            let Some((state, id)) = found else { panic!("LOST: {} has no row", path.display()) };
+            let Some((state, id)) = found else {
+                audited.lose(format!("{} has no row", path.display()));
+                continue;
+            };
             match image {
                 Some(image) => {
-                    assert!(["done", "duplicate"].contains(&state.as_str()), "{} is {state}", path.display());
-                    assert_eq!(id, Some(image.to_string()), "{} holds something else", path.display());
+                    if !["done", "duplicate"].contains(&state.as_str()) {
+                        audited.lose(format!("{} is {state}", path.display()));
+                    } else if id != Some(image.to_string()) {
+                        audited.lose(format!("{} holds something else", path.display()));
+                    }
                     wanted.insert(*image);
                 }
-                None => assert_eq!(state, "failed", "{}", path.display()),
+                None if state != "failed" => audited.faults.push(format!("{} is {state}", path.display())),
+                None => {}
             }
         }
         let mut images = database.prepare("SELECT image_id FROM images").unwrap();
@@ -193,17 +213,52 @@ impl Dropped {
             .unwrap()
             .map(|id| id.unwrap().parse().unwrap())
             .collect();
-        assert!(wanted.is_subset(&images), "LOST: {} results", wanted.difference(&images).count());
-        let strange: Vec<&ImageId> =
-            images.iter().filter(|image| !wanted.contains(image) && !self.former.contains(image)).collect();
-        assert!(strange.is_empty(), "results of what was never dropped: {strange:?}");
+        for image in wanted.difference(&images) {
+            audited.lose(format!("{image} has no result"));
+        }
+        for image in images.iter().filter(|image| !wanted.contains(image) && !self.former.contains(image)) {
+            audited.faults.push(format!("a result of what was never dropped: {image}"));
+        }
         let doubled = "SELECT count(*) FROM (SELECT 1 FROM inspections WHERE state = 'done'
                        GROUP BY image_id, pipeline_id HAVING count(*) > 1)";
-        assert_eq!(lab.query_count(doubled), 0, "DOUBLED");
-        let counted = "SELECT (SELECT sum(captures) FROM capture_counts) - (SELECT count(*) FROM captures)";
-        assert_eq!(lab.query_count(counted), 0, "the accounting is exact");
-        let verified = lab.run(&["verify"]);
-        assert!(verified.status.success(), "{}", text(&verified));
-        lab.audit();
+        audited.doubled = lab.query_count(doubled);
+        audited.accounting =
+            lab.query_count("SELECT (SELECT sum(captures) FROM capture_counts) - (SELECT count(*) FROM captures)");
+        audited.integrity = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        let verified = lab.run(&["verify", "--json"]);
+        for line in String::from_utf8_lossy(&verified.stdout).lines() {
+            let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {}", text(&verified)));
+            match line["problem"].as_str() {
+                None => continue,
+                Some("missing" | "broken" | "no result") => audited.rows_without_files += 1,
+                Some("orphan") => audited.files_without_rows += 1,
+                Some(_) => {}
+            }
+            audited.faults.push(line["text"].to_string());
+        }
+        if audited.doubled != 0 || audited.accounting != 0 || audited.integrity != "ok" || !verified.status.success() {
+            audited.faults.push("it does not add up, see the table".into());
+        }
+        audited
+    }
+}
+
+/// What the comparison came to.
+#[derive(Debug, Default)]
+pub struct Audited {
+    pub lost: u64,
+    pub doubled: i64,
+    pub rows_without_files: u64,
+    pub files_without_rows: u64,
+    pub integrity: String,
+    pub accounting: i64,
+    /// Each of them, and what else is not as it should be.
+    pub faults: Vec<String>,
+}
+
+impl Audited {
+    fn lose(&mut self, what: String) {
+        self.lost += 1;
+        self.faults.push(format!("LOST: {what}"));
     }
 }
