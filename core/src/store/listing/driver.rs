@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 
 use super::{
     Statement,
-    condition::{Condition, among, column, image_range, label, rank, second, sign, text},
+    condition::{Condition, among, column, image_range, label, like, rank, second, sign, text},
 };
 use crate::filter::{Compare, DefectTest, Filter, Pattern, Test};
 
@@ -70,6 +70,29 @@ fn of_test(test: &Test) -> Option<Driver> {
         Test::Defect(DefectTest::Plugin(patterns)) => plugin(patterns),
         _ => None,
     }
+}
+
+/// What a path is asked for, found by reading every path once: in an index, which holds them densely. Not among the drivers
+/// that are counted first, for counting is what costs.
+pub(super) fn of_path(filter: &Filter) -> Option<Statement> {
+    let patterns = filter.terms().iter().find_map(|term| match &term.test {
+        Test::Path(patterns) if !term.negated => Some(patterns),
+        _ => None,
+    })?;
+    let Condition { sql, values } = like("CAST(path AS TEXT)", patterns);
+    // The index has no rows of files that were rewritten since; those are few and have an index of their own.
+    let sql = format!(
+        "SELECT capture_id FROM captures INDEXED BY captures_live_path WHERE state <> 'replaced' AND {sql}
+         UNION ALL SELECT capture_id FROM captures INDEXED BY captures_state WHERE state = 'replaced' AND {sql}"
+    );
+    Some(Statement { sql, values: values.iter().chain(&values).cloned().collect() })
+}
+
+/// These captures.
+pub(super) fn these(captures: &[i64]) -> Driver {
+    let list: Vec<String> = captures.iter().map(i64::to_string).collect();
+    let list = Value::Text(format!("[{}]", list.join(",")));
+    simple("SELECT value AS capture_id FROM json_each(?)".to_owned(), vec![list])
 }
 
 fn simple(sql: String, values: Vec<Value>) -> Driver {

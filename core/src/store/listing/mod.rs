@@ -14,7 +14,7 @@ use rusqlite::{OptionalExtension, params_from_iter, types::Value};
 
 use self::{
     condition::{Condition, conditions},
-    driver::{Driver, drivers},
+    driver::{Driver, drivers, of_path, these},
 };
 use super::{
     Reader, StoreError,
@@ -95,10 +95,13 @@ impl Reader {
             Some(rare) => counted(&gathered(&rare, &wanted)),
             None => match drivers(filter).into_iter().find(|driver| driver.exact && filter.terms().len() == 1) {
                 Some(driver) => counted(&driver.ids),
-                None => counted(&Statement {
-                    sql: format!("SELECT l.capture_id FROM listing l NOT INDEXED WHERE {}", wanted.sql),
-                    values: wanted.values,
-                }),
+                None => match self.on_path(filter, EFFORT.rare)? {
+                    Some(paths) => counted(&gathered(&paths, &wanted)),
+                    None => counted(&Statement {
+                        sql: format!("SELECT l.capture_id FROM listing l NOT INDEXED WHERE {}", wanted.sql),
+                        values: wanted.values,
+                    }),
+                },
             },
         };
         let mut select = self.connection().prepare_cached(&statement.sql)?;
@@ -158,7 +161,11 @@ impl Reader {
                 return Ok(page);
             }
             if left == 0 {
-                return self.ids(&scanned(query.order, key.as_ref(), wanted, query.limit));
+                let all = match self.on_path(&query.filter, effort.rare)? {
+                    Some(paths) => sorted(gathered(&paths, &wanted), query.order, key.as_ref(), query.limit),
+                    None => scanned(query.order, key.as_ref(), wanted, query.limit),
+                };
+                return self.ids(&all);
             }
         }
         Ok(page)
@@ -168,6 +175,14 @@ impl Reader {
         let mut select = self.connection().prepare_cached(&statement.sql)?;
         let rows = select.query_map(params_from_iter(&statement.values), |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Those on a path that is asked for, where that is and where they are rare: every path is read once.
+    fn on_path(&self, filter: &Filter, most: usize) -> Result<Option<Driver>, StoreError> {
+        let Some(Statement { sql, values }) = of_path(filter) else { return Ok(None) };
+        let found =
+            self.ids(&Statement { sql: format!("SELECT capture_id FROM ({sql}) LIMIT {}", most + 1), values })?;
+        Ok((found.len() <= most).then(|| these(&found)))
     }
 
     /// Where in the order a capture is.

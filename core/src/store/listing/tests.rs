@@ -78,6 +78,14 @@ fn every_example_is_found_by_an_index() {
 }
 
 #[test]
+fn paths_are_read_from_an_index_alone() {
+    let (_folder, reader) = filled(50);
+    let plan = explain(&reader, &of_path(&filter("path:*/monday/*")).unwrap());
+    assert!(plan.contains("captures_live_path") && plan.contains("captures_state"), "{plan}");
+    assert!(of_path(&filter("-path:*/monday/*")).is_none(), "what is on another path is not rare");
+}
+
+#[test]
 fn every_order_walks_an_index_and_sorts_nothing() {
     let (_folder, reader) = filled(50);
     let key = Key { value: Value::Integer(3), capture: 3 };
@@ -111,8 +119,11 @@ fn paged(reader: &Reader, text: &str, order: Order, effort: Effort) -> Vec<i64> 
 fn each_way_gives_the_same_rows_in_the_same_order() {
     let (_folder, reader) = filled(120);
     let ways = [(5_000, 60_000), (0, 60_000), (0, 10), (30, 10)];
-    for text in
-        EXAMPLES.iter().map(|(text, _)| *text).chain(["", "-label:clean type:pit", "-conf>0.7 port:3 FT2", "ft"])
+    for text in EXAMPLES
+        .iter()
+        .map(|(text, _)| *text)
+        .chain(["", "-label:clean type:pit", "-conf>0.7 port:3 FT2", "ft"])
+        .chain(["path:*/0000/*", "path:*/monday/*", "path:*FT3-00000?1* label:clean", "-path:*FT2* side:A"])
     {
         for by in Column::ALL {
             let order = Order { by, descending: true };
