@@ -133,6 +133,36 @@ impl DatasetPaths {
         self.root.join("coco")
     }
 
+    /// Every table of the database as Parquet.
+    #[must_use]
+    pub fn parquet(&self) -> PathBuf {
+        self.root.join("parquet")
+    }
+
+    /// Pictures and boxes in folders.
+    #[must_use]
+    pub fn yolo(&self) -> PathBuf {
+        self.root.join("yolo")
+    }
+
+    /// Changed pictures of each image.
+    #[must_use]
+    pub fn augmented(&self) -> PathBuf {
+        self.root.join("augmented")
+    }
+
+    /// A page for people.
+    #[must_use]
+    pub fn report(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
+    /// What people exported of what they saw: lists, and pictures with what is drawn over them.
+    #[must_use]
+    pub fn exports(&self) -> PathBuf {
+        self.root.join("exports")
+    }
+
     /// Shards of examples.
     #[must_use]
     pub fn tfrecords(&self) -> PathBuf {

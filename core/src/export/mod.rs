@@ -10,16 +10,18 @@
 //! | `coco` | annotations of one split |
 //! | `tfrecord` | shards of examples with pictures, masks and boxes |
 //! | `yolo` | pictures and boxes in folders |
+//! | `captures` | a list of captures, as somebody filtered and sorted it |
 //! | `augmented` | changed pictures of each image, with masks and boxes that follow |
 //! | `masks` | masks of zones as PNG or NPY |
 //! | `picture` | files of pictures and masks, as the database names them |
 //! | `report` | a page for a person |
 //!
 //! Memory does not grow with the dataset: rows and images pass one at a time. A name out of the database is never followed
-//! out of the dataset, and no text of it is ever a formula or markup. Starts no process. Called by `ferrule export` and
-//! `ferrule build`.
+//! out of the dataset, and no text of it is ever a formula or markup. Starts no process. Called by `ferrule export`,
+//! `ferrule build` and the workbench.
 
 mod augmented;
+mod captures;
 mod coco;
 mod csv;
 mod masks;
@@ -34,6 +36,7 @@ mod yolo;
 use std::{io, path::PathBuf};
 
 pub use augmented::{Augment, augmented};
+pub use captures::{CaptureFile, captures};
 pub use coco::coco;
 pub use csv::csv;
 pub use masks::masks;

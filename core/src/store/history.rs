@@ -85,6 +85,15 @@ impl Reader {
         Ok(select.query_row([filename], |row| row.get::<_, i64>(0)).optional()?.map(CaptureId))
     }
 
+    /// The capture that an image was inspected from.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn capture_showing(&self, image: ImageId) -> Result<Option<CaptureId>, StoreError> {
+        let mut select = self.connection().prepare_cached("SELECT capture_id FROM images WHERE image_id = ?1")?;
+        Ok(select.query_row([image.to_string()], |row| row.get::<_, i64>(0)).optional()?.map(CaptureId))
+    }
+
     /// The images that a pipeline has inspected, each with the latest time that it did so completely.
     ///
     /// # Errors

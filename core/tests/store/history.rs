@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ferrule_core::{
     compare::{self, OfBuild},
+    filter::Filter,
     ids::{BuildHash, ImageId, PipelineId},
     store::{PipelineChange, Requeue, Write},
     worker::messages::Pipeline,
@@ -103,4 +104,36 @@ fn two_builds_of_a_plugin_are_compared_on_the_pictures_that_are_chosen() {
     let unknown = OfBuild { plugin: &plugin, build: &BuildHash::of(b"never seen") };
     let error = compare::stored_builds(&reader, &desk.paths(), [builds[0], unknown], None, 5, &mut |_, _| true);
     assert!(error.unwrap_err().to_string().contains("detect-region"));
+}
+
+#[test]
+fn what_was_said_before_is_the_latest_word_of_another_pipeline() {
+    let (desk, _) = two_pipelines();
+    let reader = desk.reader();
+    let image = |name: &str| reader.image_named(name).unwrap().unwrap();
+    let former = reader.former(image("a.png")).unwrap().unwrap();
+    assert_eq!((former.inspection, former.generation), (inspection(image("a.png")), 1));
+    // The segmenter is the same in both; the detector is another build, and nothing measures any more.
+    let ids: Vec<&str> = former.differing.iter().filter_map(|judge| judge.split(' ').next()).collect();
+    assert_eq!(ids, ["detect-region", "measure-intensity"], "{:?}", former.differing);
+    assert_eq!(reader.former(image("b.png")).unwrap(), None, "inspected once");
+}
+
+#[test]
+fn a_heat_map_counts_each_capture_once_a_place_and_only_those_of_the_list() {
+    let (desk, _) = two_pipelines();
+    // Of the same microscope at a lower power, so that the defects lie within reach.
+    desk.sql().execute("UPDATE images SET clad_r = 200", []).unwrap();
+    let reader = desk.reader();
+    let filter = |text: &str| Filter::parse(text, &jiff::Zoned::now()).unwrap();
+    let heat = reader.heat(&filter(""), 100).unwrap();
+    // Three defects at one place: two of b.png, one of what stands of a.png.
+    assert_eq!((heat.captures, heat.defects), (2, 3));
+    let place = |x: f64, y: f64| heat.at((x - 320.5) / 200.0, (y - 200.25) / 200.0);
+    assert_eq!(place(11.0, 20.4), 1.0, "in both, however many it has there");
+    assert_eq!((place(320.0, 200.0), heat.most()), (0.0, 1.0));
+    assert_eq!(heat.at(99.0, 0.0), 0.0, "beyond the edge");
+    let one = reader.heat(&filter("a.png"), 100).unwrap();
+    assert_eq!((one.captures, one.defects), (1, 1));
+    assert_eq!(reader.heat(&filter(""), 1).unwrap().captures, 1);
 }

@@ -2,6 +2,7 @@
 
 use ferrule_core::{
     dataset::review::{Decision, Review},
+    export::{CaptureFile, ExportError, captures},
     filter::{Filter, Order},
     ids::CaptureId,
     ingest::KnownFiles,
@@ -261,4 +262,31 @@ fn a_queue_for_review_leaves_out_what_the_reviewer_decided_and_begins_where_it_m
     let agreement = desk.reader().agreements().unwrap().pop().unwrap();
     assert_eq!((agreement.first.as_str(), agreement.second.as_str(), agreement.counts), ("A", "B", [0, 0, 1, 1]));
     assert_eq!(desk.reader().reviews_of(image(2)).unwrap().len(), 4);
+}
+
+#[test]
+fn a_list_is_written_whole_in_its_order_and_can_be_given_up() {
+    let desk = filled();
+    let reader = desk.reader();
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let filter = Filter::parse("state:done,failed", &now).unwrap();
+    let order = Order { descending: false, ..Order::default() };
+    let path = |format: CaptureFile| desk.paths().exports().join(format!("list.{}", format.extension()));
+    for format in [CaptureFile::Csv, CaptureFile::Json] {
+        let written = captures(&reader, (&filter, order), &path(format), format, &mut |_| Ok(())).unwrap();
+        assert_eq!((written.items, written.files), (4, vec![path(format)]));
+    }
+    let csv = std::fs::read_to_string(path(CaptureFile::Csv)).unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert!(lines[0].starts_with("capture,image_id,source,path,"), "{csv}");
+    let first: Vec<&str> = lines[1..].iter().filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(first, ["1", "2", "3", "4"]);
+    let json = std::fs::read_to_string(path(CaptureFile::Json)).unwrap();
+    let told: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(told.iter().map(|line| line["capture"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    // Given up: what was there before is still there.
+    let mut given_up = |_| Err(ExportError::Interrupted);
+    let order = Order { descending: true, ..order };
+    assert!(captures(&reader, (&filter, order), &path(CaptureFile::Csv), CaptureFile::Csv, &mut given_up).is_err());
+    assert_eq!(std::fs::read_to_string(path(CaptureFile::Csv)).unwrap(), csv);
 }

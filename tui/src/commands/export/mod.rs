@@ -128,14 +128,11 @@ impl Export {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         match self.what {
             What::Csv(common) => {
-                common.run("rows", |dataset| dataset.features(), &[], |export, progress| export::csv(export, progress))
+                common.run("rows", DatasetPaths::features, &[], |export, progress| export::csv(export, progress))
             }
-            What::Parquet(common) => common.run(
-                "rows",
-                |dataset| dataset.root().join("parquet"),
-                &[],
-                |export, progress| export::parquet(export, progress),
-            ),
+            What::Parquet(common) => {
+                common.run("rows", DatasetPaths::parquet, &[], |export, progress| export::parquet(export, progress))
+            }
             What::Masks(Masks { common, format }) => {
                 let format = match format {
                     Format::Png => MaskFormat::Png,
@@ -149,15 +146,10 @@ impl Export {
             What::Tfrecord(parted) => {
                 parted.run(DatasetPaths::tfrecords, |export, progress| export::tfrecord(export, progress))
             }
-            What::Yolo(parted) => {
-                parted.run(|dataset| dataset.root().join("yolo"), |export, progress| export::yolo(export, progress))
-            }
+            What::Yolo(parted) => parted.run(DatasetPaths::yolo, |export, progress| export::yolo(export, progress)),
             What::Augmented(Augmented { parted, count, seed }) => {
                 let augment = export::Augment { count, seed };
-                parted.run(
-                    |dataset| dataset.root().join("augmented"),
-                    |export, progress| export::augmented(export, augment, progress),
-                )
+                parted.run(DatasetPaths::augmented, |export, progress| export::augmented(export, augment, progress))
             }
             What::Report(report) => report.run(environment),
         }
@@ -278,12 +270,12 @@ impl Report {
             };
         }
         let dataset = self.common.dataset.find()?;
-        let folder = match &self.common.out {
-            Some(out) => absolute(out)?,
-            None => dataset.root().to_owned(),
+        let shipped = dataset.report();
+        let page = match (&self.common.out, shipped.file_name()) {
+            (Some(out), Some(name)) => absolute(out)?.join(name),
+            _ => shipped,
         };
-        let page = folder.join("report.html");
-        let path = page.clone();
+        let (path, folder) = (page.clone(), page.parent().map(Into::into).unwrap_or_default());
         self.common.run(
             "images",
             move |_| folder,
