@@ -278,6 +278,8 @@ pub struct Screen {
     pub theme: ThemeName,
     pub chart: ChartMarks,
     pub mouse: bool,
+    /// A program and its arguments for a capture's file, `{}` in their midst; empty for none.
+    pub open: Vec<String>,
 }
 
 /// The workbench's colours.

@@ -13,11 +13,10 @@ use std::time::Instant;
 use ferrule_core::{
     filter::{Column, FIELDS, Filter, Order},
     ids::CaptureId,
-    settings::ImageLinks,
-    store::{CaptureQuery, Reader, Store, StoreSettings},
+    store::{CaptureQuery, Reader},
     workspace::DatasetPaths,
 };
-use rusqlite::Connection;
+use ferrule_tests::filled::fill;
 
 /// Rows of a page, as the workbench asks for them.
 const PAGE: usize = 200;
@@ -42,14 +41,8 @@ fn main() {
     let (rows, turns) = (number("FERRULE_BENCH_ROWS", 1_000_000), number("FERRULE_BENCH_TURNS", 20) as usize);
     let folder = tempfile::tempdir().unwrap();
     let paths = DatasetPaths::at(folder.path());
-    Store::open(&paths, StoreSettings { images: ImageLinks::Copy }).unwrap().0.close().unwrap();
     let begun = Instant::now();
-    let fill = include_str!("../../core/src/store/listing/fill.sql").replace("ROWS", &rows.to_string());
-    let connection = Connection::open(paths.database()).unwrap();
-    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -400000").unwrap();
-    connection.execute_batch(&fill).unwrap();
-    connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-    drop(connection);
+    fill(&paths, rows);
     let bytes = std::fs::metadata(paths.database()).unwrap().len();
     println!("{rows} rows, {} MB, filled in {:.0} s", bytes >> 20, begun.elapsed().as_secs_f64());
     let reader = Reader::open(&paths).unwrap();

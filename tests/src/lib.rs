@@ -6,8 +6,10 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a library of tests")]
 
+pub mod filled;
 pub mod machine;
 pub mod places;
+pub mod svg;
 pub mod terminal;
 
 use std::{

@@ -1,4 +1,5 @@
-//! A real pseudo-terminal with a program in it, and the screen that it draws.
+//! A real pseudo-terminal with a program in it, and the screen that it draws. It answers a program's question whether it is
+//! well, as every terminal does, and no other one.
 
 use std::{
     io::{Read, Write},
@@ -6,7 +7,7 @@ use std::{
     os::fd::BorrowedFd,
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
@@ -22,9 +23,9 @@ use crate::{HANG, Lab, binary};
 pub struct Terminal {
     /// Dropping it hangs the terminal up.
     master: Option<Box<dyn MasterPty + Send>>,
-    keys: Option<Box<dyn Write + Send>>,
+    keys: Arc<Mutex<Option<Box<dyn Write + Send>>>>,
     child: Box<dyn Child + Send + Sync>,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Watched>,
     reading: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
 }
@@ -38,7 +39,25 @@ struct Seen {
     screen: vt100::Parser,
     bytes: u64,
     bells: usize,
+    /// When the last of it came.
+    at: Instant,
 }
+
+/// What was seen, and who waits for more.
+struct Watched {
+    seen: Mutex<Seen>,
+    more: Condvar,
+}
+
+impl Watched {
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// "Are you well?" (DSR), and "yes".
+const STATUS_ASKED: &[u8] = b"\x1b[5n";
+const STATUS_TOLD: &[u8] = b"\x1b[0n";
 
 impl Terminal {
     /// Opens the workbench on the lab's workspace.
@@ -67,9 +86,10 @@ impl Terminal {
         let child = pair.slave.spawn_command(command).expect("the workbench starts");
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().expect("a reader");
-        let keys = pair.master.take_writer().expect("a writer");
-        let seen = Arc::new(Mutex::new(Seen { screen: screen_of(rows, cols), bytes: 0, bells: 0 }));
-        let watching = Arc::clone(&seen);
+        let keys = Arc::new(Mutex::new(Some(pair.master.take_writer().expect("a writer"))));
+        let seen = Seen { screen: screen_of(rows, cols), bytes: 0, bells: 0, at: Instant::now() };
+        let seen = Arc::new(Watched { seen: Mutex::new(seen), more: Condvar::new() });
+        let (watching, answering) = (Arc::clone(&seen), Arc::clone(&keys));
         let reading = Arc::new(AtomicBool::new(true));
         let go_on = Arc::clone(&reading);
         let descriptor = pair.master.as_raw_fd().expect("a descriptor");
@@ -86,37 +106,63 @@ impl Terminal {
                 if count == 0 {
                     return;
                 }
-                let mut seen = watching.lock().unwrap_or_else(PoisonError::into_inner);
+                let at = Instant::now();
+                if buffer[..count].windows(STATUS_ASKED.len()).any(|window| window == STATUS_ASKED) {
+                    // A program that has ended by now needs no answer.
+                    let _ = write(&answering, STATUS_TOLD);
+                }
+                let mut seen = watching.lock();
+                seen.at = at;
                 seen.bytes += count as u64;
                 seen.bells += buffer[..count].iter().filter(|byte| **byte == 0x07).count();
                 seen.screen.process(&buffer[..count]);
+                watching.more.notify_all();
             }
         });
-        Self { master: Some(pair.master), keys: Some(keys), child, seen, reading, reader: Some(reader) }
+        Self { master: Some(pair.master), keys, child, seen, reading, reader: Some(reader) }
     }
 
     /// Types.
     pub fn press(&mut self, keys: &str) {
-        let writer = self.keys.as_mut().expect("the terminal is there");
-        writer.write_all(keys.as_bytes()).and_then(|()| writer.flush()).expect("keys");
+        write(&self.keys, keys.as_bytes()).expect("keys");
     }
 
     /// The screen as text.
     #[must_use]
     pub fn screen(&self) -> String {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).screen.screen().contents()
+        self.seen.lock().screen.screen().contents()
     }
 
     /// Bytes that the program has written to the terminal so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).bytes
+        self.seen.lock().bytes
     }
 
     /// How often the bell rang (or a string for the terminal ended, where one was sent).
     #[must_use]
     pub fn bells(&self) -> usize {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).bells
+        self.seen.lock().bells
+    }
+
+    /// Looks at the screen, cell by cell.
+    pub fn look<T>(&self, at: impl FnOnce(&vt100::Screen) -> T) -> T {
+        at(self.seen.lock().screen.screen())
+    }
+
+    /// Waits until the screen is so; when what made it so had come.
+    ///
+    /// # Panics
+    /// It does not within [`HANG`]; shows the last screen.
+    pub fn wait_until(&self, what: &str, is_so: impl Fn(&vt100::Screen) -> bool) -> Instant {
+        let start = Instant::now();
+        let mut seen = self.seen.lock();
+        while !is_so(seen.screen.screen()) {
+            assert!(start.elapsed() < HANG, "waited {HANG:?} for {what} on:\n{}", seen.screen.screen().contents());
+            let waited = self.seen.more.wait_timeout(seen, Duration::from_millis(200));
+            seen = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        seen.at
     }
 
     /// Waits until the screen holds that text.
@@ -147,7 +193,7 @@ impl Terminal {
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }
-        self.keys = None;
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.master = None;
     }
 
@@ -165,6 +211,13 @@ impl Terminal {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Writes to the program, while the terminal is there.
+fn write(keys: &Mutex<Option<Box<dyn Write + Send>>>, bytes: &[u8]) -> std::io::Result<()> {
+    let mut keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(writer) = keys.as_mut() else { return Err(std::io::ErrorKind::NotConnected.into()) };
+    writer.write_all(bytes).and_then(|()| writer.flush())
 }
 
 impl Drop for Terminal {

@@ -125,7 +125,7 @@ fn packages_get_a_manual_page_for_every_command_and_a_unit_that_systemd_understa
         let page = fs::read_to_string(folder.join(format!("{page}.1"))).unwrap();
         assert!(page.contains(".TH ") && page.contains(".SH NAME"), "{page}");
     }
-    assert!(!folder.join("ferrule-portrait.1").exists(), "hidden commands have none");
+    assert!(!folder.join("ferrule-manual.1").exists(), "hidden commands have none");
     let unit = lab.run(&["service"]);
     assert!(unit.status.success(), "{}", text(&unit));
     let printed = String::from_utf8(unit.stdout).unwrap();

@@ -36,7 +36,7 @@ pub enum Bench {
     Host,
     /// What a training set costs: building and writing it, its figures and its correlations, against NumPy and SciPy
     Dataset(dataset::DatasetBench),
-    /// Milliseconds to a page of a million captures: every filter, every order, and their ends
+    /// The workbench over a million captures: pages, echo of a key, bytes, start, processor, memory
     Tui(tui::TuiBench),
 }
 

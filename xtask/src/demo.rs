@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     fs,
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
@@ -45,9 +45,6 @@ pub struct Demo {
     /// The workspace [default: demo/ in the target folder; headless it is begun anew]
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// Headless: draw the workbench's Live screen at the end, as an SVG picture, into this file
-    #[arg(long, value_name = "FILE", requires = "headless")]
-    screen: Option<PathBuf>,
     /// The build that the tests use, which is made sooner and runs slower
     #[arg(long)]
     debug: bool,
@@ -95,7 +92,6 @@ impl Demo {
         let seconds = start.elapsed().as_secs_f64();
         let status = bench.status();
         drop(listener);
-        let drawn = self.screen.as_deref().map_or(Ok(()), |file| bench.draw(file));
         let stopped = bench.stop();
         let status = status.context("the engine does not tell its status")?;
         // A folder that was used before has captures from before.
@@ -122,7 +118,6 @@ impl Demo {
             summary.iter().map(|(name, value): &(&str, Json)| format!("\"{name}\": {value}")).collect();
         writeln!(std::io::stdout().lock(), "{{{}}}", members.join(", "))?;
         waited?;
-        drawn?;
         stopped?;
         if lost > 0 || done != count {
             bail!(
@@ -195,12 +190,6 @@ impl Bench {
     fn status(&self) -> Option<Json> {
         let output = self.command("status").arg("--json").stderr(Stdio::null()).output().ok()?;
         serde_json::from_slice(&output.stdout).ok()
-    }
-
-    /// The Live screen as a picture.
-    fn draw(&self, file: &Path) -> Result<()> {
-        let to = fs::File::create(file).with_context(|| format!("{}", file.display()))?;
-        run(self.command("portrait").stdout(to))
     }
 
     fn wait_for_engine(&self, engine: &mut Stopped) -> Result<()> {

@@ -9,6 +9,7 @@ mod house;
 mod install;
 mod libtorch;
 mod peers;
+mod pictures;
 mod soak;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -39,6 +40,12 @@ enum CommandLine {
     Fuzz(fuzz::Fuzz),
     /// Build all, make a workspace with a simulated microscope, and open the workbench on it
     Demo(demo::Demo),
+    /// Draw the documentation's pictures of the workbench again, from the real binary: docs/*.svg
+    Pictures {
+        /// With the build that the tests use
+        #[arg(long)]
+        debug: bool,
+    },
     /// Put binary and plug-ins below a prefix: bin/ and lib/ferrule/plugins/
     Install {
         #[arg(long)]
@@ -59,6 +66,7 @@ fn main() -> ExitCode {
         CommandLine::Soak(soak) => soak.run(),
         CommandLine::Fuzz(fuzz) => fuzz.run(),
         CommandLine::Demo(demo) => demo.run(),
+        CommandLine::Pictures { debug } => pictures::draw(build::Profile::of(debug)),
         CommandLine::Install { prefix } => install::install(&prefix),
         CommandLine::Libtorch => libtorch::tell(),
         CommandLine::Dist => install::dist(),

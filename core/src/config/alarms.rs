@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::{
-    kind::{Flag, Kind, LINE, OrNone, Text, Whole, Word, Words},
+    kind::{ARGUMENT, Flag, Kind, LINE, OrNone, Whole, Word, Words},
     sheet::{Section, Sheet},
     sources,
 };
@@ -20,10 +20,6 @@ const KIND: Word<AlarmKind> = Word(&[
     ("quarantined", AlarmKind::Quarantined),
     ("disk_low", AlarmKind::DiskLow),
 ]);
-
-/// A word of a command's arguments; an empty one is an argument too.
-const ARGUMENT: Text<String> =
-    Text { what: "a text without NUL", rule: |text| (!text.contains('\0')).then(|| text.to_owned()) };
 
 pub(super) fn read(sheet: &mut Sheet<'_>, sources: &[sources::Found]) -> Vec<AlarmRule> {
     let shipped = sheet.layers.len() - 1;

@@ -249,6 +249,10 @@ impl<K: Kind> Kind for OrNone<K> {
 /// A list in which the same may come twice, as words of a command do.
 pub(super) struct Words<K>(pub K);
 
+/// A word of a command's arguments; an empty one is an argument too.
+pub(super) const ARGUMENT: Text<String> =
+    Text { what: "a text without NUL", rule: |text| (!text.contains('\0')).then(|| text.to_owned()) };
+
 impl<K: Kind> Kind for Words<K> {
     type Value = Vec<K::Value>;
 

@@ -7,8 +7,8 @@ use toml::de::DeValue;
 use super::{
     alarms,
     kind::{
-        BUILD, EXTENSION, Flag, Kind, LINE, List, Number, OrNone, PATH, PATTERN, PLUGIN, Parameter, Whole, Word, Wrong,
-        describe,
+        ARGUMENT, BUILD, EXTENSION, Flag, Kind, LINE, List, Number, OrNone, PATH, PATTERN, PLUGIN, Parameter, Whole,
+        Word, Words, Wrong, describe,
     },
     sheet::{Section, Sheet},
     sources,
@@ -190,6 +190,7 @@ fn screen(section: &mut Section<'_, '_>) -> Option<Screen> {
         theme: section.take("theme", &THEMES)?,
         chart: section.take("chart", &MARKS)?,
         mouse: section.take("mouse", &Flag)?,
+        open: section.take("open", &Words(ARGUMENT))?,
     })
 }
 

@@ -19,7 +19,6 @@ mod jobs;
 mod manual;
 mod model;
 mod plugin;
-mod portrait;
 mod reference;
 mod review;
 mod runs;
@@ -84,8 +83,6 @@ enum Command {
     Completions(completions::Completions),
     #[command(hide = true)]
     Manual(manual::Manual),
-    #[command(hide = true)]
-    Portrait(portrait::Portrait),
 }
 
 impl CommandLine {
@@ -122,7 +119,6 @@ impl CommandLine {
             Some(Command::Tidy(command)) => command.run(),
             Some(Command::Service(command)) => command.run(),
             Some(Command::Manual(command)) => command.run(Self::command()),
-            Some(Command::Portrait(command)) => command.run(),
             Some(Command::Completions(command)) => command.run(&mut Self::command()),
         }
     }

@@ -32,6 +32,9 @@ pub struct Workbench {
     place: Place,
     #[command(flatten)]
     path: PluginPath,
+    /// For a slow line: outlines in the place of pictures, and what comes by itself is shown less often
+    #[arg(long)]
+    low_bandwidth: bool,
 }
 
 impl Workbench {
@@ -61,6 +64,7 @@ impl Workbench {
             dataset,
             log: Some(workspace.log()),
             terminal: facts,
+            low_bandwidth: self.low_bandwidth,
             keys,
             key_problems,
             limits: configuration.settings.workers.limits(),

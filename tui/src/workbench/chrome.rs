@@ -20,16 +20,14 @@ use super::{
     tasks::Tasks,
     text,
     theme::Theme,
-    typing,
 };
-use tui_input::Input;
 
 /// The title line: program, where one is, screens, the engine's state.
 pub fn header(frame: &mut Frame, area: Rect, theme: &Theme, crumbs: &[String], on: ScreenName, engine: (&str, Style)) {
     let (engine, engine_style) = engine;
     let tabs = tabs(area, theme, engine);
     let engine = engine_text(theme, engine);
-    let room = usize::from(tabs.first().map_or(area.width, |(_, _, from, _)| *from)).saturating_sub(2);
+    let room = room(&tabs, area);
     let title = title(crumbs, room, theme);
     let mut spans = vec![Span::styled(fit(&title, room, theme.signs.ellipsis), theme.title()), Span::raw("  ")];
     for (name, title, ..) in tabs {
@@ -37,6 +35,18 @@ pub fn header(frame: &mut Frame, area: Rect, theme: &Theme, crumbs: &[String], o
     }
     spans.push(Span::styled(engine, engine_style));
     frame.render_widget(Line::from(spans), area);
+}
+
+/// Whether the innermost crumb finds room beside the engine's state said so.
+pub fn has_room(width: u16, theme: &Theme, crumbs: &[String], engine: &str) -> bool {
+    let area = Rect::new(0, 0, width, 1);
+    let innermost = crumbs.last().map_or(0, |crumb| Span::raw(crumb.as_str()).width() + 1);
+    innermost <= room(&tabs(area, theme, engine), area)
+}
+
+/// Columns before the tabs.
+fn room(tabs: &[(ScreenName, String, u16, u16)], area: Rect) -> usize {
+    usize::from(tabs.first().map_or(area.width, |(_, _, from, _)| *from)).saturating_sub(2)
 }
 
 /// Where one is, as much of it as there is room for: what is innermost says most.
@@ -119,6 +129,8 @@ pub fn bar(frame: &mut Frame, area: Rect, theme: &Theme, layers: &[Layer], notic
 pub struct Prompt {
     /// What stands before it.
     pub sign: &'static str,
+    /// What the keys do.
+    pub keys: &'static str,
     /// Cleaned.
     pub typed: String,
     /// In columns.
@@ -131,14 +143,14 @@ pub struct Prompt {
 
 /// The bottom line while something is typed.
 pub fn typed_line(frame: &mut Frame, area: Rect, theme: &Theme, prompt: &Prompt) {
-    let Prompt { sign, typed, cursor, hint, error } = prompt;
+    let Prompt { sign, keys, typed, cursor, hint, error } = prompt;
     let width = usize::from(area.width);
     let (aside, style) = match error {
         Some(error) => (cut(error, width * 2 / 3, theme.signs.ellipsis), theme.bad()),
         None if typed.is_empty() && !hint.is_empty() => {
             (cut(hint, width.saturating_sub(12), theme.signs.ellipsis), theme.dim())
         }
-        None => (text::PROMPT_KEYS.to_owned(), theme.dim()),
+        None => ((*keys).to_owned(), theme.dim()),
     };
     let before = Span::raw(*sign).width() + 1;
     let room = width.saturating_sub(Span::raw(aside.as_str()).width() + before + 3).max(8);
@@ -152,20 +164,6 @@ pub fn typed_line(frame: &mut Frame, area: Rect, theme: &Theme, prompt: &Prompt)
     ]);
     frame.render_widget(line, area);
     frame.set_cursor_position((area.x + before as u16 + (cursor - skip).min(room) as u16, area.y));
-}
-
-/// The bottom line while something is typed.
-pub fn prompt(frame: &mut Frame, area: Rect, theme: &Theme, title: &str, line: &Input) {
-    let keys = "Enter keep  Esc cancel ";
-    let room = usize::from(area.width).saturating_sub(keys.len() + title.len() + 6).max(8);
-    let (shown, cursor) = typing::window(line, room);
-    let spans = vec![
-        Span::styled(format!(" {title}: "), theme.key()),
-        Span::raw(fit(&shown, room, theme.signs.ellipsis)),
-        Span::styled(format!("  {keys}"), theme.dim()),
-    ];
-    frame.render_widget(Line::from(spans), area);
-    frame.set_cursor_position((area.x + (title.len() + 3 + cursor) as u16, area.y));
 }
 
 /// The help: every key in force, list by list. Returns nothing; `top` is the first line shown.

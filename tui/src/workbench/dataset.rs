@@ -13,15 +13,15 @@ use std::{
 use crossbeam_channel::Sender;
 use ferrule_core::{
     dataset::split::{Group, Side},
-    export::{self, Export, ExportError, Written},
-    ids::ImageId,
+    export::{self, CaptureFile, Export, ExportError, Progress, Written},
+    ids::{CaptureId, ImageId},
     names,
     store::{Reader, SplitTable, StoreError},
     worker::arguments::Limits,
     workspace::DatasetPaths,
 };
 
-use super::{event::Event, jobs::slot::Replaceable, plain::clean};
+use super::{event::Event, jobs::slot::Replaceable, plain::clean, rows::List};
 
 /// Groups that are listed; `ferrule split --show` lists all.
 const MOST_GROUPS: usize = 500;
@@ -48,8 +48,19 @@ pub struct Together {
     pub side: Option<Side>,
     pub why: String,
     pub count: usize,
-    /// Name of each, and for a near-duplicate the first one's with the share of detail that differs.
-    pub members: Vec<(String, Option<(String, f64)>)>,
+    /// Name of each, and for a near-duplicate what it is nearly the same as.
+    pub members: Vec<(String, Option<Near>)>,
+}
+
+/// What a picture is nearly the same as.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Near {
+    /// The first picture's name.
+    pub first: String,
+    /// The share of detail that differs, 0 to 1.
+    pub residual: f64,
+    /// The first picture's capture, and this one's.
+    pub captures: Option<[CaptureId; 2]>,
 }
 
 /// A format of other people's tools.
@@ -71,6 +82,14 @@ impl Format {
 #[derive(Debug, Clone)]
 pub enum DatasetRequest {
     Summary,
+    /// Write the captures of a list, each a line.
+    List {
+        number: u64,
+        list: Box<List>,
+        format: CaptureFile,
+        /// Set when it is to end.
+        stop: Arc<AtomicBool>,
+    },
     /// Write the hand-over of a job.
     HandOver {
         job: String,
@@ -87,6 +106,15 @@ pub enum DatasetRequest {
 #[derive(Debug)]
 pub enum DatasetAnswer {
     Summary(Result<Box<Summary>, String>),
+    /// So many captures of a list are written.
+    Listing {
+        number: u64,
+        done: u64,
+    },
+    Listed {
+        number: u64,
+        result: Result<String, String>,
+    },
     /// Where it was written, or why not.
     HandedOver {
         job: String,
@@ -113,6 +141,7 @@ impl Replaceable for DatasetRequest {
             Self::Summary => 0,
             Self::HandOver { .. } => u8::MAX,
             Self::Export { format, .. } => 1 + *format as u8,
+            Self::List { .. } => u8::MAX - 1,
         }
     }
 
@@ -130,6 +159,19 @@ pub fn answering(
     move |request| match request {
         DatasetRequest::Summary => {
             DatasetAnswer::Summary(summary(&paths).map(Box::new).map_err(|error| clean(&error.to_string())))
+        }
+        DatasetRequest::List { number, list, format, stop } => {
+            let mut told = Instant::now();
+            let mut tell = |done: u64| {
+                if told.elapsed() >= PAUSE {
+                    told = Instant::now();
+                    let _ = events.send(Event::Dataset(DatasetAnswer::Listing { number, done }));
+                }
+                if stop.load(Ordering::Relaxed) { Err(ExportError::Interrupted) } else { Ok(()) }
+            };
+            let result = write_list(&paths, &list, format, &mut tell);
+            let result = result.map(|written| clean(&line(&written))).map_err(|error| clean(&error.to_string()));
+            DatasetAnswer::Listed { number, result }
         }
         DatasetRequest::HandOver { job } => {
             let result = hand_over(&paths, limits, &job);
@@ -176,7 +218,11 @@ fn together(reader: &Reader, group: &Group) -> Result<Together, StoreError> {
     };
     let member = |image: &ImageId| {
         let near = match reader.near(*image)? {
-            Some((first, residual)) => Some((name(first)?, residual)),
+            Some((first, residual)) => {
+                let captures = [reader.capture_showing(first)?, reader.capture_showing(*image)?];
+                let captures = if let [Some(first), Some(this)] = captures { Some([first, this]) } else { None };
+                Some(Near { first: name(first)?, residual, captures })
+            }
             None => None,
         };
         Ok((name(*image)?, near))
@@ -204,10 +250,10 @@ fn write(
     let all = reader.image_count()?;
     let out: PathBuf = match format {
         Format::Csv => paths.features(),
-        Format::Parquet => paths.root().join("parquet"),
+        Format::Parquet => paths.parquet(),
         Format::Coco => paths.coco(),
         Format::Tfrecord => paths.tfrecords(),
-        Format::Yolo => paths.root().join("yolo"),
+        Format::Yolo => paths.yolo(),
         Format::Report => paths.root().to_owned(),
     };
     let splits = match format {
@@ -216,7 +262,7 @@ fn write(
         }
         Format::Csv | Format::Parquet | Format::Report => Vec::new(),
     };
-    let page = out.join("report.html");
+    let page = paths.report();
     let export = Export { dataset: paths, reader: &reader, out, splits, limits };
     let mut progress = |done: u64| if tell(done, done.max(all)) { Ok(()) } else { Err(ExportError::Interrupted) };
     match format {
@@ -227,6 +273,19 @@ fn write(
         Format::Yolo => export::yolo(&export, &mut progress),
         Format::Report => export::report(&export, page, WORST, &mut progress),
     }
+}
+
+/// One file an export: what was written before stays.
+fn write_list(
+    paths: &DatasetPaths,
+    list: &List,
+    format: CaptureFile,
+    progress: &mut Progress<'_>,
+) -> Result<Written, ExportError> {
+    let reader = Reader::open(paths)?;
+    let stamp = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
+    let path = paths.exports().join(format!("captures-{stamp}.{}", format.extension()));
+    export::captures(&reader, (&list.filter, list.order), &path, format, progress)
 }
 
 /// Writes where `ferrule export report --job` writes.

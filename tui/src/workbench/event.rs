@@ -3,6 +3,8 @@
 //! Threads only ever send an [`Event`]; [`super::app::App::update`] only ever answers with [`Effects`]. Neither side
 //! holds a reference into the other.
 
+use std::path::PathBuf;
+
 use ferrule_core::protocol::{Answer, Event as EngineEvent, Request};
 
 use super::{
@@ -29,6 +31,10 @@ pub enum Event {
     /// Where a workspace is still to be made.
     Folders(FoldersAnswer),
     Picture(PictureAnswer),
+    /// Where a picture was written, or why not.
+    Saved(Result<String, String>),
+    /// Another program did not start, or complained.
+    NotOpened(String),
     Signal(Signal),
     /// The terminal hung up or fails: nothing can be shown any more.
     TerminalLost,
@@ -85,6 +91,13 @@ pub enum Command {
     Compare(Box<Compare>),
     Dataset(DatasetRequest),
     Picture(PictureRequest),
+    /// The whole picture, and what lies over it, into a file.
+    SavePicture(Box<PictureRequest>),
+    /// The first of these files that is there, in another program.
+    OpenWith {
+        program: Vec<String>,
+        files: Vec<PathBuf>,
+    },
     StartEngine,
     /// Ring the terminal's bell.
     Bell,
@@ -107,6 +120,8 @@ pub struct Effects {
     pub redraw: bool,
     /// What the terminal shows is not to be trusted: clear it and write every cell.
     pub repaint: bool,
+    /// Bytes that a picture takes which is shown from now on.
+    pub picture: usize,
     pub commands: Vec<Command>,
 }
 
@@ -127,6 +142,7 @@ impl Effects {
     pub fn merge(&mut self, other: Self) {
         self.redraw |= other.redraw;
         self.repaint |= other.repaint;
+        self.picture = self.picture.max(other.picture);
         self.commands.extend(other.commands);
     }
 }

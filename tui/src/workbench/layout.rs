@@ -68,6 +68,32 @@ pub fn detail(body: Rect) -> DetailParts {
     DetailParts { picture, facts }
 }
 
+/// Two captures side by side, and a line about both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairParts {
+    pub left: HalfParts,
+    pub right: HalfParts,
+    pub words: Rect,
+}
+
+/// One of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HalfParts {
+    pub picture: Rect,
+    pub facts: Rect,
+}
+
+pub fn pair(body: Rect) -> PairParts {
+    let [both, words] = Layout::vertical([Constraint::Min(1), Constraint::Length(1)]).areas(body);
+    let halves = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas::<2>(both);
+    let facts = (both.height * 2 / 5).clamp(5, 16);
+    let [left, right] = halves.map(|half| {
+        let [picture, facts] = Layout::vertical([Constraint::Min(1), Constraint::Length(facts)]).areas(half);
+        HalfParts { picture, facts }
+    });
+    PairParts { left, right, words }
+}
+
 /// The panes of the Training screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrainingParts {

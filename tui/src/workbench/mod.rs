@@ -18,10 +18,10 @@ mod keymap;
 mod keys;
 mod layout;
 mod line;
+mod pace;
 mod palette;
 mod picture;
 mod plain;
-mod portrait;
 mod reader;
 mod rows;
 mod runs;
@@ -46,8 +46,8 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use ferrule_core::training::Places;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use ferrule_core::{settings::PictureProtocol, training::Places};
 use jiff::Timestamp;
 
 use self::{
@@ -59,10 +59,12 @@ use self::{
         answers::AnswerJob,
         engine::{EngineJob, ToEngine},
         input::Input,
-        pictures::PictureJob,
+        pictures::{PictureJob, PictureTask},
+        program,
         rows::{OpenRows, RowsJob},
         signals::SignalJob,
     },
+    pace::Pace,
     reader::DatasetRows,
     rows::Rows,
     runs::{RunsAnswer, RunsRequest},
@@ -74,7 +76,6 @@ use self::{
 pub use self::{
     event::Exit,
     keymap::{KeyMap, names as key_names},
-    portrait::portrait,
     settings::{TerminalFacts, WorkbenchSettings},
     theme::Colours,
     trial::{PutBack, Trial, TryOut},
@@ -83,10 +84,6 @@ pub use self::{
 
 /// Events that wait for the loop; a sender beyond that waits.
 const BACKLOG: usize = 1024;
-
-/// The shortest time between two draws.
-const LOCAL_FRAME: Duration = Duration::from_millis(33);
-const REMOTE_FRAME: Duration = Duration::from_millis(100);
 
 /// How long the threads may take to end when a person leaves.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -105,14 +102,16 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
     terminal::tell_panics(settings.log.clone());
     let mut screen = Screen::take(settings.screen.mouse).context("the terminal cannot be set up")?;
     let stdin = std::io::stdin();
-    let graphics =
-        picture::probe::graphics(settings.screen.picture, &settings.terminal, stdin.as_fd(), &mut std::io::stdout());
+    let line = settings.terminal.line(settings.low_bandwidth);
+    let wish = if settings.low_bandwidth { PictureProtocol::Outline } else { settings.screen.picture };
+    let graphics = picture::probe::graphics(wish, &settings.terminal, stdin.as_fd(), &mut std::io::stdout());
     let (events, incoming) = bounded(BACKLOG);
     let open = open_rows(&settings);
     let trainings = answer_runs(&settings);
     let mut about_dataset = dataset::answering(settings.dataset.clone(), settings.limits, events.clone());
     let compare = comparison::answering(settings.dataset.clone(), events.clone());
     let mut about_plugins = trial::answering(settings.dataset.clone(), settings.try_out, settings.put_back);
+    let exports = settings.dataset.exports();
     let threads = Threads {
         input: Input::start(&stdin, events.clone())?,
         signals: SignalJob::start(events.clone())?,
@@ -122,7 +121,8 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
         plugins: AnswerJob::start("trials", move |question| Event::Plugins(about_plugins(question)), events.clone())?,
         comparisons: AnswerJob::start("comparisons", compare, events.clone())?,
         dataset: AnswerJob::start("dataset", move |question| Event::Dataset(about_dataset(question)), events.clone())?,
-        pictures: PictureJob::start(graphics, events)?,
+        pictures: PictureJob::start(graphics, line, exports, events.clone())?,
+        events,
         reviewer_file: settings.reviewer_file.clone(),
     };
     let mut app = App::new(Setup {
@@ -135,6 +135,7 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
         ),
         keys: settings.keys,
         mouse: settings.screen.mouse,
+        open: settings.screen.open,
         zone: settings.time_zone,
         at_logout: settings.at_logout,
         reviewer: settings.reviewer_file.as_deref().and_then(kept_reviewer),
@@ -143,8 +144,7 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
         now: Timestamp::now,
     });
     app.warn(settings.key_problems);
-    let frame = if settings.terminal.remote { REMOTE_FRAME } else { LOCAL_FRAME };
-    let exit = turn(&mut app, &mut screen, &threads, &incoming, frame);
+    let exit = turn(&mut app, &mut screen, &threads, &incoming, Pace::over(line, Instant::now()));
     screen.give_back();
     // Whoever waits to send an event wakes up and ends.
     drop(incoming);
@@ -201,6 +201,8 @@ struct Threads {
     dataset: AnswerJob<DatasetRequest>,
     pictures: PictureJob,
     reviewer_file: Option<std::path::PathBuf>,
+    /// For what is started once and then left alone.
+    events: Sender<Event>,
 }
 
 impl Threads {
@@ -227,32 +229,41 @@ impl Threads {
 }
 
 /// Turns events into state, state into frames, and wishes into work, until one of them ends it.
-fn turn(app: &mut App, screen: &mut Screen, threads: &Threads, events: &Receiver<Event>, frame: Duration) -> Exit {
+fn turn(app: &mut App, screen: &mut Screen, threads: &Threads, events: &Receiver<Event>, mut pace: Pace) -> Exit {
     let mut effects = Effects::redraw();
-    let mut next_draw = Instant::now();
     loop {
         for command in std::mem::take(&mut effects.commands) {
             if let Some(exit) = obey(command, screen, threads) {
                 return exit;
             }
         }
-        if effects.redraw && Instant::now() >= next_draw {
-            if screen.draw(app, effects.repaint).is_err() {
-                return Exit::TerminalLost;
-            }
+        let now = Instant::now();
+        let due = pace.due(now);
+        if effects.redraw && now >= due {
+            let Ok(bytes) = screen.draw(app, effects.repaint) else { return Exit::TerminalLost };
+            pace.drawn(Instant::now(), bytes, effects.picture);
             effects = Effects::none();
-            next_draw = Instant::now() + frame;
         }
         // Without a draw that is due there is nothing to wake up for but an event.
-        let event = if effects.redraw { events.recv_deadline(next_draw) } else { events.recv().map_err(Into::into) };
-        match event {
-            Ok(event) => effects.merge(app.update(event)),
+        let event = if effects.redraw { events.recv_deadline(due) } else { events.recv().map_err(Into::into) };
+        let event = match event {
+            Ok(event) => event,
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Exit::TerminalLost,
-        }
-        for event in events.try_iter().take(BACKLOG) {
+        };
+        for event in std::iter::once(event).chain(events.try_iter().take(BACKLOG)) {
+            attend(&event, &mut pace);
             effects.merge(app.update(event));
         }
+    }
+}
+
+/// What a person does is shown at once.
+fn attend(event: &Event, pace: &mut Pace) {
+    match event {
+        Event::Input(crossterm::event::Event::Resize(..)) | Event::Signal(_) => pace.attended(Instant::now()),
+        Event::Input(_) => pace.pressed(Instant::now()),
+        _ => {}
     }
 }
 
@@ -266,7 +277,9 @@ fn obey(command: Command, screen: &mut Screen, threads: &Threads) -> Option<Exit
         Command::Plugins(request) => threads.plugins.ask(request),
         Command::Compare(wanted) => threads.comparisons.ask(*wanted),
         Command::Dataset(request) => threads.dataset.ask(request),
-        Command::Picture(request) => threads.pictures.ask(request),
+        Command::Picture(request) => threads.pictures.ask(PictureTask::Show(request)),
+        Command::SavePicture(request) => threads.pictures.ask(PictureTask::Save(request)),
+        Command::OpenWith { program, files } => program::open(program, files, threads.events.clone()),
         Command::Bell => {
             if screen.ring().is_err() {
                 return Some(Exit::TerminalLost);

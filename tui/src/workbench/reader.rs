@@ -1,19 +1,23 @@
 //! The read-only database as the screen's [`Rows`]: asks the store and cleans every text that comes out of it.
 
 use ferrule_core::{
+    compare::Pairing,
     dataset::review::Agreement,
     filter::{Filter, Order},
     ids::CaptureId,
     job::Job,
     names,
-    report::CaptureState,
-    store::{CaptureDetail, CaptureQuery, CaptureRow, Listed, Reader, ReviewQueue, SavedView, StoreError, Trend},
+    report::{CaptureState, Defect},
+    store::{
+        CaptureDetail, CaptureQuery, CaptureRow, Former, Heat, Listed, Reader, ReviewQueue, SavedView, StoreError,
+        Trend,
+    },
     workspace::DatasetPaths,
 };
 
 use super::{
     plain::{clean, clean_inspection, clean_job, file_name},
-    rows::{Detail, List, Page, Place, Row, Rows},
+    rows::{Before, Detail, List, Page, Place, Row, Rows},
 };
 
 /// A dataset's database, read.
@@ -56,6 +60,10 @@ impl Rows for DatasetRows {
         self.reader.captures_matching(filter, limit).map_err(|error| line(&error))
     }
 
+    fn heat(&mut self, filter: &Filter, most: usize) -> Result<Heat, String> {
+        self.reader.heat(filter, most).map_err(|error| line(&error))
+    }
+
     fn views(&mut self) -> Result<Vec<SavedView>, String> {
         let views = self.reader.views().map_err(|error| line(&error))?;
         let cleaned = |view: SavedView| SavedView { name: clean(&view.name), ..view };
@@ -84,8 +92,25 @@ impl Rows for DatasetRows {
         let Some(found) = found else { return Ok(None) };
         let reviews = found.row.image.map(|image| self.reader.reviews_of(image)).transpose();
         let reviews = reviews.map_err(|error| line(&error))?.unwrap_or_default();
-        Ok(Some(Detail { reviews, ..detail(found, &self.paths) }))
+        // Most captures were inspected once: nothing is to be looked for.
+        let former = match (found.row.image, found.inspections) {
+            (Some(image), 2..) => self.reader.former(image).map_err(|error| line(&error))?,
+            _ => None,
+        };
+        let mut detail = Detail { reviews, ..detail(found, &self.paths) };
+        let now = detail.inspection.as_ref().map_or(&[][..], |inspection| inspection.defects.as_slice());
+        detail.former = former.map(|former| Box::new(before(former, now)));
+        Ok(Some(detail))
     }
+}
+
+fn before(former: Former, now: &[Defect]) -> Before {
+    let former = Former {
+        inspection: clean_inspection(former.inspection),
+        differing: former.differing.iter().map(|judge| clean(judge)).collect(),
+        ..former
+    };
+    Before { pairing: Pairing::of(&former.inspection.defects, now), former }
 }
 
 fn line(error: &StoreError) -> String {
@@ -140,5 +165,6 @@ fn detail(found: CaptureDetail, paths: &DatasetPaths) -> Detail {
         inspection: found.inspection.map(clean_inspection),
         pictures,
         reviews: Vec::new(),
+        former: None,
     }
 }

@@ -3,15 +3,16 @@
 //! [`Rows`] is implemented over the read-only database (`reader`) and by tests. All text in these types has been cleaned
 //! by [`super::plain`]; nothing here ever writes.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf, sync::Arc};
 
 use ferrule_core::{
+    compare::Pairing,
     dataset::review::{Agreement, Review},
     filter::{Filter, Order},
     ids::{CaptureId, ImageId},
     job::Job,
     report::{CaptureState, Inspection, Outcome, Severity},
-    store::{Listed, ReviewQueue, SavedView, Trend},
+    store::{Former, Heat, Listed, ReviewQueue, SavedView, Trend},
 };
 use jiff::Timestamp;
 
@@ -90,6 +91,25 @@ pub struct Detail {
     pub pictures: Vec<PathBuf>,
     /// What people said of its content, the oldest first.
     pub reviews: Vec<Review>,
+    /// What another pipeline said of it before.
+    pub former: Option<Box<Before>>,
+}
+
+impl Detail {
+    /// Files that hold the picture, that of the source first: what another program changes there comes in as another capture,
+    /// while the dataset's copy must stay what was inspected.
+    pub fn own_files(&self) -> Vec<PathBuf> {
+        let source = self.source_file.iter().map(|path| PathBuf::from(OsString::from_vec(path.clone())));
+        source.chain(self.pictures.iter().cloned()).collect()
+    }
+}
+
+/// What was said before, and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Before {
+    pub former: Former,
+    /// Its defects with those of the result that stands.
+    pub pairing: Pairing,
 }
 
 /// Which captures a list shows, and in which order. The default is all, the newest first.
@@ -142,6 +162,15 @@ pub enum DetailFor {
     Live,
     Browse,
     Review,
+    /// One of two side by side: the left, or the right one.
+    Pair(Hand),
+}
+
+/// One of two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hand {
+    Left,
+    Right,
 }
 
 /// A question to the database. The latest of its kind wins.
@@ -166,6 +195,12 @@ pub enum RowsRequest {
         filter: Filter,
         limit: usize,
         marking: Marking,
+    },
+    /// Where the defects of the newest captures that match lie.
+    Heat {
+        ticket: u64,
+        filter: Filter,
+        most: usize,
     },
     /// Views that people saved.
     Views,
@@ -214,6 +249,10 @@ pub enum RowsAnswer {
         found: Vec<Listed>,
         marking: Marking,
     },
+    Heat {
+        ticket: u64,
+        heat: Arc<Heat>,
+    },
     Views(Vec<SavedView>),
     Queue {
         ticket: u64,
@@ -245,6 +284,7 @@ pub trait Rows {
     fn page(&mut self, list: &List, place: Place, limit: usize) -> Result<Page, String>;
     fn count(&mut self, filter: &Filter) -> Result<u64, String>;
     fn matching(&mut self, filter: &Filter, limit: usize) -> Result<Vec<Listed>, String>;
+    fn heat(&mut self, filter: &Filter, most: usize) -> Result<Heat, String>;
     fn views(&mut self) -> Result<Vec<SavedView>, String>;
     fn queue(&mut self, queue: ReviewQueue, reviewer: &str, limit: usize) -> Result<Vec<CaptureId>, String>;
     fn agreements(&mut self) -> Result<Vec<Agreement>, String>;
@@ -262,6 +302,9 @@ pub fn answer(rows: &mut dyn Rows, request: &RowsRequest) -> Result<RowsAnswer, 
         RowsRequest::Count { ticket, filter } => RowsAnswer::Count { ticket: *ticket, count: rows.count(filter)? },
         RowsRequest::Matching { ticket, filter, limit, marking } => {
             RowsAnswer::Matching { ticket: *ticket, found: rows.matching(filter, *limit)?, marking: *marking }
+        }
+        RowsRequest::Heat { ticket, filter, most } => {
+            RowsAnswer::Heat { ticket: *ticket, heat: Arc::new(rows.heat(filter, *most)?) }
         }
         RowsRequest::Views => RowsAnswer::Views(rows.views()?),
         RowsRequest::Queue { ticket, queue, reviewer, limit } => {

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     keymap::KeyMap,
+    pace::{self, Line},
     theme::Colours,
     trial::{PutBack, TryOut},
 };
@@ -21,6 +22,8 @@ pub struct WorkbenchSettings {
     /// Where the log is: named when the interface fails.
     pub log: Option<PathBuf>,
     pub terminal: TerminalFacts,
+    /// The line is too slow for pictures: outlines instead, and less often.
+    pub low_bandwidth: bool,
     pub screen: Screen,
     pub keys: KeyMap,
     /// What was wrong with the keys that are configured, a line each.
@@ -64,6 +67,15 @@ impl Default for TerminalFacts {
 }
 
 impl TerminalFacts {
+    /// What the line to it carries; `None` in front of the machine.
+    pub(super) fn line(&self, low_bandwidth: bool) -> Option<Line> {
+        match (low_bandwidth, self.remote) {
+            (true, _) => Some(pace::POOR),
+            (false, true) => Some(pace::FAR),
+            (false, false) => None,
+        }
+    }
+
     /// Reads them from the environment through `variable`, which gives a variable's value.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let value = |name: &str| variable(name).unwrap_or_default();

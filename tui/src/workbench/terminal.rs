@@ -1,10 +1,12 @@
 //! The terminal taken and given back: raw mode, the other screen, the panic hook, and one draw as one synchronised update.
 
 use std::{
+    cell::Cell,
     io::{self, BufWriter, Stdout, Write},
     mem::ManuallyDrop,
     panic,
     path::PathBuf,
+    rc::Rc,
     thread,
 };
 
@@ -33,16 +35,38 @@ const BUFFER: usize = 64 << 10;
 pub struct Screen {
     /// Never dropped: ratatui's drop writes to a terminal that may be gone, then complains to standard error, which is the
     /// same terminal, and that panics.
-    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Counted>>>,
+    /// Bytes since the last draw began.
+    sent: Rc<Cell<usize>>,
     mouse: bool,
     taken: bool,
+}
+
+/// The way to the terminal, and how much went it.
+struct Counted {
+    out: BufWriter<Stdout>,
+    sent: Rc<Cell<usize>>,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        self.sent.set(self.sent.get() + count);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 impl Screen {
     /// Takes the terminal.
     pub fn take(mouse: bool) -> io::Result<Self> {
-        let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(BUFFER, io::stdout())))?;
-        let mut screen = Self { terminal: ManuallyDrop::new(terminal), mouse, taken: false };
+        let sent = Rc::new(Cell::new(0));
+        let out = Counted { out: BufWriter::with_capacity(BUFFER, io::stdout()), sent: Rc::clone(&sent) };
+        let terminal = Terminal::new(CrosstermBackend::new(out))?;
+        let mut screen = Self { terminal: ManuallyDrop::new(terminal), sent, mouse, taken: false };
         screen.resume()?;
         Ok(screen)
     }
@@ -106,9 +130,11 @@ impl Screen {
         self.terminal.size()
     }
 
-    /// Draws what changed, as one synchronised update; `repaint` writes every cell.
-    pub fn draw(&mut self, app: &App, repaint: bool) -> io::Result<()> {
-        self.draw_with(|frame| app.draw(frame), repaint)
+    /// Draws what changed, as one synchronised update; `repaint` writes every cell. Returns how many bytes that took.
+    pub fn draw(&mut self, app: &App, repaint: bool) -> io::Result<usize> {
+        self.sent.set(0);
+        self.draw_with(|frame| app.draw(frame), repaint)?;
+        Ok(self.sent.get())
     }
 
     /// The same, of something else than the workbench.

@@ -1,19 +1,30 @@
 //! Every English text of the workbench, in one place.
 
-use std::path::Path;
+use std::{io, path::Path, process::ExitStatus};
 
 use ferrule_core::{
-    alarm::Alarm, control::Subgroup, filter::Order, ids::PluginId, report::DefectKind, store::ReviewQueue, swap::short,
+    alarm::Alarm,
+    control::Subgroup,
+    filter::Order,
+    ids::PluginId,
+    report::DefectKind,
+    store::{Heat, ReviewQueue},
+    swap::short,
 };
+use jiff::{Timestamp, tz::TimeZone};
 
 mod action;
+mod counts;
 
-pub use self::action::action;
+pub use self::{
+    action::action,
+    counts::{alarms, captures, groups, jobs, marked, number, pictures, runs, tasks},
+};
 use super::{
     app::Confirm,
     dataset::Format,
     picture::{Layers, View, finders},
-    rows::Detail,
+    rows::{Before, Detail},
     screens::ScreenName,
     tasks::TaskOf,
 };
@@ -96,6 +107,9 @@ pub const MENU_TITLE: &str = "List";
 pub const COLUMNS_TITLE: &str = "Columns";
 pub const VIEWS_TITLE: &str = "Views";
 pub const PROMPT_KEYS: &str = "Enter take  Tab complete  Esc cancel ";
+pub const NOTE_KEYS: &str = "Enter keep  Esc cancel ";
+pub const NOTES: &str = "notes: ";
+pub const TAGS: &str = "tags: ";
 pub const VIEW_NAME: &str = "save as: ";
 pub const FILTER_EXAMPLE: &str = "label:defect zone:core type:scratch conf>0.8 -file:*FT3* since:2h   Tab: fields";
 
@@ -110,6 +124,13 @@ pub const REVIEWER: &str = "reviewer: ";
 pub const REVIEWER_HINT: &str = "your name, kept for the next time";
 pub const REVIEWER_NEEDED: &str = "Every decision has a name. N asks for yours.";
 pub const NOTHING_TO_REVIEW: &str = "Nothing is left to review here. f takes another queue.";
+pub const PAIR_TITLE: &str = "Side by side";
+pub const CAPTURE_GONE: &str = "This capture is no longer in the database.";
+pub const SAID_BEFORE: &str = "Said before";
+pub const NO_PAIRS: &str = "No near-duplicates have been found.";
+pub const NO_PROGRAM: &str = "No program is configured: screen.open of ferrule.toml, for example [\"gimp\", \"{}\"].";
+pub const NO_FILE: &str = "There is no file of this capture any more.";
+pub const LIST_RUNS: &str = "A list is being written already; Ctrl-T shows it.";
 pub const COPIED: &str = "The path is copied, where the terminal lets it (OSC 52).";
 pub const NOT_INSPECTED: &str = "There is no result.";
 pub const KIND_OF_BOX: &str = "What is in the box?";
@@ -198,21 +219,87 @@ pub const fn screen(name: ScreenName) -> &'static str {
 }
 
 /// What of the picture is shown, and what lies over it.
-pub fn view(view: View, layers: Layers, detail: Option<&Detail>) -> String {
+pub fn view(view: View, layers: Layers, detail: Option<&Detail>, heat: Option<&Heat>) -> String {
     let part = match view {
         View::Whole => "whole picture".to_owned(),
         View::Fibre => "fibre".to_owned(),
         View::Part(part) => format!("{:.1}x", part.scale()),
     };
-    let over = match layers {
-        Layers::All => return part,
+    match (view, layers) {
+        (_, Layers::All) => part,
+        (View::Whole, _) => layer(layers, detail, heat),
+        _ => format!("{part}, {}", layer(layers, detail, heat)),
+    }
+}
+
+/// A layer's name.
+fn layer(layers: Layers, detail: Option<&Detail>, heat: Option<&Heat>) -> String {
+    match layers {
+        Layers::All => String::new(),
         Layers::Zones => "zones".to_owned(),
         Layers::Of(place) => detail
             .and_then(|detail| finders(detail).into_iter().nth(usize::from(place)))
             .unwrap_or_else(|| "nothing".to_owned()),
+        Layers::Mask => "masks".to_owned(),
+        Layers::Difference => "difference + - ~".to_owned(),
+        Layers::Heat => {
+            heat.map_or_else(|| READING.to_owned(), |heat| format!("defects of {}", captures(heat.captures)))
+        }
         Layers::None => "bare".to_owned(),
+    }
+}
+
+/// What was said before, and how it differs.
+pub fn before(before: &Before, zone: &TimeZone) -> Vec<String> {
+    let (former, pairing) = (&before.former, &before.pairing);
+    let at = former
+        .at
+        .parse::<Timestamp>()
+        .map_or_else(|_| String::new(), |at| at.to_zoned(zone.clone()).strftime(", %m-%d %H:%M").to_string());
+    let judges: Vec<String> = former.differing.iter().map(|judge| short_judge(judge)).collect();
+    let counts = match (pairing.new.len(), pairing.gone.len(), pairing.changed()) {
+        (0, 0, 0) => "the same defects as now".to_owned(),
+        (new, gone, changed) => format!("since then {new} new (+), {gone} gone (-), {changed} changed (~)"),
     };
-    format!("{part}, {over}")
+    vec![format!("generation {}{at}: {}", former.generation, judges.join(", ")), counts]
+}
+
+/// `id version (build)` with as much of the build as tells it from others.
+fn short_judge(judge: &str) -> String {
+    match judge.split_once(" (") {
+        Some((name, build)) => format!("{name} {}", build.chars().take(8).collect::<String>()),
+        None => judge.to_owned(),
+    }
+}
+
+/// How much two pictures differ.
+pub fn nearly(residual: f64) -> String {
+    format!("{:.0} % of its detail differ", residual * 100.0)
+}
+
+/// Where a picture was written.
+pub fn saved(path: &str) -> String {
+    format!("saved: {path}")
+}
+
+/// What is begun with a file.
+pub fn opening(program: &str) -> String {
+    format!("{program} is started.")
+}
+
+/// Why another program did not start.
+pub fn not_started(program: &str, error: &io::Error) -> String {
+    format!("{program}: {error}; screen.open of ferrule.toml names it")
+}
+
+/// How another program ended.
+pub fn ended_badly(program: &str, status: &ExitStatus) -> String {
+    format!("{program} ended with {status}")
+}
+
+/// Which end two captures show.
+pub fn before_and_after(port: &str, side: &str) -> String {
+    format!("port {port} {side}: before, and after")
 }
 
 /// What a field of a new training means, where it is no setting of the trainer.
@@ -275,21 +362,6 @@ pub const fn format(format: Format) -> (&'static str, &'static str) {
     }
 }
 
-/// `1 picture`, `2 pictures`.
-pub fn pictures(count: u64) -> String {
-    if count == 1 { "1 picture".to_owned() } else { format!("{} pictures", number(count)) }
-}
-
-/// `1 group`, `2 groups`.
-pub fn groups(count: usize) -> String {
-    if count == 1 { "1 group".to_owned() } else { format!("{count} groups") }
-}
-
-/// `1 task`, `2 tasks`.
-pub fn tasks(count: usize) -> String {
-    if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
-}
-
 /// What does not make a point of the chart yet.
 pub fn chart_forming(group: Subgroup) -> String {
     format!("next: {} of {}", group.defective, group.of)
@@ -298,16 +370,6 @@ pub fn chart_forming(group: Subgroup) -> String {
 /// Points beyond their limits, by the sign that marks them.
 pub fn chart_out(count: usize, sign: &str) -> String {
     format!("{sign} {count} beyond the limits")
-}
-
-/// `1 job`, `2 jobs`.
-pub fn jobs(count: usize) -> String {
-    if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") }
-}
-
-/// `1 alarm`, `2 alarms`.
-pub fn alarms(count: usize) -> String {
-    if count == 1 { "1 alarm".to_owned() } else { format!("{count} alarms") }
 }
 
 /// An alarm that stands, in one line.
@@ -336,6 +398,7 @@ pub fn task(of: &TaskOf) -> String {
         TaskOf::Training(run) => format!("train {run}"),
         TaskOf::Swap(generation) => format!("load generation {generation}"),
         TaskOf::Comparison(_, plugin) => format!("compare builds of {plugin}"),
+        TaskOf::List(_) => "export the list".to_owned(),
         TaskOf::HandOver(job) => format!("hand over {job}"),
         TaskOf::Export(_, format) => format!("export {}", self::format(*format).0),
     }
@@ -352,16 +415,6 @@ pub const fn short_screen(name: ScreenName) -> &'static str {
         ScreenName::Dataset => "Data",
         ScreenName::Log => "Log",
     }
-}
-
-/// `1 run`, `2 runs`.
-pub fn runs(count: usize) -> String {
-    if count == 1 { "1 run".to_owned() } else { format!("{} runs", number(count as u64)) }
-}
-
-/// `1 capture`, `2 captures`.
-pub fn captures(count: u64) -> String {
-    if count == 1 { "1 capture".to_owned() } else { format!("{} captures", number(count)) }
 }
 
 /// A type's word by its place.
@@ -383,24 +436,6 @@ pub const fn queue(queue: ReviewQueue) -> &'static str {
 /// How a list is sorted.
 pub fn sorted_by(order: Order) -> String {
     format!("by {}{}", order.by.as_str(), if order.descending { ", highest first" } else { "" })
-}
-
-/// How many captures are marked.
-pub fn marked(count: u64) -> String {
-    format!("{} marked", number(count))
-}
-
-/// A count with thousands set apart.
-pub fn number(count: u64) -> String {
-    let digits = count.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 pub fn builds_of(plugin: &PluginId) -> String {

@@ -92,13 +92,16 @@ impl App {
             Signal::Suspend => Effects::command(Command::Suspend),
             Signal::Continue => {
                 self.epoch += 1;
-                Effects { redraw: true, repaint: true, commands: vec![Command::Resume] }
+                Effects { repaint: true, ..Effects::command(Command::Resume) }
             }
         }
     }
 
     fn act(&mut self, action: Action) -> Effects {
         if let Some(effects) = self.review_action(action) {
+            return effects;
+        }
+        if let Some(effects) = self.look_action(action) {
             return effects;
         }
         match action {
@@ -187,7 +190,6 @@ impl App {
                     self.live.toggle_charts(parts.body);
                 }
             }
-            Action::Layers => self.layers = self.layers.next(self.looked_at()),
             Action::Closer => self.view = self.view.zoomed(true, self.middle()),
             Action::Farther => self.view = self.view.zoomed(false, self.middle()),
             Action::PanLeft => self.view = self.view.panned(-1, 0),
@@ -214,6 +216,15 @@ impl App {
             Action::Release => return self.release(),
             Action::Level => self.log.next_level(),
             Action::Follow => self.log.follow(),
+            // These are `look_action`'s.
+            Action::Layers
+            | Action::SavePicture
+            | Action::OpenWith
+            | Action::SaveCsv
+            | Action::SaveJson
+            | Action::NearPairs
+            | Action::NextPair
+            | Action::PreviousPair => {}
             // Decisions and boxes are `review_action`'s.
             Action::SayDefect
             | Action::SayClean
@@ -263,6 +274,7 @@ impl App {
                 let number = *number;
                 self.plugins.end_comparison(number);
             }
+            Some(TaskOf::List(_)) => self.cancel_list(),
             Some(TaskOf::Training(_)) => self.dialog = Some(Dialog::Confirm(Confirm::StopTraining)),
             Some(TaskOf::Swap(_) | TaskOf::HandOver(_)) | None => self.say(true, text::NOT_CANCELLED.to_owned()),
         }

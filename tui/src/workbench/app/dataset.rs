@@ -22,6 +22,9 @@ impl App {
     }
 
     pub(super) fn dataset_answered(&mut self, answer: DatasetAnswer) -> Effects {
+        if self.listed(&answer) {
+            return Effects::redraw();
+        }
         if let DatasetAnswer::HandedOver { job, result } = answer {
             self.handed_over(job, result);
             return Effects::redraw();

@@ -1,10 +1,13 @@
 //! The state drawn. Only looks: nothing here can change it.
 
+use std::sync::Arc;
+
 use ratatui::{Frame, layout::Size, style::Style};
 
 use super::{App, Dialog, Engine};
 use crate::workbench::{
     chrome, keys, layout,
+    rows::{Detail, Hand},
     screens::{Look, ScreenName},
     text,
 };
@@ -15,7 +18,13 @@ impl App {
         let size = Size::new(frame.area().width, frame.area().height);
         let Some(parts) = layout::parts(size) else { return chrome::too_small(frame, size) };
         let theme = &self.setup.theme;
-        let look = Look { theme, zone: &self.setup.zone, picture: &self.shown, covered: self.dialog.is_some() };
+        let look = Look {
+            theme,
+            zone: &self.setup.zone,
+            picture: &self.shown,
+            beside: &self.beside,
+            covered: self.dialog.is_some(),
+        };
         let (engine, style) = self.engine_words();
         chrome::header(frame, parts.header, theme, &self.crumbs(), self.screen, (&engine, style));
         let detail = match (&self.open, self.screen) {
@@ -24,9 +33,17 @@ impl App {
             (None, ScreenName::Review) => self.review.detail(),
             (None, _) => self.live.detail(),
         };
-        let wanted = detail.and_then(|detail| self.picture_key(detail.row.capture));
-        let view = text::view(self.view, self.layers, detail.map(AsRef::as_ref));
+        let key = |detail: &Arc<Detail>, hand| self.picture_key(detail.row.capture, hand);
+        let wanted = detail.and_then(|detail| key(detail, Hand::Left));
+        let heat = self.heat().map(|(_, heat)| &**heat);
+        let view = text::view(self.view, self.layers, self.looked_at(), heat);
         match (&self.open, self.screen) {
+            _ if self.pair.is_some() => {
+                if let Some(pair) = &self.pair {
+                    let wanted = [Hand::Left, Hand::Right].map(|hand| key(pair.detail(hand)?, hand));
+                    pair.draw(frame, parts.body, &look, wanted, &view);
+                }
+            }
             (Some(open), _) => open.draw(frame, parts.body, &look, wanted, &view),
             (None, ScreenName::Live) => self.live.draw(frame, parts.body, &look, self.status.as_ref(), wanted),
             (None, ScreenName::Captures) if self.jobs.is_open() => self.jobs.draw(frame, parts.body, &look),
@@ -62,12 +79,13 @@ impl App {
             }
             None => {}
         }
-        let prompt = if self.on_review() { self.review.prompt() } else { self.captures.prompt() };
+        let prompt = match self.screen {
+            _ if self.on_review() => self.review.prompt(),
+            ScreenName::Training => self.training.prompt(),
+            _ => self.captures.prompt(),
+        };
         if let Some(prompt) = prompt.filter(|_| self.dialog.is_none()) {
             return chrome::typed_line(frame, parts.keys, theme, &prompt);
-        }
-        if let Some((title, line)) = self.training.note_line().filter(|_| self.dialog.is_none()) {
-            return chrome::prompt(frame, parts.keys, theme, title, line);
         }
         let notice = self
             .notice
@@ -76,8 +94,16 @@ impl App {
         chrome::bar(frame, parts.keys, theme, &self.keys(), notice);
     }
 
-    /// The engine's state, and how many long things go on.
+    /// The engine's state, and how many long things go on; in fewer words where there would be no room to say where one is.
     pub(super) fn engine_words(&self) -> (String, Style) {
+        let (words, style) = self.all_engine_words();
+        if chrome::has_room(self.setup.size.width, &self.setup.theme, &self.crumbs(), &words) {
+            return (words, style);
+        }
+        (words.trim_start_matches(text::ENGINE_PREFIX).to_owned(), style)
+    }
+
+    fn all_engine_words(&self) -> (String, Style) {
         let (word, style) = self.engine_word();
         // What rings says more than that an engine runs.
         if let (Engine::Connected, unseen @ 1..) = (self.engine, self.unseen_alarms()) {

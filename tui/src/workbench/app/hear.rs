@@ -12,7 +12,7 @@ use crate::workbench::{
     event::{Command, Effects, Exit, FromEngine},
     picture::PictureAnswer,
     plain,
-    rows::{DetailFor, RowsAnswer, RowsRequest},
+    rows::{DetailFor, Hand, RowsAnswer, RowsRequest},
     runs::RunsAnswer,
     screens::{ScreenName, Shown, live, log::LogLine},
     tasks::{TaskOf, TaskState},
@@ -230,6 +230,12 @@ impl App {
             }
             RowsAnswer::Recent(rows) => self.live.fill(rows),
             RowsAnswer::Jobs(jobs) => self.jobs.take(jobs),
+            RowsAnswer::Heat { ticket, heat } => self.take_heat(ticket, heat),
+            RowsAnswer::Detail { asker: DetailFor::Pair(hand), capture, detail } => {
+                if let Some(pair) = &mut self.pair {
+                    pair.take(hand, capture, detail);
+                }
+            }
             RowsAnswer::Trend(trend) => self.live.take_trend(&trend),
             RowsAnswer::Detail { asker: DetailFor::Live, capture, detail } => {
                 if self.live.shown() == Some(capture) || self.live.detail().is_none() {
@@ -260,13 +266,20 @@ impl App {
 
     pub(super) fn picture(&mut self, answer: PictureAnswer) -> Effects {
         // A picture for a size or a view that is no longer wanted; the right one is on its way.
-        if self.asked.is_none_or(|asked| !asked.fits(answer.key)) {
+        let asked = if answer.hand == Hand::Left { self.asked } else { self.asked_beside };
+        if asked.is_none_or(|asked| !asked.fits(answer.key)) {
             return Effects::none();
         }
-        if self.open.is_none() && self.screen == ScreenName::Live {
+        if self.pair.is_none() && self.open.is_none() && self.screen == ScreenName::Live {
             self.live.show(answer.detail);
         }
-        self.shown = Shown { key: Some(answer.key), picture: Some(answer.result) };
-        Effects::redraw()
+        let picture = answer.result.as_ref().map_or(0, |picture| picture.bytes());
+        let shown = Shown { key: Some(answer.key), picture: Some(answer.result) };
+        if answer.hand == Hand::Left {
+            self.shown = shown
+        } else {
+            self.beside = shown
+        }
+        Effects { picture, ..Effects::redraw() }
     }
 }

@@ -24,6 +24,10 @@ impl App {
                 Some(capture) => self.open = Some(Open::new(capture)),
                 None => self.say(true, text::NO_BEFORE.to_owned()),
             },
+            JobAction::Beside => {
+                let pairs = self.jobs.pairs();
+                self.show_pairs(pairs, text::NO_BEFORE);
+            }
             JobAction::HandOver => {
                 let Some(job) = self.jobs.selected() else { return Effects::redraw() };
                 let job = job.name.clone();

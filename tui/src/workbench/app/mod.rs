@@ -7,6 +7,7 @@ mod decide;
 mod draw;
 mod hear;
 mod job;
+mod look;
 mod plugin;
 mod train;
 mod walk;
@@ -28,7 +29,7 @@ use super::{
     palette::Palette,
     picture::{Layers, PictureKey, PictureRequest, View},
     plain,
-    rows::{Detail, DetailFor, RowsRequest},
+    rows::{Detail, DetailFor, Hand, RowsRequest},
     screens::{
         ScreenName, Shown,
         captures::{self, Captures},
@@ -37,6 +38,7 @@ use super::{
         jobs::{self, Jobs},
         live::{self, Live},
         log::{self, Log, LogLine},
+        pair::{self, Pair},
         plugins::{self, Plugins},
         review::{self, Reviewing},
         training::{self, Training},
@@ -97,6 +99,8 @@ pub struct Setup {
     pub keys: KeyMap,
     /// The mouse is ours.
     pub mouse: bool,
+    /// Another program and its arguments, for a capture's file.
+    pub open: Vec<String>,
     pub zone: TimeZone,
     pub at_logout: Option<String>,
     /// Who reviewed last.
@@ -120,6 +124,8 @@ pub struct App {
     captures: Captures,
     jobs: Jobs,
     open: Option<Open>,
+    /// Two captures, over everything else.
+    pair: Option<Pair>,
     review: Reviewing,
     plugins: Plugins,
     training: Training,
@@ -128,10 +134,15 @@ pub struct App {
     log: Log,
     view: View,
     layers: Layers,
+    heating: look::Heating,
+    listing: look::Listing,
     shown: Shown,
     /// The picture that was asked for last.
     asked: Option<PictureKey>,
     asked_of: Option<Arc<Detail>>,
+    /// The second of two.
+    beside: Shown,
+    asked_beside: Option<PictureKey>,
     /// The database could not be read; the next key tries again.
     rows_failed: bool,
     /// Counted up when the terminal has to be sent its picture anew.
@@ -152,6 +163,7 @@ impl App {
             captures: Captures::new(),
             jobs: Jobs::default(),
             open: None,
+            pair: None,
             plugins: Plugins::default(),
             training: Training::default(),
             dataset: Dataset::default(),
@@ -159,9 +171,13 @@ impl App {
             log: Log::default(),
             view: View::Whole,
             layers: Layers::All,
+            heating: look::Heating::default(),
+            listing: look::Listing::default(),
             shown: Shown::default(),
             asked: None,
             asked_of: None,
+            beside: Shown::default(),
+            asked_beside: None,
             rows_failed: false,
             epoch: 0,
         }
@@ -179,6 +195,8 @@ impl App {
             Event::Dataset(answer) => self.dataset_answered(answer),
             Event::Folders(_) => Effects::none(),
             Event::Picture(answer) => self.picture(answer),
+            Event::Saved(result) => self.saved(result),
+            Event::NotOpened(message) => self.not_opened(message),
             Event::Signal(signal) => self.signal(signal),
             Event::TerminalLost => Effects::command(Command::Quit(Exit::TerminalLost)),
         };
@@ -219,6 +237,7 @@ impl App {
             return vec![keys::PARAMETERS.into()];
         }
         let screen = match (self.screen, &self.open) {
+            _ if self.pair.is_some() => pair::KEYS,
             (_, Some(_)) => detail::KEYS,
             (ScreenName::Live, None) => live::KEYS,
             (ScreenName::Captures, None) if self.jobs.is_open() => jobs::KEYS,
@@ -243,6 +262,7 @@ impl App {
             crumbs.extend(self.jobs.inside().map(|job| format!("{} {}", text::JOB, job.name)));
         }
         match &self.open {
+            _ if self.pair.is_some() => crumbs.push(text::PAIR_TITLE.to_owned()),
             Some(open) => crumbs.push(format!("#{}", open.capture)),
             None if self.screen == ScreenName::Training && self.training.is_form_open() => {
                 crumbs.push(text::TRAINING_NEW.to_owned());
@@ -331,8 +351,9 @@ impl App {
         if self.screen == ScreenName::Dataset && self.open.is_none() {
             commands.extend(self.dataset.wanted().map(Command::Dataset));
         }
-        // Also before it is looked at: keys typed ahead find their rows.
-        commands.extend(self.captures.wanted().into_iter().map(Command::Rows));
+        let looked_at = self.screen == ScreenName::Captures && !self.jobs.is_open();
+        commands.extend(self.captures.wanted(looked_at).into_iter().map(Command::Rows));
+        commands.extend(self.look_wishes());
         if let Some(open) = &mut self.open
             && open.wanted()
         {
@@ -345,26 +366,46 @@ impl App {
                 commands.push(Command::Rows(RowsRequest::Detail { asker: DetailFor::Review, capture, urgent: true }));
             }
         }
-        commands.extend(self.wanted_picture().map(Command::Picture));
+        commands.extend(self.wanted_pictures().into_iter().map(Command::Picture));
         commands
     }
 
     /// The picture of that capture in the room that the screen has for one.
-    fn picture_key(&self, capture: CaptureId) -> Option<PictureKey> {
+    fn picture_key(&self, capture: CaptureId, hand: Hand) -> Option<PictureKey> {
         let body = layout::parts(self.setup.size)?.body;
-        let pane = match (&self.open, self.screen) {
-            (Some(_), _) | (None, ScreenName::Review) => layout::detail(body).picture,
-            (None, ScreenName::Plugins) => layout::trial(layout::form(body).beside).picture,
-            (None, _) => layout::live(body).picture,
+        let pane = match (&self.pair, &self.open, self.screen) {
+            (Some(_), ..) if hand == Hand::Right => layout::pair(body).right.picture,
+            (Some(_), ..) => layout::pair(body).left.picture,
+            (None, Some(_), _) | (None, None, ScreenName::Review) => layout::detail(body).picture,
+            (None, None, ScreenName::Plugins) => layout::trial(layout::form(body).beside).picture,
+            (None, None, _) => layout::live(body).picture,
         };
         let inner = layout::inner(pane);
         let room = Size::new(inner.width, inner.height);
         let mark = self.review.mark().filter(|_| self.on_review());
-        Some(PictureKey { capture, room, view: self.view, layers: self.layers, mark, epoch: self.epoch })
+        let heat = self.heat().map_or(0, |(ticket, _)| ticket);
+        Some(PictureKey { capture, room, view: self.view, layers: self.layers, mark, heat, epoch: self.epoch })
     }
 
-    /// The picture to make now, unless it is in hand or asked for.
+    /// The pictures to make now, unless they are in hand or asked for.
+    fn wanted_pictures(&mut self) -> Vec<PictureRequest> {
+        let Some(pair) = &self.pair else { return self.wanted_picture().into_iter().collect() };
+        let details = [Hand::Left, Hand::Right].map(|hand| pair.detail(hand).cloned());
+        let mut wanted = Vec::new();
+        for (hand, detail) in [Hand::Left, Hand::Right].into_iter().zip(details) {
+            let Some(detail) = detail else { continue };
+            let Some(key) = self.picture_key(detail.row.capture, hand) else { continue };
+            let asked = if hand == Hand::Left { &mut self.asked } else { &mut self.asked_beside };
+            if asked.replace(key) != Some(key) {
+                wanted.push(PictureRequest { key, detail, heat: None, hand, urgent: true });
+            }
+        }
+        wanted
+    }
+
+    /// The screen's one picture.
     fn wanted_picture(&mut self) -> Option<PictureRequest> {
+        self.asked_beside = None;
         let detail = match (&self.open, self.screen) {
             (Some(open), _) => open.detail()?,
             (None, ScreenName::Live) => self.live.coming()?,
@@ -373,7 +414,7 @@ impl App {
             (None, _) => return None,
         };
         let detail = Arc::clone(detail);
-        let key = self.picture_key(detail.row.capture)?;
+        let key = self.picture_key(detail.row.capture, Hand::Left)?;
         // A new result of the same capture is another picture too.
         let same = self.asked == Some(key) && self.asked_of.as_ref().is_some_and(|asked| Arc::ptr_eq(asked, &detail));
         if same {
@@ -386,6 +427,7 @@ impl App {
             || self.asked.is_none_or(|asked| !asked.fits(key));
         self.asked = Some(key);
         self.asked_of = Some(Arc::clone(&detail));
-        Some(PictureRequest { key, detail, urgent })
+        let heat = self.heat().map(|(_, heat)| Arc::clone(heat));
+        Some(PictureRequest { key, detail, heat, hand: Hand::Left, urgent })
     }
 }

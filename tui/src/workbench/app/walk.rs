@@ -4,17 +4,20 @@ use super::{App, Dialog};
 use crate::workbench::{
     event::{Command, Effects},
     layout,
-    rows::Detail,
+    rows::{Detail, Hand},
     screens::{ScreenName, detail::Open},
 };
 
 impl App {
     pub(super) fn go(&mut self, screen: ScreenName) {
-        if screen == ScreenName::Dataset {
-            self.dataset.outdated();
+        match screen {
+            ScreenName::Dataset => self.dataset.outdated(),
+            ScreenName::Captures => self.captures.enter(),
+            _ => {}
         }
         self.screen = screen;
         self.open = None;
+        self.pair = None;
         self.jobs.close();
         if screen == ScreenName::Review {
             self.review.enter(self.setup.user.as_deref());
@@ -103,7 +106,7 @@ impl App {
 
     /// Escape: out of the help, the capture, or what was chosen.
     pub(super) fn back(&mut self) {
-        if self.dialog.take().is_none() {
+        if self.dialog.take().is_none() && self.pair.take().is_none() {
             self.open = None;
         }
     }
@@ -139,6 +142,7 @@ impl App {
     /// The capture whose picture is shown.
     pub(super) fn looked_at(&self) -> Option<&Detail> {
         let detail = match (&self.open, self.screen) {
+            _ if self.pair.is_some() => self.pair.as_ref().and_then(|pair| pair.detail(Hand::Left)),
             (Some(open), _) => open.detail(),
             (None, ScreenName::Review) => self.review.detail(),
             (None, _) => self.live.detail(),

@@ -4,6 +4,7 @@ pub mod answers;
 pub mod engine;
 pub mod input;
 pub mod pictures;
+pub mod program;
 pub mod rows;
 pub mod signals;
 pub mod slot;

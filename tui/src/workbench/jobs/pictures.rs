@@ -3,6 +3,7 @@
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,51 +16,80 @@ use super::{
 };
 use crate::workbench::{
     event::Event,
-    picture::{Graphics, PictureAnswer, PictureRequest, Studio},
+    pace::Line,
+    picture::{Graphics, PictureAnswer, PictureRequest, Studio, save},
     text,
 };
 
 /// Pictures that nobody asked for with a key come at most this often.
-const LOCAL_PACE: Duration = Duration::from_millis(200);
+const PACE: Duration = Duration::from_millis(200);
 
-/// What pictures may take of a remote line, in bytes a second.
-const REMOTE_BUDGET: usize = 12_000;
+/// And they take one part in so many of a processor at most.
+const SHARE: u32 = 50;
 
-impl Replaceable for PictureRequest {
+/// What is wanted of a picture.
+#[derive(Debug)]
+pub enum PictureTask {
+    Show(PictureRequest),
+    /// A file of it.
+    Save(Box<PictureRequest>),
+}
+
+impl Replaceable for PictureTask {
     fn kind(&self) -> u8 {
-        0
+        match self {
+            Self::Show(request) => request.hand as u8,
+            Self::Save(_) => u8::MAX,
+        }
     }
 
     fn urgent(&self) -> bool {
-        self.urgent
+        match self {
+            Self::Show(request) => request.urgent,
+            Self::Save(_) => true,
+        }
     }
 }
 
 /// The thread and the way to it.
 pub struct PictureJob {
-    slot: Arc<Slot<PictureRequest>>,
+    slot: Arc<Slot<PictureTask>>,
     job: Job,
 }
 
 impl PictureJob {
-    pub fn start(graphics: Graphics, events: Sender<Event>) -> io::Result<Self> {
-        let slot = Arc::new(Slot::<PictureRequest>::default());
+    /// Files go into the folder `exports`.
+    pub fn start(graphics: Graphics, line: Option<Line>, exports: PathBuf, events: Sender<Event>) -> io::Result<Self> {
+        let slot = Arc::new(Slot::<PictureTask>::default());
         let work = Arc::clone(&slot);
         let job = Job::start("pictures", move || {
             let mut studio = Studio::new(graphics);
             let mut next = Instant::now();
-            while let Some(request) = work.take(next) {
+            while let Some(task) = work.take(next) {
+                let request = match task {
+                    PictureTask::Show(request) => request,
+                    PictureTask::Save(request) => {
+                        let saved = catch_unwind(AssertUnwindSafe(|| save(&mut studio, &request, &exports)));
+                        let result = saved.unwrap_or_else(|_| Err(text::NO_PICTURE.to_owned()));
+                        if events.send(Event::Saved(result)).is_err() {
+                            return;
+                        }
+                        continue;
+                    }
+                };
+                let begun = Instant::now();
                 // A decoder's bug on a hostile file costs that picture, not the thread.
                 let made = catch_unwind(AssertUnwindSafe(|| studio.make(&request)));
                 let result = made.unwrap_or_else(|_| Err(text::NO_PICTURE.to_owned()));
-                let pace = match &result {
-                    Ok(picture) if graphics.remote => {
-                        Duration::from_millis((picture.bytes() * 1000 / REMOTE_BUDGET) as u64).max(LOCAL_PACE)
+                let carried = match (&result, line) {
+                    (Ok(picture), Some(line)) => {
+                        let a_second = if picture.is_pixels() { line.pixels } else { line.pictures };
+                        Duration::from_secs_f64(picture.bytes() as f64 / f64::from(a_second))
                     }
-                    _ => LOCAL_PACE,
+                    _ => Duration::ZERO,
                 };
-                next = Instant::now() + pace;
-                let answer = PictureAnswer { key: request.key, detail: request.detail, result };
+                next = Instant::now() + carried.max(begun.elapsed() * SHARE).max(PACE);
+                let answer = PictureAnswer { key: request.key, detail: request.detail, hand: request.hand, result };
                 if events.send(Event::Picture(answer)).is_err() {
                     return;
                 }
@@ -68,8 +98,8 @@ impl PictureJob {
         Ok(Self { slot, job })
     }
 
-    pub fn ask(&self, request: PictureRequest) {
-        self.slot.put(request);
+    pub fn ask(&self, task: PictureTask) {
+        self.slot.put(task);
     }
 
     pub fn join(self, patience: Duration) {

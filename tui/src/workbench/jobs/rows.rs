@@ -14,11 +14,14 @@ use super::{
 };
 use crate::workbench::{
     event::Event,
-    rows::{DetailFor, Rows, RowsAnswer, RowsRequest, answer},
+    rows::{DetailFor, Hand, Rows, RowsAnswer, RowsRequest, answer},
 };
 
 /// Between answers that nobody waits for: a list that changes more often cannot be read.
 const PACE: Duration = Duration::from_millis(250);
+
+/// And they take one part in so many of a processor at most.
+const SHARE: u32 = 50;
 
 /// Opens the database; again after a failure, when the next question comes.
 pub type OpenRows = Box<dyn FnMut() -> Result<Box<dyn Rows>, String> + Send>;
@@ -38,13 +41,16 @@ impl Replaceable for RowsRequest {
             Self::Detail { asker: DetailFor::Review, .. } => 9,
             Self::Trend { .. } => 10,
             Self::Jobs { .. } => 11,
+            Self::Detail { asker: DetailFor::Pair(Hand::Left), .. } => 12,
+            Self::Detail { asker: DetailFor::Pair(Hand::Right), .. } => 13,
+            Self::Heat { .. } => 14,
         }
     }
 
     fn urgent(&self) -> bool {
         match self {
             Self::Page { urgent, .. } | Self::Detail { urgent, .. } => *urgent,
-            Self::Recent { .. } | Self::Matching { .. } | Self::Views | Self::Queue { .. } => true,
+            Self::Recent { .. } | Self::Matching { .. } | Self::Views | Self::Queue { .. } | Self::Heat { .. } => true,
             Self::Count { .. } | Self::Agreements | Self::Trend { .. } | Self::Jobs { .. } => false,
         }
     }
@@ -76,8 +82,8 @@ impl RowsJob {
                 if events.send(Event::Rows(answer)).is_err() {
                     return;
                 }
-                // What nobody waits for takes a tenth of this thread's time at most.
-                next = Instant::now() + PACE.max(begun.elapsed() * 9);
+                // What nobody waits for takes little of a processor.
+                next = Instant::now() + PACE.max(begun.elapsed() * SHARE);
             }
         })?;
         Ok(Self { slot, job })

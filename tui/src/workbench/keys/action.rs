@@ -95,6 +95,17 @@ pub enum Action {
     Freeze,
     Charts,
     CopyPath,
+    /// Write the picture with what is drawn over it.
+    SavePicture,
+    /// Hand the file to the program that is configured.
+    OpenWith,
+    /// Write the list as a file.
+    SaveCsv,
+    SaveJson,
+    /// Near-duplicates side by side.
+    NearPairs,
+    NextPair,
+    PreviousPair,
 
     /// Write the dataset in the format under the cursor.
     Export,
@@ -166,6 +177,8 @@ pub enum JobAction {
     Open,
     /// The capture that the deciding one superseded.
     Before,
+    /// Both beside each other.
+    Beside,
     HandOver,
     Back,
 }

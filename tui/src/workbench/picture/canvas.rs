@@ -82,6 +82,12 @@ impl Canvas {
         ((x + 0.5 - f64::from(self.crop.x)) * scale_x - 0.5, (y + 0.5 - f64::from(self.crop.y)) * scale_y - 0.5)
     }
 
+    /// The point of the capture that is shown there: the way back.
+    pub fn taken_from(&self, x: f64, y: f64) -> (f64, f64) {
+        let (scale_x, scale_y) = self.scale();
+        ((x + 0.5) / scale_x - 0.5 + f64::from(self.crop.x), (y + 0.5) / scale_y - 0.5 + f64::from(self.crop.y))
+    }
+
     /// The shown pixel at that place, if it is inside.
     pub fn inside(&self, x: f64, y: f64) -> Option<(u32, u32)> {
         let (x, y) = (x.round(), y.round());

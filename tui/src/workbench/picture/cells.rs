@@ -67,6 +67,24 @@ impl CellPicture {
         self.size
     }
 
+    /// What it takes to write it to an empty screen: signs, colours where they change, a move of the cursor for each row.
+    pub fn bytes(&self) -> usize {
+        const MOVE: usize = 8;
+        let colour = |colour: Option<Color>| match colour {
+            None => 5,
+            Some(Color::Rgb(..)) => 18,
+            Some(_) => 11,
+        };
+        let rows = usize::from(self.size.height) * MOVE;
+        let mut before = (None, None);
+        self.cells.iter().fold(rows, |sum, cell| {
+            let front = if cell.front == before.0 { 0 } else { colour(cell.front) };
+            let back = if cell.back == before.1 { 0 } else { colour(cell.back) };
+            before = (cell.front, cell.back);
+            sum + cell.sign.len_utf8() + front + back
+        })
+    }
+
     /// Writes a short label over the picture, its start at this cell or as near as fits.
     pub fn label(&mut self, text: &str, column: u16, row: u16, colour: Option<Color>) {
         let length = text.chars().count() as u16;

@@ -10,23 +10,16 @@ use ratatui::layout::Size;
 use ratatui_image::protocol::{Protocol, iterm2::Iterm2, kitty::Kitty, sixel::Sixel};
 
 use super::{
-    Graphics, Layers, Means, Picture, PictureKey, PictureRequest,
-    canvas::{Canvas, Cover, Crop},
+    Graphics, Layers, Means, Picture, PictureKey, PictureRequest, View,
+    canvas::{Canvas, Crop},
     cells::{CellPicture, shade},
     digits, outline,
+    over::{ground, marked},
 };
-use crate::workbench::{
-    plain,
-    rows::Detail,
-    text,
-    theme::{severity_rgb, zone_rgb},
-};
+use crate::workbench::{plain, rows::Detail, text, theme::zone_rgb};
 
 /// Decoded pixels beyond this are not worth the memory in a client.
 const MOST_BYTES: u64 = 512 << 20;
-
-/// Numbers are written beside so many defects; more would hide the picture.
-const MOST_LABELS: usize = 99;
 
 /// Kitty knows pictures by number; ours replaces its predecessor.
 const KITTY_ID: u32 = 0x00FE_7701;
@@ -50,13 +43,32 @@ impl Studio {
 
     /// The picture asked for. The error is one line for a person.
     pub fn make(&mut self, request: &PictureRequest) -> Result<Picture, String> {
-        let capture = request.key.capture;
-        if self.decoded.as_ref().is_none_or(|(known, _)| *known != capture) {
-            self.decoded = None;
-            self.decoded = Some((capture, decode(&request.detail.pictures)?));
+        let graphics = self.graphics;
+        let decoded = self.decoded(request)?;
+        render(decoded, request, graphics)
+    }
+
+    /// The whole capture in its own pixels, with the same drawn over it.
+    pub fn whole(&mut self, request: &PictureRequest) -> Result<RgbImage, String> {
+        let decoded = self.decoded(request)?;
+        let (detail, layers) = (&request.detail, request.key.layers);
+        let crop = Crop::of(detail, View::Whole, decoded.width(), decoded.height());
+        let mut canvas = Canvas::new(decoded.to_rgb8(), crop);
+        draw(&mut canvas, request);
+        if layers.zones() {
+            ring_defects(&mut canvas, detail, layers);
         }
-        let Some((_, decoded)) = &self.decoded else { return Err(text::NO_PICTURE.into()) };
-        render(decoded, &request.detail, &request.key, self.graphics)
+        Ok(canvas.pixels)
+    }
+
+    fn decoded(&mut self, request: &PictureRequest) -> Result<&DynamicImage, String> {
+        let capture = request.key.capture;
+        let known = self.decoded.take().filter(|(known, _)| *known == capture);
+        let decoded = match known {
+            Some(known) => known,
+            None => (capture, decode(&request.detail.pictures)?),
+        };
+        Ok(&self.decoded.insert(decoded).1)
     }
 }
 
@@ -81,13 +93,9 @@ fn decode_file(file: &Path) -> Result<DynamicImage, image::ImageError> {
 }
 
 /// One decoded capture as this terminal can show it in that room.
-pub fn render(
-    decoded: &DynamicImage,
-    detail: &Detail,
-    key: &PictureKey,
-    graphics: Graphics,
-) -> Result<Picture, String> {
-    let PictureKey { view, layers, room, mark, .. } = *key;
+pub fn render(decoded: &DynamicImage, request: &PictureRequest, graphics: Graphics) -> Result<Picture, String> {
+    let PictureKey { view, layers, room, .. } = request.key;
+    let detail = &*request.detail;
     let crop = Crop::of(detail, view, decoded.width(), decoded.height());
     let size = fit(crop, room, graphics.font);
     let (width, height) = (u32::from(size.width), u32::from(size.height));
@@ -105,22 +113,11 @@ pub fn render(
         }
     };
     if graphics.means == Means::Outline {
-        return Ok(Picture::Cells(outline::draw(
-            &Canvas::new(RgbImage::new(width, height), crop),
-            detail,
-            layers,
-            mark,
-        )));
+        return Ok(Picture::Cells(outline::draw(&Canvas::new(RgbImage::new(width, height), crop), request)));
     }
     let part = decoded.crop_imm(crop.x, crop.y, crop.width, crop.height);
     let mut canvas = Canvas::new(part.resize_exact(width, height, FilterType::Triangle).to_rgb8(), crop);
-    if layers.zones() {
-        draw_zones(&mut canvas, detail);
-    }
-    if let Some(mark) = mark {
-        let rim: Vec<_> = canvas.rim(mark).pixels().collect();
-        rim.into_iter().for_each(|(x, y)| canvas.dot(f64::from(x), f64::from(y), MARK_RGB));
-    }
+    draw(&mut canvas, request);
     if graphics.means == Means::Halfblocks {
         return Ok(Picture::Cells(halfblocks(canvas, detail, layers, graphics)));
     }
@@ -139,6 +136,19 @@ fn fit(crop: Crop, room: Size, (font_width, font_height): (u16, u16)) -> Size {
     Size::new(cells(width, font_width, room.width), cells(height, font_height, room.height))
 }
 
+/// Everything but defects, which pixels and cells show in ways of their own.
+fn draw(canvas: &mut Canvas, request: &PictureRequest) {
+    let layers = request.key.layers;
+    ground(canvas, &request.detail, layers, request.heat.as_deref());
+    if layers.zones() {
+        draw_zones(canvas, &request.detail);
+    }
+    if let Some(mark) = request.key.mark {
+        let rim: Vec<_> = canvas.rim(mark).pixels().collect();
+        rim.into_iter().for_each(|(x, y)| canvas.dot(f64::from(x), f64::from(y), MARK_RGB));
+    }
+}
+
 fn draw_zones(canvas: &mut Canvas, detail: &Detail) {
     let Some(inspection) = &detail.inspection else { return };
     for (zone, outline) in inspection.zones.iter() {
@@ -148,51 +158,42 @@ fn draw_zones(canvas: &mut Canvas, detail: &Detail) {
     }
 }
 
-/// What each defect covers, with its place in the list, from 1.
-pub fn covers<'a>(canvas: &'a Canvas, detail: &'a Detail, layers: Layers) -> impl Iterator<Item = (usize, Cover)> + 'a {
-    let defects = detail.inspection.iter().flat_map(|inspection| &inspection.defects).enumerate();
-    let shown = defects.filter(move |(_, defect)| layers.shows(defect, detail));
-    shown.take(MOST_LABELS).map(|(index, defect)| (index + 1, canvas.cover(defect)))
-}
-
-/// Half blocks are coarse: a defect's own pixels take its colour, and its number is written in the cell beside them.
+/// Half blocks are coarse: a defect's own pixels take its colour, and its label is written in the cell beside them.
 fn halfblocks(mut canvas: Canvas, detail: &Detail, layers: Layers, graphics: Graphics) -> CellPicture {
-    let Some(inspection) = detail.inspection.as_ref().filter(|_| layers.zones()) else {
+    if !layers.zones() {
         return CellPicture::halfblocks(&canvas.pixels, graphics.colours);
-    };
-    let covers: Vec<_> = covers(&canvas, detail, layers).collect();
-    let colour = |number: usize| severity_rgb(inspection.defects[number - 1].severity);
-    for (number, cover) in covers.iter().rev() {
-        for (x, y) in cover.pixels() {
-            canvas.dot(f64::from(x), f64::from(y), colour(*number));
+    }
+    let marked = marked(&canvas, detail, layers);
+    for defect in marked.iter().rev() {
+        for (x, y) in defect.cover.pixels() {
+            canvas.dot(f64::from(x), f64::from(y), defect.colour);
         }
     }
     let mut picture = CellPicture::halfblocks(&canvas.pixels, graphics.colours);
-    for (number, cover) in covers.iter().rev() {
-        if let Some((x, y)) = cover.corner() {
-            let label = number.to_string();
-            let column = (x as u16).saturating_sub(label.len() as u16);
-            picture.label(&label, column, (y / 2) as u16, Some(shade(colour(*number), (0, 0), graphics.colours)));
+    for defect in marked.iter().rev() {
+        if let Some((x, y)) = defect.cover.corner().filter(|_| !defect.label.is_empty()) {
+            let column = (x as u16).saturating_sub(defect.label.len() as u16);
+            let colour = shade(defect.colour, (0, 0), graphics.colours);
+            picture.label(&defect.label, column, (y / 2) as u16, Some(colour));
         }
     }
     picture
 }
 
-/// Pixels are fine: a ring around each defect leaves the defect itself to be seen.
+/// Pixels are fine: a ring around each defect leaves the defect itself to be seen, unless its mask is what is looked at.
 fn ring_defects(canvas: &mut Canvas, detail: &Detail, layers: Layers) {
-    let Some(inspection) = &detail.inspection else { return };
-    let covers: Vec<_> = covers(canvas, detail, layers).collect();
-    for (number, cover) in covers.iter().rev() {
-        let colour = severity_rgb(inspection.defects[number - 1].severity);
-        for (x, y) in cover.ring(2) {
-            canvas.dot(f64::from(x), f64::from(y), colour);
+    for defect in marked(canvas, detail, layers).iter().rev() {
+        let pixels: Vec<_> =
+            if layers == Layers::Mask { defect.cover.pixels().collect() } else { defect.cover.ring(2) };
+        for (x, y) in pixels {
+            canvas.dot(f64::from(x), f64::from(y), defect.colour);
         }
-        let Some((left, top)) = cover.corner() else { continue };
+        let Some((left, top)) = defect.cover.corner() else { continue };
         const ZOOM: u32 = 2;
         let (left, top) = (f64::from(left) - 4.0, (f64::from(top) - f64::from(6 * ZOOM + 2)).max(0.0));
-        for (x, y, ink) in digits::pixels(*number) {
+        for (x, y, ink) in digits::pixels(&defect.label) {
             for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
-                let colour = if ink { colour } else { [0, 0, 0] };
+                let colour = if ink { defect.colour } else { [0, 0, 0] };
                 canvas.dot(left + f64::from(x * ZOOM + dx), top + f64::from(y * ZOOM + dy), colour);
             }
         }

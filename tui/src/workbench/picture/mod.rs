@@ -9,12 +9,13 @@ mod digits;
 mod layers;
 mod make;
 mod outline;
+mod over;
 pub mod probe;
-pub mod svg;
+mod save;
 
 use std::sync::Arc;
 
-use ferrule_core::ids::CaptureId;
+use ferrule_core::{ids::CaptureId, store::Heat};
 use ratatui::{
     buffer::Buffer,
     layout::{Rect, Size},
@@ -29,8 +30,12 @@ pub use self::{
     cells::CellPicture,
     layers::{Layers, finders},
     make::Studio,
+    save::save,
 };
-use super::{rows::Detail, theme::Colours};
+use super::{
+    rows::{Detail, Hand},
+    theme::Colours,
+};
 
 /// The part of a capture that is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -96,14 +101,16 @@ pub struct PictureKey {
     pub layers: Layers,
     /// A box that a person draws: x, y, width, height in the capture's pixels.
     pub mark: Option<[u32; 4]>,
+    /// Which heat map, where that is the layer: counted up with each.
+    pub heat: u64,
     /// Counted up when the terminal has lost what it was sent.
     pub epoch: u32,
 }
 
 impl PictureKey {
-    /// Fits the same place on the screen, whichever capture and box it shows.
+    /// Fits the same place on the screen, whichever capture, box and heat map it shows.
     pub fn fits(self, other: Self) -> bool {
-        Self { capture: other.capture, mark: other.mark, ..self } == other
+        Self { capture: other.capture, mark: other.mark, heat: other.heat, ..self } == other
     }
 }
 
@@ -135,6 +142,9 @@ pub fn pixel_at(
 pub struct PictureRequest {
     pub key: PictureKey,
     pub detail: Arc<Detail>,
+    pub heat: Option<Arc<Heat>>,
+    /// Which of the screen's pictures it is.
+    pub hand: Hand,
     /// A person asked for it; otherwise it waits until the line has room again.
     pub urgent: bool,
 }
@@ -145,6 +155,7 @@ pub struct PictureAnswer {
     pub key: PictureKey,
     /// The capture that it shows.
     pub detail: Arc<Detail>,
+    pub hand: Hand,
     pub result: Result<Picture, String>,
 }
 
@@ -197,11 +208,11 @@ impl Picture {
         )
     }
 
-    /// Roughly what sending it costs, in bytes: 30 a cell with two colours of the palette; for pixels what
-    /// was measured for a deflated photograph.
+    /// What sending it costs, in bytes: of cells as much as on an empty screen; for kitty's pixels what was measured for a
+    /// deflated photograph.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Cells(cells) => 30 * usize::from(cells.size().width) * usize::from(cells.size().height),
+            Self::Cells(cells) => cells.bytes(),
             Self::Pixels(protocol) => match protocol.as_ref() {
                 Protocol::Sixel(sixel) => sixel.data.len(),
                 Protocol::ITerm2(iterm) => iterm.data.len(),
@@ -236,6 +247,7 @@ pub struct Graphics {
 
 impl Graphics {
     /// Half-blocks on an ordinary font; characters only where there are no colours.
+    #[cfg(test)]
     pub fn characters(colours: Colours) -> Self {
         let means = if colours == Colours::None { Means::Outline } else { Means::Halfblocks };
         Self { means, font: (10, 20), colours, multiplexer: false, remote: false }

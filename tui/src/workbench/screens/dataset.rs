@@ -13,7 +13,7 @@ use ratatui::{
     widgets::Paragraph,
 };
 
-use super::{Look, chosen, middle, pane};
+use super::{Look, chosen, middle, pair::Two, pane};
 use crate::workbench::{
     dataset::{DatasetAnswer, DatasetRequest, Format, Summary},
     figures,
@@ -29,6 +29,7 @@ pub const KEYS: Bindings = Bindings { title: text::screen(super::ScreenName::Dat
 const LIST: &[Binding] = &[
     shown(keys::ENTER, Action::Export),
     shown(&[Key::char('x')], Action::CancelExport),
+    shown(&[Key::char('n')], Action::NearPairs),
     shown(&[Key::char('r')], Action::Reread),
     hidden(keys::UP, Action::Up),
     hidden(keys::DOWN, Action::Down),
@@ -71,6 +72,17 @@ impl Dataset {
         (!std::mem::replace(&mut self.asked, true)).then_some(DatasetRequest::Summary)
     }
 
+    /// Each near-duplicate beside what it is nearly the same as.
+    pub fn pairs(&self) -> Vec<Two> {
+        let Some(Ok(summary)) = &self.summary else { return Vec::new() };
+        let near = summary.groups.iter().flat_map(|group| &group.members).filter_map(|(_, near)| near.as_ref());
+        near.filter_map(|near| {
+            let [left, right] = near.captures?;
+            Some(Two { left, right, words: text::nearly(near.residual) })
+        })
+        .collect()
+    }
+
     /// Begins the export under the cursor, unless it runs.
     pub fn export(&mut self) -> Option<DatasetRequest> {
         let format = Format::ALL[self.cursor];
@@ -110,7 +122,9 @@ impl Dataset {
                 return None;
             }
             // Of a job, and nothing that this screen shows.
-            DatasetAnswer::HandedOver { .. } => return None,
+            DatasetAnswer::HandedOver { .. } | DatasetAnswer::Listing { .. } | DatasetAnswer::Listed { .. } => {
+                return None;
+            }
             DatasetAnswer::Exporting { number, format, done, all } => {
                 (number, format, Exporting::Running(done as f64 / all.max(1) as f64))
             }
@@ -240,9 +254,9 @@ fn groups(summary: &Summary, width: usize, theme: &Theme) -> Vec<Line<'static>> 
         let title = format!("{side}: {}, {}", text::pictures(group.count as u64), group.why);
         lines.push(Line::styled(cut(&title, width, theme.signs.ellipsis), theme.title()));
         for (name, near) in &group.members {
-            let near = near.as_ref().map_or_else(String::new, |(first, residual)| {
-                format!("  nearly {first}: {:.0} % of its detail differ", residual * 100.0)
-            });
+            let near = near
+                .as_ref()
+                .map_or_else(String::new, |near| format!("  nearly {}: {}", near.first, text::nearly(near.residual)));
             lines.push(Line::raw(cut(&format!("  {name}{near}"), width, theme.signs.ellipsis)));
         }
     }

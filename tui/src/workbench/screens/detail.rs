@@ -29,7 +29,9 @@ const LIST: &[Binding] = &[
     hidden(&[Key::char('K')], Action::PanUp),
     hidden(&[Key::char('J')], Action::PanDown),
     shown(&[Key::char('o')], Action::Layers),
+    shown(&[Key::char('x')], Action::SavePicture),
     shown(&[Key::char('y')], Action::CopyPath),
+    hidden(&[Key::char('w')], Action::OpenWith),
     shown(&[Key::char('i')], Action::Reinspect),
     hidden(&[Key::char('r')], Action::Retry),
     hidden(keys::UP, Action::Up),
@@ -97,11 +99,15 @@ impl Open {
         let (parts, theme) = (layout::detail(body), look.theme);
         let title = self.detail.as_ref().map_or_else(
             || format!("#{}", self.capture),
-            |detail| format!("#{} {}", detail.row.capture, detail.row.name),
+            // The number stands in the title line; in a narrow pane what lies over the picture says more.
+            |detail| match body.width {
+                ..100 => detail.row.name.clone(),
+                _ => format!("#{} {}", detail.row.capture, detail.row.name),
+            },
         );
         pane(frame, parts.picture, look, &title, view, theme.dim());
         let Some(detail) = &self.detail else {
-            let message = if self.gone { "This capture is no longer in the database." } else { text::LOADING };
+            let message = if self.gone { text::CAPTURE_GONE } else { text::LOADING };
             middle(frame, layout::inner(parts.picture), message, theme.dim());
             return;
         };
@@ -129,6 +135,13 @@ fn lines(
 ) -> Vec<Line<'static>> {
     let width = usize::from(width);
     let mut lines = figures::lines(detail, theme, width);
+    if let Some(before) = &detail.former {
+        lines.push(Line::styled(text::SAID_BEFORE, theme.title()));
+        let zone = zone.cloned().unwrap_or(jiff::tz::TimeZone::UTC);
+        lines.extend(
+            text::before(before, &zone).into_iter().flat_map(|line| figures::wrap(&line, width)).map(Line::raw),
+        );
+    }
     lines.push(Line::styled("File", theme.title()));
     for part in figures::wrap(&detail.path, width) {
         lines.push(Line::raw(part));

@@ -15,7 +15,7 @@ use ratatui::{
     widgets::Paragraph,
 };
 
-use super::{Look, chosen, middle, pane};
+use super::{Look, chosen, middle, pair::Two, pane};
 use crate::workbench::{
     keys::{self, Action, Binding, Bindings, JobAction, Key, hidden, shown},
     layout,
@@ -32,6 +32,7 @@ pub const KEYS: Bindings = Bindings { title: text::JOBS, list: LIST };
 const LIST: &[Binding] = &[
     shown(keys::ENTER, Action::Job(JobAction::Open)),
     shown(&[Key::char('b')], Action::Job(JobAction::Before)),
+    shown(&[Key::char('s')], Action::Job(JobAction::Beside)),
     shown(&[Key::char('e')], Action::Job(JobAction::HandOver)),
     shown(
         &[Key::plain(crossterm::event::KeyCode::Esc), Key::plain(crossterm::event::KeyCode::Backspace), Key::char('J')],
@@ -138,6 +139,20 @@ impl Jobs {
         let shot = self.end()?.before()?.capture;
         self.before = true;
         Some(shot)
+    }
+
+    /// Of every end of this job that was photographed again, what it looked like before beside what decides; that of the end
+    /// under the cursor first.
+    pub fn pairs(&self) -> Vec<Two> {
+        let Some(job) = self.inside() else { return Vec::new() };
+        let at = self.inside.unwrap_or(0);
+        let ends = job.ends.iter().skip(at).chain(job.ends.iter().take(at));
+        let two = |end: &End| {
+            let (left, right) = (end.before()?.capture, end.latest()?.capture);
+            Some(Two { left, right, words: text::before_and_after(&end.port, &end.side) })
+        };
+        let on_one = job.ends.get(at).is_some_and(|end| end.before().is_some());
+        if on_one { ends.filter_map(two).collect() } else { Vec::new() }
     }
 
     /// While a capture is open: to the one before it, or back to the one that decides.

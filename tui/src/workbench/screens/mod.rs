@@ -7,6 +7,7 @@ pub mod detail;
 pub mod jobs;
 pub mod live;
 pub mod log;
+pub mod pair;
 pub mod plugins;
 pub mod review;
 pub mod training;
@@ -66,6 +67,7 @@ pub const ALL_KEYS: &[Bindings] = &[
     captures::KEYS,
     jobs::KEYS,
     detail::KEYS,
+    pair::KEYS,
     review::KEYS,
     plugins::KEYS,
     training::KEYS,
@@ -86,6 +88,8 @@ pub struct Look<'a> {
     pub theme: &'a Theme,
     pub zone: &'a TimeZone,
     pub picture: &'a Shown,
+    /// The second of two.
+    pub beside: &'a Shown,
     /// A dialog lies over the screen: pixels would cover it, so pictures make way.
     pub covered: bool,
 }
@@ -125,8 +129,12 @@ pub fn pane(frame: &mut Frame, area: Rect, look: &Look, title: &str, aside: &str
 
 /// Draws the picture, or why there is none.
 pub fn picture(frame: &mut Frame, pane: Rect, look: &Look, wanted: Option<PictureKey>) {
+    laid(frame, pane, look, look.picture, wanted);
+}
+
+/// The same of one of two pictures.
+pub fn laid(frame: &mut Frame, pane: Rect, look: &Look, shown: &Shown, wanted: Option<PictureKey>) {
     let area = layout::inner(pane);
-    let shown = look.picture;
     let Some(wanted) = wanted else { return };
     // Until another view of the same capture is made, the one in hand stays.
     let in_hand = shown.key.is_some_and(|key| key.capture == wanted.capture && key.room == wanted.room);

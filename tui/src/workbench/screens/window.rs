@@ -43,6 +43,10 @@ impl Window {
         self.asked.is_some() && self.rows.is_empty()
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     pub fn selected(&self) -> Option<&Row> {
         self.rows.get(self.cursor)
     }

@@ -315,12 +315,14 @@ fn layers_are_shown_one_after_the_other() {
     bench.press("2jj<Enter>");
     let all = bench.buffer();
     bench.press("o");
-    assert!(bench.text().contains("whole picture, zones"), "{}", bench.text());
+    assert!(bench.text().contains("─ zones ─"), "{}", bench.text());
     let zones = bench.buffer();
     // One plug-in found everything here, so its defects alone are no layer of their own.
-    bench.press("o");
-    assert!(bench.text().contains("whole picture, bare"));
-    assert_ne!(bench.buffer(), zones);
+    for words in ["─ masks ─", "─ defects of 800", "─ bare ─"] {
+        bench.press("o");
+        assert!(bench.text().contains(words), "{words}: {}", bench.text());
+        assert_ne!(bench.buffer(), zones);
+    }
     bench.press("o");
     assert_eq!(bench.buffer(), all);
 }

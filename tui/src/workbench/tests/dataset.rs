@@ -2,19 +2,22 @@
 
 use std::{cell::RefCell, rc::Rc, sync::atomic::Ordering};
 
-use ferrule_core::{dataset::split::Side, store::SplitTable};
+use ferrule_core::{dataset::split::Side, ids::CaptureId, store::SplitTable};
 use ratatui::layout::Size;
 
 use super::sample::{Bench, LARGE, SMALL};
 use crate::workbench::{
-    dataset::{DatasetAnswer, DatasetRequest, Format, Summary, Together},
+    dataset::{DatasetAnswer, DatasetRequest, Format, Near, Summary, Together},
     event::Event,
     text,
     theme::Colours,
 };
 
 fn summary() -> Summary {
-    let near = |name: &str| (name.to_owned(), Some(("FT2-000001.png".to_owned(), 0.031)));
+    let near = |name: &str, capture| {
+        let captures = Some([CaptureId(1), CaptureId(capture)]);
+        (name.to_owned(), Some(Near { first: "FT2-000001.png".to_owned(), residual: 0.031, captures }))
+    };
     Summary {
         table: SplitTable {
             sides: [[420, 281], [88, 60], [91, 59]],
@@ -30,7 +33,7 @@ fn summary() -> Summary {
                 side: Some(Side::Train),
                 why: "near-duplicates".into(),
                 count: 3,
-                members: vec![("FT2-000001.png".into(), None), near("FT2-000007.png"), near("FT2-000009.png")],
+                members: vec![("FT2-000001.png".into(), None), near("FT2-000007.png", 8), near("FT2-000009.png", 9)],
             },
             Together {
                 side: None,
@@ -50,6 +53,7 @@ fn bench(size: Size) -> (Bench, Rc<RefCell<Vec<DatasetRequest>>>) {
     bench.headless.dataset = Box::new(move |request| {
         let answer = match &request {
             DatasetRequest::Summary => DatasetAnswer::Summary(Ok(Box::new(summary()))),
+            DatasetRequest::List { .. } => panic!("nobody lists captures here"),
             DatasetRequest::HandOver { job } => panic!("nobody hands {job} over here"),
             DatasetRequest::Export { number, format, .. } => {
                 DatasetAnswer::Exporting { number: *number, format: *format, done: 0, all: 100 }
@@ -101,4 +105,21 @@ fn it_is_read_again_when_it_is_opened_again_or_asked_for() {
     let (mut bench, asked) = bench(SMALL);
     bench.press("16r");
     assert_eq!(asked.borrow().iter().filter(|it| matches!(it, DatasetRequest::Summary)).count(), 3);
+}
+
+#[test]
+fn near_duplicates_are_looked_at_side_by_side() {
+    for size in [SMALL, LARGE] {
+        let (mut bench, _) = bench(size);
+        bench.press("n");
+        insta::assert_snapshot!(format!("pair_{}x{}", size.width, size.height), bench.text());
+        assert!(bench.text().contains("#1 FT2-000001.png") && bench.text().contains("#8 FT2-000008.png"));
+        bench.press("<Right>");
+        assert!(bench.text().contains("#9 FT2-000009.png") && bench.text().contains("2 of 2"), "{}", bench.text());
+        // Both follow when one looks closer.
+        bench.press("z");
+        assert!(bench.text().contains("fibre"), "{}", bench.text());
+        bench.press("<Esc>");
+        assert!(bench.text().contains(text::TOGETHER), "{}", bench.text());
+    }
 }

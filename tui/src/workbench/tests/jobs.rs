@@ -55,3 +55,14 @@ fn a_job_is_handed_over_as_a_task_and_the_cursor_stays_on_it() {
     bench.press("<Esc><Enter>");
     assert!(bench.text().contains("Job LOT6"), "{}", bench.text());
 }
+
+#[test]
+fn before_and_after_are_seen_beside_each_other() {
+    let mut bench = Bench::running(LARGE, Colours::Palette256);
+    bench.press("2J<Enter>s");
+    let text = bench.text();
+    assert!(text.contains("#1101") && text.contains("#1109") && text.contains("port 1 A: before, and after"), "{text}");
+    // Of an end with one capture there is none before.
+    bench.press("<Esc>js");
+    assert!(bench.text().contains(text::NO_BEFORE), "{}", bench.text());
+}

@@ -1,5 +1,7 @@
 //! Pictures made for each kind of terminal from the sample's end face.
 
+use std::sync::Arc;
+
 use ferrule_core::ids::CaptureId;
 use image::DynamicImage;
 use ratatui::{
@@ -10,8 +12,8 @@ use ratatui::{
 
 use super::sample::{Bench, LARGE, SMALL, SampleRows};
 use crate::workbench::{
-    picture::{Graphics, Layers, Means, Picture, PictureKey, View, render, svg},
-    rows::{Detail, Rows},
+    picture::{Graphics, Layers, Means, Picture, PictureKey, PictureRequest, View, render},
+    rows::{Detail, Hand, Rows},
     theme::{Colours, zone_rgb},
 };
 
@@ -27,6 +29,10 @@ fn graphics(means: Means) -> Graphics {
     Graphics { means, ..Graphics::characters(Colours::True) }
 }
 
+fn request(detail: &Detail, key: PictureKey) -> PictureRequest {
+    PictureRequest { key, detail: Arc::new(detail.clone()), heat: None, hand: Hand::Left, urgent: true }
+}
+
 fn buffer(picture: &Picture, size: Size) -> Buffer {
     let mut buffer = Buffer::empty(Rect::new(0, 0, size.width, size.height));
     picture.draw(buffer.area, &mut buffer);
@@ -35,7 +41,7 @@ fn buffer(picture: &Picture, size: Size) -> Buffer {
 
 fn key(view: View, layers: bool, room: Size) -> PictureKey {
     let layers = if layers { Layers::All } else { Layers::None };
-    PictureKey { capture: CaptureId(1), room, view, layers, mark: None, epoch: 0 }
+    PictureKey { capture: CaptureId(1), room, view, layers, mark: None, heat: 0, epoch: 0 }
 }
 
 #[test]
@@ -43,8 +49,8 @@ fn zones_and_defects_lie_where_the_picture_has_them() {
     let (picture, detail) = capture();
     // 80 x 30 cells of half blocks: one cell is 8 x 16 of the picture's pixels.
     let room = Size::new(80, 30);
-    let made =
-        render(&picture, &detail, &key(View::Whole, true, room), graphics(Means::Halfblocks)).expect("a picture");
+    let made = render(&picture, &request(&detail, key(View::Whole, true, room)), graphics(Means::Halfblocks))
+        .expect("a picture");
     assert_eq!(made.size(), room);
     let buffer = buffer(&made, room);
     let [red, green, blue] = zone_rgb(ferrule_core::report::ZoneName::Cladding);
@@ -62,8 +68,8 @@ fn zones_and_defects_lie_where_the_picture_has_them() {
 fn without_layers_the_picture_is_bare() {
     let (picture, detail) = capture();
     let room = Size::new(80, 30);
-    let bare =
-        render(&picture, &detail, &key(View::Whole, false, room), graphics(Means::Halfblocks)).expect("a picture");
+    let bare = render(&picture, &request(&detail, key(View::Whole, false, room)), graphics(Means::Halfblocks))
+        .expect("a picture");
     for cell in buffer(&bare, room).content() {
         for colour in [cell.fg, cell.bg] {
             if let ratatui::style::Color::Rgb(red, green, blue) = colour {
@@ -81,8 +87,9 @@ fn a_picture_keeps_its_shape_and_stays_in_its_room() {
             for view in [View::Whole, View::Fibre] {
                 for means in [Means::Halfblocks, Means::Outline] {
                     let room = Size::new(width, height);
-                    let size =
-                        render(&picture, &detail, &key(view, true, room), graphics(means)).expect("a picture").size();
+                    let size = render(&picture, &request(&detail, key(view, true, room)), graphics(means))
+                        .expect("a picture")
+                        .size();
                     assert!(size.width <= width && size.height <= height, "{size} in {room}");
                     if view == View::Whole && size.width > 20 && size.height > 10 {
                         let shape = f64::from(size.width) / (2.0 * f64::from(size.height));
@@ -101,7 +108,7 @@ fn every_protocol_makes_a_picture_of_the_room_that_it_says() {
     for means in [Means::Kitty, Means::Sixel, Means::Iterm] {
         for remote in [false, true] {
             let graphics = Graphics { remote, ..graphics(means) };
-            let made = render(&picture, &detail, &key(View::Whole, true, room), graphics).expect("a picture");
+            let made = render(&picture, &request(&detail, key(View::Whole, true, room)), graphics).expect("a picture");
             assert!(made.is_pixels() && made.size() == room, "{means:?}: {:?}", made.size());
             let buffer = buffer(&made, room);
             assert!(buffer[(0, 0)].symbol().len() > 1_000, "{means:?} carries its pixels in one cell");
@@ -137,20 +144,7 @@ fn a_defect_far_outside_or_a_wild_ellipse_does_no_harm() {
     for means in [Means::Halfblocks, Means::Outline, Means::Sixel] {
         for view in [View::Whole, View::Fibre] {
             let room = Size::new(40, 15);
-            assert!(render(&picture, &detail, &key(view, true, room), graphics(means)).is_ok());
+            assert!(render(&picture, &request(&detail, key(view, true, room)), graphics(means)).is_ok());
         }
     }
-}
-
-#[test]
-fn the_screen_as_svg_is_well_formed_and_holds_its_text() {
-    let bench = Bench::running(SMALL, Colours::True);
-    let text = svg::svg(&bench.buffer());
-    assert!(text.starts_with("<svg ") && text.ends_with("</svg>\n"));
-    assert_eq!(text.matches("<text").count(), text.matches("</text>").count());
-    assert!(text.contains("quarantine") && text.contains("#00d75f"), "the words and the cladding's outline");
-    let inner: String = text.lines().filter(|line| line.starts_with("<text")).collect();
-    assert!(!inner.replace("</text>", "").contains("<<"));
-    // The whole of the newest capture's frame is drawn with rectangles, not with letters of some font.
-    assert!(!text.contains('▀'));
 }

@@ -1,13 +1,15 @@
 //! What a day brings: figures capture by capture, and jobs.
 
 use ferrule_core::{
+    compare::Pairing,
     ids::CaptureId,
     job::{Job, Shot},
-    report::{CaptureState, Histogram, Outcome},
-    store::{Trend, TrendRow},
+    report::{CaptureState, DefectKind, Histogram, Inspection, Outcome},
+    store::{Former, HEAT_SIDE, Heat, Trend, TrendRow},
 };
 
 use super::sample::image;
+use crate::workbench::rows::Before;
 
 /// A process that was what it was, but for one bad lot, and a lamp that fades.
 pub fn trend(newest: i64, limit: usize) -> Trend {
@@ -60,4 +62,28 @@ pub fn gray_levels() -> Histogram {
         counts: (0..256_u64).map(|level| if level.abs_diff(95) < 12 { 6_000 } else { level % 5 }).collect(),
         plugin: "measure-intensity 1.0.0".into(),
     }
+}
+
+/// An older build took the scratch for a chip, did not see the pit, and saw a particle where now is nothing.
+pub fn before(now: &Inspection) -> Before {
+    let mut inspection = now.clone();
+    inspection.defects.remove(1);
+    inspection.defects[0].kind = DefectKind::Chip;
+    inspection.defects[1].bbox = [120, 400, 12, 12];
+    inspection.defects[1].mask = (400..412).map(|y| [y, 120, 12]).collect();
+    let pairing = Pairing::of(&inspection.defects, &now.defects);
+    let differing = vec!["detect-scratch 0.9.0 (0123456789abcdef)".into()];
+    Before { former: Former { inspection, generation: 2, at: "2026-09-20T08:00:00Z".into(), differing }, pairing }
+}
+
+/// A spot to the right of the core that every fourth capture has, and one far out that a few have.
+pub fn heat(most: usize) -> Heat {
+    let mut cells = vec![0; HEAT_SIDE * HEAT_SIDE];
+    let middle = HEAT_SIDE / 2;
+    for (y, x, count) in
+        [(middle, middle + 5, 200), (middle, middle + 6, 180), (middle + 1, middle + 5, 90), (6, 8, 30)]
+    {
+        cells[y * HEAT_SIDE + x] = count;
+    }
+    Heat { cells, captures: 800.min(most as u64), defects: 512 }
 }

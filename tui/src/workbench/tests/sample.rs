@@ -6,29 +6,32 @@ use crossterm::event::{Event as Terminal, KeyCode, KeyEvent, KeyModifiers};
 use ferrule_core::{
     dataset::review::{Agreement, Decision, Review, ReviewedDefect},
     filter::{Column, Filter, Test},
-    ids::{BuildHash, CaptureId, ImageId},
+    ids::{CaptureId, ImageId},
     job::Job,
-    protocol::{Answer, CaptureEvent, Counts, PluginStatus, Request, SourceStatus, Status, WorkerStatus},
+    protocol::{Answer, Request},
     report::{
         CaptureState, Defect, DefectKind, Feature, Inspection, Missing, Outcome, Outline, Quality, Severity, Timings,
         Verdict, ZoneName, ZoneVerdict, Zones,
     },
-    store::{Listed, ReviewQueue, SavedView, Trend},
+    store::{Heat, Listed, ReviewQueue, SavedView, Trend},
 };
 use image::{GrayImage, Luma};
 use jiff::{Timestamp, tz::TimeZone};
 use ratatui::{buffer::Buffer, layout::Size};
 use tempfile::TempDir;
 
-use super::{production, trainings::SampleRuns};
+pub use super::said::{done, status};
+use super::{headless::Headless, production, trainings::SampleRuns};
 use crate::workbench::{
     app::Setup,
     event::{Event, FromEngine},
     keymap::KeyMap,
-    portrait::Headless,
     rows::{Detail, List, Page, Place, Row, Rows},
     theme::{Colours, Theme},
 };
+
+/// The capture of which something else was said before.
+const REINSPECTED: i64 = 1188;
 
 pub const SMALL: Size = Size::new(80, 24);
 pub const LARGE: Size = Size::new(160, 50);
@@ -141,6 +144,10 @@ impl Rows for SampleRows {
         Ok(rows.map(|row| Listed { capture: row.capture, image: row.image, state: row.state }).collect())
     }
 
+    fn heat(&mut self, _: &Filter, most: usize) -> Result<Heat, String> {
+        Ok(production::heat(most))
+    }
+
     fn views(&mut self) -> Result<Vec<SavedView>, String> {
         Ok(vec![SavedView {
             name: "lot 7 by name".into(),
@@ -179,6 +186,7 @@ impl Rows for SampleRows {
             message: failed.then(|| "decode: the file ends in the middle of the picture".to_owned()),
             inspection: (!failed).then(|| inspection(&row)),
             pictures: vec![self.picture.clone()],
+            former: (id == REINSPECTED).then(|| Box::new(production::before(&inspection(&row)))),
             reviews: self.reviews.iter().filter(|review| Some(review.image) == row.image).cloned().collect(),
             row,
         }))
@@ -291,54 +299,6 @@ fn feature(region: &str, name: &str, value: f64, unit: &str) -> Feature {
     }
 }
 
-pub fn status() -> Status {
-    let plugin = |slot: &str, id: &str, ms: f64| PluginStatus {
-        slot: slot.into(),
-        id: id.parse().expect("an id"),
-        version: "1.0.0".into(),
-        build: BuildHash::of(id.as_bytes()),
-        quarantined: false,
-        problem: None,
-        ms: Some(ms),
-    };
-    let mut scratch = plugin("detect", "detect-scratch", 9.4);
-    scratch.quarantined = true;
-    scratch.problem = Some("it brought workers down on 3 captures in a row (SIGSEGV)".into());
-    let mut counts =
-        Counts { queued: 12, running: 2, done: 1180, duplicate: 4, failed: 2, settling: 1, ..Counts::default() };
-    counts.add_up();
-    Status {
-        software: "ferrule 0.1.0".into(),
-        pid: 4711,
-        started: "2026-09-21T14:00:00Z".into(),
-        workspace: "/home/lab/demo".into(),
-        database: "/home/lab/demo/dataset/index.sqlite".into(),
-        generation: 3,
-        pipeline: None,
-        counts,
-        paused: false,
-        per_second: 4.2,
-        p50_ms: Some(41.0),
-        p95_ms: Some(96.0),
-        workers: vec![
-            WorkerStatus { pid: 1, busy: true, jobs: 700, memory_mb: 71, plugin: None },
-            WorkerStatus { pid: 2, busy: false, jobs: 480, memory_mb: 69, plugin: None },
-        ],
-        sources: vec![SourceStatus { name: "scope-1".into(), path: "/captures".into(), problem: None }],
-        plugins: vec![
-            plugin("segment", "segment-endface", 4.0),
-            plugin("detect", "detect-region", 6.1),
-            scratch,
-            plugin("measure", "measure-intensity", 1.2),
-        ],
-        training: None,
-        disk: None,
-        tidied: None,
-        problems: Vec::new(),
-        alarms: Vec::new(),
-    }
-}
-
 /// A workbench with its dataset; the folder goes with it.
 pub struct Bench {
     pub headless: Headless,
@@ -366,6 +326,17 @@ impl Bench {
         Self::made(size, (Colours::Palette256, true), "", None, keys)
     }
 
+    /// With a program for files, and an engine.
+    pub fn with_program(size: Size, program: &[&str]) -> Self {
+        let bench = Self::new(size, Colours::Palette256);
+        let open = program.iter().map(|word| (*word).to_owned()).collect();
+        let setup = Setup { open, ..Self::setup(size, Colours::Palette256, true, None) };
+        let headless = Headless::new(setup, Box::new(bench.rows()), Box::new(SampleRuns { epochs: 6 }));
+        let mut bench = Self { headless, ..bench };
+        bench.connect();
+        bench
+    }
+
     pub fn with(size: Size, colours: Colours, utf8: bool, prefix: &str, at_logout: Option<&str>) -> Self {
         Self::made(size, (colours, utf8), prefix, at_logout, KeyMap::default())
     }
@@ -386,6 +357,7 @@ impl Bench {
             theme: Theme::new(colours, utf8),
             keys: KeyMap::default(),
             mouse: true,
+            open: Vec::new(),
             zone: TimeZone::UTC,
             at_logout: at_logout.map(str::to_owned),
             reviewer: Some("Ann".into()),
@@ -477,23 +449,5 @@ fn named(name: &str) -> KeyCode {
         "C-l" => KeyCode::Char('l'),
         "C-u" => KeyCode::Char('u'),
         other => panic!("no key {other}"),
-    }
-}
-
-/// A capture that was just inspected.
-pub fn done(id: i64, path: &str) -> CaptureEvent {
-    CaptureEvent {
-        capture: CaptureId(id),
-        source: "scope-1".into(),
-        path: path.into(),
-        path_b64: None,
-        state: CaptureState::Done,
-        image: Some(image(id)),
-        has_defect: Some(true),
-        verdict: Some(Outcome::Fail),
-        defects: Some(3),
-        incomplete: Vec::new(),
-        message: None,
-        ms: Some(18.0),
     }
 }

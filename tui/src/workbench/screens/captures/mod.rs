@@ -48,6 +48,8 @@ const LIST: &[Binding] = &[
     hidden(&[Key::char('V')], Action::SaveView),
     shown(&[Key::char('c')], Action::Columns),
     hidden(&[Key::char('J')], Action::Job(JobAction::Show)),
+    hidden(&[Key::char('x')], Action::SaveCsv),
+    hidden(&[Key::char('X')], Action::SaveJson),
     shown(&[Key::char('r')], Action::Retry),
     shown(&[Key::char('i')], Action::Reinspect),
     hidden(&[Key::char('R')], Action::RetryAll),
@@ -91,6 +93,8 @@ pub struct Captures {
     menu: Option<Menu>,
     /// A first page is to be asked for.
     fresh: bool,
+    /// Somebody has just come to look at it.
+    entered: bool,
     /// Other questions that are to be asked.
     asks: VecDeque<RowsRequest>,
 }
@@ -108,6 +112,7 @@ impl Captures {
             typing: None,
             menu: None,
             fresh: true,
+            entered: false,
             asks: VecDeque::new(),
         }
     }
@@ -205,7 +210,7 @@ impl Captures {
             _ => "",
         };
         let error = typing.error.as_ref().map(|error| plain::clean(&error.to_string()));
-        Some(Prompt { sign, typed, cursor, hint, error })
+        Some(Prompt { sign, keys: text::PROMPT_KEYS, typed, cursor, hint, error })
     }
 
     pub fn next_state(&mut self) {
@@ -288,6 +293,11 @@ impl Captures {
         self.asks.push_back(RowsRequest::Matching { ticket, filter, limit: marks::MOST, marking });
     }
 
+    /// Which captures are listed, and in which order.
+    pub fn list(&self) -> &List {
+        &self.list
+    }
+
     pub fn open_columns(&mut self) {
         self.menu = Some(Menu::new(Kind::Columns));
     }
@@ -341,13 +351,23 @@ impl Captures {
         self.menu.as_ref()?.saved_name(&self.views)
     }
 
-    /// What to read now.
-    pub fn wanted(&mut self) -> Vec<RowsRequest> {
-        let fresh = std::mem::take(&mut self.fresh);
-        let place = if fresh { Some(self.window.first()) } else { self.window.wanted() };
+    /// Somebody comes to look at it: what changed since is read at once.
+    pub fn enter(&mut self) {
+        self.entered = true;
+    }
+
+    /// What to read now. Before it is looked at, too, so that keys typed ahead find their rows; but what changes in a list
+    /// that nobody looks at is read when somebody does.
+    pub fn wanted(&mut self, looked_at: bool) -> Vec<RowsRequest> {
+        let (fresh, entered) = (std::mem::take(&mut self.fresh), std::mem::take(&mut self.entered));
+        let place = match (fresh, looked_at || self.window.is_empty()) {
+            (true, _) => Some(self.window.first()),
+            (false, true) => self.window.wanted(),
+            (false, false) => None,
+        };
         let mut wanted = Vec::new();
         if let Some(place) = place {
-            wanted.push(self.request(place, fresh || place != Place::First));
+            wanted.push(self.request(place, fresh || entered || place != Place::First));
             // Without a filter the engine's own count says it.
             if place == Place::First && !self.list.filter.is_empty() {
                 wanted.push(RowsRequest::Count { ticket: self.ticket, filter: self.list.filter.clone() });

@@ -197,7 +197,14 @@ impl Reviewing {
 
     pub fn prompt(&self) -> Option<Prompt> {
         let (typed, cursor) = self.naming.as_ref()?.shown();
-        Some(Prompt { sign: text::REVIEWER, typed, cursor, hint: text::REVIEWER_HINT, error: None })
+        Some(Prompt {
+            sign: text::REVIEWER,
+            keys: text::PROMPT_KEYS,
+            typed,
+            cursor,
+            hint: text::REVIEWER_HINT,
+            error: None,
+        })
     }
 
     pub fn cancel_naming(&mut self) {

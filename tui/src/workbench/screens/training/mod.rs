@@ -18,9 +18,11 @@ use tui_input::Input;
 
 pub use self::{plan::PlanForm, progress::Now};
 use crate::workbench::{
+    chrome::Prompt,
     keys::{self, Action, Binding, Bindings, Key, TrainAction, hidden, shown},
     layout,
     picture::CellPicture,
+    plain,
     runs::{Epoch, Run, RunsAnswer, RunsRequest, WorstKey},
     text,
     theme::Theme,
@@ -207,9 +209,11 @@ impl Training {
     }
 
     /// What is typed about a run, and what it is.
-    pub fn note_line(&self) -> Option<(&'static str, &Input)> {
+    pub fn prompt(&self) -> Option<Prompt> {
         let note = self.note.as_ref()?;
-        Some((if note.is_tags { "tags" } else { "notes" }, &note.line))
+        let sign = if note.is_tags { text::TAGS } else { text::NOTES };
+        let (typed, cursor) = (plain::clean(note.line.value()), note.line.visual_cursor());
+        Some(Prompt { sign, keys: text::NOTE_KEYS, typed, cursor, hint: "", error: None })
     }
 
     pub fn is_noting(&self) -> bool {

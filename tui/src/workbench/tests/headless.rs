@@ -1,25 +1,21 @@
-//! The workbench without a terminal: drawn into a buffer, its questions answered at once. Makes the picture of the screen
-//! for the README from a real workspace, and lets tests press keys and look.
+//! The workbench without a terminal: drawn into a buffer, its questions answered at once. Lets tests press keys and look.
 
-use ferrule_core::{protocol::Status, training::Places, workspace::DatasetPaths};
-use jiff::tz::TimeZone;
+use std::path::PathBuf;
+
+use ferrule_core::protocol::Request;
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, layout::Size};
+use tempfile::TempDir;
 
-use super::{
+use crate::workbench::{
     app::{App, Setup},
     comparison::{Compare, ComparisonAnswer, Word},
     dataset::{DatasetAnswer, DatasetRequest},
-    event::{Command, Effects, Event, Exit, FromEngine},
-    keymap::KeyMap,
-    picture::{Graphics, PictureAnswer, Studio, svg},
-    reader::DatasetRows,
+    event::{Command, Effects, Event, Exit},
+    picture::{Graphics, PictureAnswer, Studio, save},
     rows::{Rows, RowsAnswer, answer},
     runs::{self, Runs, RunsAnswer},
-    runs_reader::DatasetRuns,
-    theme::{Colours, Theme},
     trial::{PluginsAnswer, PluginsRequest},
 };
-use ferrule_core::protocol::{Answer, Request};
 
 /// A workbench whose threads are plain calls.
 pub struct Headless {
@@ -33,6 +29,10 @@ pub struct Headless {
     /// Answers about the dataset; tests put their own in.
     pub dataset: Box<dyn FnMut(DatasetRequest) -> DatasetAnswer>,
     studio: Studio,
+    /// Where pictures are saved.
+    pub exports: TempDir,
+    /// What was handed to another program.
+    pub opened: Vec<(Vec<String>, Vec<PathBuf>)>,
     /// What the engine was asked.
     pub asked: Vec<Request>,
     /// What went to the terminal's clipboard.
@@ -54,6 +54,8 @@ impl Headless {
             comparisons: Box::new(|_| Word::Cancelled),
             dataset: Box::new(|_| DatasetAnswer::Summary(Ok(Box::default()))),
             studio,
+            exports: tempfile::tempdir().expect("a folder"),
+            opened: Vec::new(),
             asked: Vec::new(),
             copied: Vec::new(),
             rung: 0,
@@ -89,8 +91,9 @@ impl Headless {
             Command::Dataset(request) => Event::Dataset((self.dataset)(request)),
             Command::Picture(request) => {
                 let result = self.studio.make(&request);
-                Event::Picture(PictureAnswer { key: request.key, detail: request.detail, result })
+                Event::Picture(PictureAnswer { key: request.key, detail: request.detail, hand: request.hand, result })
             }
+            Command::SavePicture(request) => Event::Saved(save(&mut self.studio, &request, self.exports.path())),
             Command::Ask(request) => {
                 self.asked.push(request);
                 return Effects::none();
@@ -105,6 +108,10 @@ impl Headless {
             }
             Command::Copy(bytes) => {
                 self.copied.push(bytes);
+                return Effects::none();
+            }
+            Command::OpenWith { program, files } => {
+                self.opened.push((program, files));
                 return Effects::none();
             }
             Command::StartEngine
@@ -127,36 +134,4 @@ impl Headless {
             Err(never) => match never {},
         }
     }
-}
-
-/// The Live screen of a workspace as an SVG picture: its newest capture, `status` as its engine's.
-///
-/// # Errors
-/// The dataset's database cannot be read; one line for a person.
-pub fn portrait(
-    dataset: &DatasetPaths,
-    workspace: &str,
-    status: Status,
-    (width, height): (u16, u16),
-) -> Result<String, String> {
-    let size = Size::new(width, height);
-    let rows = DatasetRows::open(dataset)?;
-    let runs = DatasetRuns::open(dataset, &Places::below(dataset.root()))?;
-    let setup = Setup {
-        workspace: super::plain::clean(workspace),
-        theme: Theme::new(Colours::True, true),
-        keys: KeyMap::default(),
-        mouse: false,
-        zone: TimeZone::UTC,
-        at_logout: None,
-        reviewer: None,
-        user: None,
-        size,
-        now: jiff::Timestamp::now,
-    };
-    let mut headless = Headless::new(setup, Box::new(rows), Box::new(runs));
-    headless.feed(Event::Engine(FromEngine::Connected));
-    let answer = Answer::Status(Box::new(status));
-    headless.feed(Event::Engine(FromEngine::Answer { request: Request::Subscribe, answer }));
-    Ok(svg::svg(&headless.draw(size)))
 }
