@@ -141,6 +141,13 @@ pub struct Prompt {
     pub error: Option<String>,
 }
 
+impl Prompt {
+    /// With the usual keys, and nothing wrong; the text is clean, the cursor in columns.
+    pub fn of(sign: &'static str, hint: &'static str, (typed, cursor): (String, usize)) -> Self {
+        Self { sign, keys: text::PROMPT_KEYS, typed, cursor, hint, error: None }
+    }
+}
+
 /// The bottom line while something is typed.
 pub fn typed_line(frame: &mut Frame, area: Rect, theme: &Theme, prompt: &Prompt) {
     let Prompt { sign, keys, typed, cursor, hint, error } = prompt;

@@ -196,15 +196,7 @@ impl Reviewing {
     }
 
     pub fn prompt(&self) -> Option<Prompt> {
-        let (typed, cursor) = self.naming.as_ref()?.shown();
-        Some(Prompt {
-            sign: text::REVIEWER,
-            keys: text::PROMPT_KEYS,
-            typed,
-            cursor,
-            hint: text::REVIEWER_HINT,
-            error: None,
-        })
+        Some(Prompt::of(text::REVIEWER, text::REVIEWER_HINT, self.naming.as_ref()?.shown()))
     }
 
     pub fn cancel_naming(&mut self) {
