@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
+    bare,
     build::{Built, Profile, build, make_folder, replace},
     house::{run, say},
 };
@@ -69,9 +70,9 @@ fn said(command: &mut Command) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// Builds, then packs the installed layout in one folder.
-pub fn dist() -> Result<()> {
-    let built = build(Profile::Release)?;
+/// Builds, then packs the installed layout in one folder; and runs it where nothing else is, if that is wanted.
+pub fn dist(profile: Profile, try_out: bool) -> Result<()> {
+    let built = build(profile)?;
     let name = format!("ferrule-{}-{}-{}", built.house.version, std::env::consts::ARCH, std::env::consts::OS);
     let folder = built.house.target.join("dist");
     let content = folder.join(&name);
@@ -88,5 +89,5 @@ pub fn dist() -> Result<()> {
         .arg(&folder)
         .arg(&name))?;
     say(&format!("packed {}", archive.display()));
-    Ok(())
+    if try_out { bare::try_out(&built.house, &archive) } else { Ok(()) }
 }

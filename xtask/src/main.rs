@@ -1,5 +1,6 @@
 //! Developer commands: `cargo xtask <command>`. Starts cargo and the built binary; links nothing of ours.
 
+mod bare;
 mod bench;
 mod build;
 mod checks;
@@ -54,7 +55,14 @@ enum CommandLine {
     /// Fetch libtorch into the cache and link it, so that the plug-in that trains networks is built; prints where it is
     Libtorch,
     /// Pack target/dist/ferrule-VERSION-MACHINE.tar.gz, which runs without Rust
-    Dist,
+    Dist {
+        /// Then run it in a bare Debian userland, made of packages (apt) in a namespace of its own
+        #[arg(long = "try")]
+        try_out: bool,
+        /// The build that tests use: larger and slower, but soon there
+        #[arg(long)]
+        debug: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -69,7 +77,7 @@ fn main() -> ExitCode {
         CommandLine::Pictures { debug } => pictures::draw(build::Profile::of(debug)),
         CommandLine::Install { prefix } => install::install(&prefix),
         CommandLine::Libtorch => libtorch::tell(),
-        CommandLine::Dist => install::dist(),
+        CommandLine::Dist { try_out, debug } => install::dist(build::Profile::of(debug), try_out),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
