@@ -4,6 +4,7 @@
 //! A bench tells figures; it never passes or fails. The peers are scripts with the interface of `ferrule inspect --json`.
 
 mod dataset;
+mod recovery;
 mod table;
 mod train;
 mod tui;
@@ -38,6 +39,8 @@ pub enum Bench {
     Dataset(dataset::DatasetBench),
     /// The workbench over a million captures: pages, echo of a key, bytes, start, processor, memory
     Tui(tui::TuiBench),
+    /// Milliseconds from the kill of an engine to the next result, with a million captures in its database
+    Recovery(recovery::RecoveryBench),
 }
 
 #[derive(Debug, Args)]
@@ -67,6 +70,7 @@ impl Bench {
             Self::Host => host(),
             Self::Dataset(bench) => bench.run(),
             Self::Tui(bench) => bench.run(),
+            Self::Recovery(bench) => bench.run(),
         }
     }
 }
