@@ -184,26 +184,30 @@ impl Dropped {
     pub fn audit(&self, lab: &Lab) -> Audited {
         let mut audited = Audited::default();
         let database = lab.database();
-        let mut row =
-            database.prepare("SELECT state, image_id FROM captures WHERE path = ?1 AND state <> 'replaced'").unwrap();
+        let mut row = database
+            .prepare("SELECT state, image_id, failure_message FROM captures WHERE path = ?1 AND state <> 'replaced'")
+            .unwrap();
         let mut wanted: BTreeSet<ImageId> = BTreeSet::new();
         for (path, image) in &self.last {
-            let found: Option<(String, Option<String>)> =
-                row.query_row([path.as_os_str().as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).ok();
-            let Some((state, id)) = found else {
+            let found: Option<(String, Option<String>, Option<String>)> =
+                row.query_row([path.as_os_str().as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).ok();
+            let Some((state, id, why)) = found else {
                 audited.lose(format!("{} has no row", path.display()));
                 continue;
             };
             match image {
                 Some(image) => {
                     if !["done", "duplicate"].contains(&state.as_str()) {
-                        audited.lose(format!("{} is {state}", path.display()));
+                        audited.lose(format!("{} is {state}: {}", path.display(), why.unwrap_or_default()));
                     } else if id != Some(image.to_string()) {
                         audited.lose(format!("{} holds something else", path.display()));
                     }
                     wanted.insert(*image);
                 }
-                None if state != "failed" => audited.faults.push(format!("{} is {state}", path.display())),
+                // Two halves of one picture are the same.
+                None if !["failed", "duplicate"].contains(&state.as_str()) => {
+                    audited.faults.push(format!("{} is {state}", path.display()))
+                }
                 None => {}
             }
         }
