@@ -105,6 +105,11 @@ impl Engine {
         }
     }
 
+    /// Queues what failed for the moment, now that what may have been the cause is over.
+    pub fn retry_transient(&mut self, attempts: u32) {
+        self.store_write(Write::Requeue(Requeue::Transient { attempts }));
+    }
+
     /// The pool ended by itself, which only a defect of ours can cause: what it held is queued again, and a new one starts.
     pub fn pool_lost(&mut self) {
         self.pool = None;

@@ -192,6 +192,7 @@ impl Engine {
                     watched.problem = None;
                 }
                 self.solved(&format!("source {source}"));
+                self.retry_transient(u32::MAX);
             }
         }
         self.dirty = true;

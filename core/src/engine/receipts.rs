@@ -51,7 +51,10 @@ impl Engine {
             }
             Receipt::Rejected { message } => self.problem("store", format!("a write was refused: {message}")),
             Receipt::Trouble { message, hint } => self.problem(STORAGE, format!("{message}; {hint}")),
-            Receipt::TroubleOver => self.solved(STORAGE),
+            Receipt::TroubleOver => {
+                self.solved(STORAGE);
+                self.retry_transient(u32::MAX);
+            }
         }
         self.dirty = true;
     }
@@ -70,6 +73,11 @@ impl Engine {
                 }
                 let (capture, source, path) = (admitted.capture, admitted.source.clone(), admitted.path.clone());
                 self.queue.push(QueuedCapture { capture, image, source, path });
+            }
+            // It could not be read: its directory may be away for a moment.
+            if admitted.state == CaptureState::Failed && admitted.image.is_none() {
+                let most = self.configuration.settings.capture.decode_retries;
+                self.queue.retry_later(admitted.capture, most, Instant::now());
             }
             if admitted.new && admitted.state != CaptureState::Ignored {
                 self.alarms.seen(&admitted.source, Instant::now());

@@ -166,6 +166,8 @@ impl Engine {
     /// The main loop. Returns when the engine is told to stop and everything in hand is stored.
     pub fn run(mut self, socket: Socket) -> Result<(), EngineError> {
         self.start_sources()?;
+        // Whoever was to be tried again when the engine before this one ended.
+        self.retry_transient(self.configuration.settings.capture.decode_retries);
         while !self.ending {
             self.dispatch();
             self.turn();

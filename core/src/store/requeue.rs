@@ -95,6 +95,9 @@ pub(super) fn requeue(connection: &Connection, which: &Requeue) -> Result<Receip
                 back.rows("capture_id = ?1 AND state = 'failed'", [capture.0])?;
             }
         }
+        Requeue::Transient { attempts } => {
+            back.rows("state = 'failed' AND failure_transient AND attempts <= ?1", [attempts])?;
+        }
         Requeue::Running(captures) => {
             for capture in captures {
                 back.rows("capture_id = ?1 AND state = 'running'", [capture.0])?;

@@ -153,6 +153,8 @@ pub enum Requeue {
     AllFailed,
     /// Those of these that failed.
     Failed(Vec<CaptureId>),
+    /// Captures that failed for the moment, after no more than so many attempts: the moment may be over.
+    Transient { attempts: u32 },
     /// Captures given to a pool that could not take them.
     Running(Vec<CaptureId>),
     /// The captures that hold these images, if they are done or failed.

@@ -3,9 +3,9 @@
 use std::{fs, os::unix::fs::symlink, path::Path};
 
 use ferrule_core::{
-    report::{CaptureState, Missing, Outcome},
+    report::{CaptureState, Failure, Missing, Outcome},
     settings::ImageLinks,
-    store::{Receipt, Requeue, Write},
+    store::{Admitted, Finish, Receipt, Requeue, Write},
     worker::messages::{ArtefactFolder, StagedFile},
 };
 
@@ -114,6 +114,28 @@ fn a_failure_is_a_row_with_its_reason_and_can_be_tried_again() {
     assert_eq!(desk.finish(desk.answer(&admitted)).state, CaptureState::Done);
     assert_eq!(desk.reader().capture(admitted.capture).unwrap().unwrap().row.failure, None);
     assert_eq!(desk.one::<i64>("SELECT count(*) FROM inspections"), 2);
+    desk.assert_sound();
+}
+
+#[test]
+fn what_failed_for_the_moment_goes_back_until_it_has_been_tried_often_enough() {
+    let desk = Desk::open();
+    let for_the_moment = |message: &str| Failure { transient: true, ..failure(message) };
+    let (broken, unlucky) = (desk.start("a.png", b"half a picture"), desk.start("b.png", b"picture b"));
+    let fail = |admitted: &Admitted, failure: Failure| {
+        desk.finish(Finish { result: Err(failure), ..desk.answer(admitted) });
+    };
+    fail(&broken, failure("the file ends in the middle"));
+    fail(&unlucky, for_the_moment("quota exceeded"));
+    let again = |attempts| desk.ask(Write::Requeue(Requeue::Transient { attempts }));
+    let queued = |queued| Receipt::Requeued { queued, unread: vec![] };
+    assert_eq!(again(0), queued(0), "it was tried once");
+    assert_eq!(again(1), queued(1));
+    assert_eq!((desk.state(broken.capture), desk.state(unlucky.capture)), (CaptureState::Failed, CaptureState::Queued));
+    desk.run(unlucky.capture);
+    fail(&unlucky, for_the_moment("quota exceeded"));
+    assert_eq!(again(1), queued(0), "often enough");
+    assert_eq!(again(u32::MAX), queued(1), "the trouble is over");
     desk.assert_sound();
 }
 
