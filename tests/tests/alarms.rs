@@ -53,7 +53,8 @@ fn a_run_of_failing_captures_rings_runs_its_command_and_stands_until_it_is_ackno
     terminal.press("\r");
     terminal.wait_for("acknowledged by ann");
     terminal.press("q");
-    terminal.wait_for("engine running");
+    // Of "engine running", which a longer title leaves less room for.
+    terminal.wait_for("running");
     let seen = "SELECT count(*) FROM alarms WHERE rule = 'failures' AND seen_by = 'ann' AND seen_at IS NOT NULL";
     lab.wait_for("the acknowledgement in the database", || (lab.query_count(seen) == 1).then_some(()));
 }

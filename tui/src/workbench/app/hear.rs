@@ -69,6 +69,7 @@ impl App {
             // Another look at plug-ins and settings: the list may be another one.
             FromEngine::Event(EngineEvent::Looked(_)) => {
                 self.plugins.outdated();
+                self.training.looked();
                 Effects::none()
             }
             FromEngine::Event(EngineEvent::Training(event)) => self.trained(&event),

@@ -174,6 +174,11 @@ impl Training {
         self.trainer = Some(trainer);
     }
 
+    /// Plug-ins were looked at: where there was no trainer, there may be one now.
+    pub fn looked(&mut self) {
+        self.trainer_asked &= self.form.is_some();
+    }
+
     pub fn open_form(&mut self) {
         self.form_is_open = true;
         // Built or fetched since, perhaps.
