@@ -1,8 +1,6 @@
 //! Trainings that go wrong: a loss that is no number, no room for a checkpoint, samples that changed, pictures and feeds
 //! that are broken, models of another network. One line each, and nothing that was learned is lost.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -15,34 +13,13 @@ use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-const PICTURES: u64 = 12;
+use super::{divided, train};
 
-/// A workspace with inspected captures, every fourth of each class on the side of validation, and no engine.
-fn divided() -> Lab {
-    let lab = Lab::new();
-    lab.simulate(&lab.captures(), PICTURES, "train-v1", 5);
-    let engine = lab.start_engine();
-    lab.wait_done(PICTURES);
-    assert!(lab.run(&["stop"]).status.success());
-    engine.wait();
-    change(
-        &lab,
-        "UPDATE images SET side = s.side, split = s.side FROM (SELECT image_id, CASE WHEN
-           row_number() OVER (PARTITION BY has_defect ORDER BY image_id) % 3 = 0 THEN 'val' ELSE 'train' END AS side
-         FROM images) s WHERE images.image_id = s.image_id",
-    );
-    lab
-}
+const PICTURES: u64 = 12;
 
 fn change(lab: &Lab, sql: &str) {
     let database = Connection::open(lab.dataset().join("index.sqlite")).unwrap();
     assert!(database.execute(sql, []).unwrap() > 0);
-}
-
-fn train(lab: &Lab, more: &[&str]) -> Command {
-    let mut command = lab.ferrule(&["train", "--size", "32", "--batch", "4", "--set", "width=4", "--set", "threads=1"]);
-    command.arg("--root").arg(&lab.workspace).arg("--truth").arg(lab.root().join("truth-5.json")).args(more);
-    command
 }
 
 fn resume(lab: &Lab) -> Command {
@@ -84,7 +61,7 @@ fn a_loss_that_is_no_number_names_the_batch_and_what_to_change() {
     if !has_networks() {
         return;
     }
-    let lab = divided();
+    let lab = divided(PICTURES, 3);
     let output = train(&lab, &["--epochs", "1", "--model", "sound"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     // Weights as they are once a training has run wild.
@@ -106,7 +83,7 @@ fn without_room_for_a_checkpoint_a_training_stands_at_the_one_before_and_goes_on
     if !has_networks() {
         return;
     }
-    let lab = divided();
+    let lab = divided(PICTURES, 3);
     let unet = ["--task", "defects", "--epochs", "25", "--model", "room", "--set", "width=12"];
     stopped_after_an_epoch(&lab, &unet);
     let epochs = lab.query_count("SELECT count(*) FROM epochs");
@@ -136,7 +113,7 @@ fn samples_that_changed_since_are_not_gone_on_with_and_a_damaged_feed_is_made_ag
     if !has_networks() {
         return;
     }
-    let lab = divided();
+    let lab = divided(PICTURES, 3);
     stopped_after_an_epoch(&lab, &["--epochs", "60"]);
     let path = feed(&lab);
     let mut bytes = fs::read(&path).unwrap();
@@ -159,7 +136,7 @@ fn a_broken_picture_is_named_and_left_out() {
     if !has_networks() {
         return;
     }
-    let lab = divided();
+    let lab = divided(PICTURES, 3);
     let database = Connection::open(lab.dataset().join("index.sqlite")).unwrap();
     let of_train = "SELECT filename FROM images WHERE split = 'train' ORDER BY filename LIMIT 1";
     let name: String = database.query_row(of_train, [], |row| row.get(0)).unwrap();
@@ -181,7 +158,7 @@ fn a_state_dict_comes_in_and_one_of_another_network_is_not_put_to_work() {
     if !has_networks() {
         return;
     }
-    let lab = divided();
+    let lab = divided(PICTURES, 3);
     let output = train(&lab, &["--epochs", "1", "--model", "own"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     let models = lab.workspace.join("models");
@@ -190,7 +167,7 @@ fn a_state_dict_comes_in_and_one_of_another_network_is_not_put_to_work() {
         let file = models.join(file);
         let mut command = lab.ferrule(&["model", "import"]);
         command.arg(file).arg(&lab.workspace).args(["--name", name, "--task", "classify", "--arch", network]);
-        command.args(["--classes", "clean,defective", "--size", "32", "--width", "4"]).output().unwrap()
+        command.args(["--classes", "clean,defective", "--size", "48", "--width", "4"]).output().unwrap()
     };
     let output = import("again", "simple", "own.pt");
     assert!(output.status.success(), "{}", text(&output));

@@ -2,6 +2,8 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
 
+mod faults;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -12,22 +14,22 @@ use ferrule_tests::{Lab, has_networks, terminal::Terminal, text};
 use rusqlite::Connection;
 use serde_json::Value;
 
-/// Pictures of a dataset, divided by hand so that each side has both classes.
+/// Pictures of a dataset.
 const PICTURES: u64 = 24;
 
-/// A workspace with inspected captures and their sides, and no engine.
-fn divided() -> Lab {
+/// A workspace with that many inspected captures and no engine. Of each class every so many are for validation.
+fn divided(pictures: u64, every: u32) -> Lab {
     let lab = Lab::new();
-    lab.simulate(&lab.captures(), PICTURES, "train-v1", 5);
+    lab.simulate(&lab.captures(), pictures, "train-v1", 5);
     let engine = lab.start_engine();
-    lab.wait_done(PICTURES);
+    lab.wait_done(pictures);
     assert!(lab.run(&["stop"]).status.success());
     engine.wait();
     let database = Connection::open(lab.dataset().join("index.sqlite")).unwrap();
     let sides = "UPDATE images SET side = s.side, split = s.side FROM (SELECT image_id, CASE WHEN
-                   row_number() OVER (PARTITION BY has_defect ORDER BY image_id) % 4 = 0 THEN 'val' ELSE 'train' END AS side
+                   row_number() OVER (PARTITION BY has_defect ORDER BY image_id) % ?1 = 0 THEN 'val' ELSE 'train' END AS side
                  FROM images) s WHERE images.image_id = s.image_id";
-    assert_eq!(database.execute(sides, []).unwrap(), PICTURES as usize);
+    assert_eq!(database.execute(sides, [every]).unwrap(), pictures as usize);
     lab
 }
 
@@ -53,7 +55,7 @@ fn a_training_killed_within_an_epoch_goes_on_to_the_same_weights_and_its_model_i
     if !has_networks() {
         return;
     }
-    let lab = divided();
+    let lab = divided(PICTURES, 4);
     let defects = ["--task", "defects", "--epochs", "3", "--json"];
     let whole = train(&lab, &defects).args(["--model", "whole"]).output().unwrap();
     assert!(whole.status.success(), "{}", text(&whole));
@@ -103,7 +105,7 @@ fn an_engine_trains_for_a_client_that_leaves_and_stores_every_epoch() {
     if !has_networks() {
         return;
     }
-    let lab = divided();
+    let lab = divided(PICTURES, 4);
     let engine = lab.start_engine();
     // Plug-ins are looked at after the socket is there.
     let mut client = lab.wait_for("a training begins", || {
@@ -161,7 +163,7 @@ fn what_nothing_can_be_learned_from_is_refused_in_one_line() {
     if !has_networks() {
         return;
     }
-    let lab = divided();
+    let lab = divided(PICTURES, 4);
     let refused = |sql: &str, more: &[&str]| {
         let database = Connection::open(lab.dataset().join("index.sqlite")).unwrap();
         database.execute(sql, []).unwrap();
@@ -235,7 +237,7 @@ fn a_network_is_trained_and_put_to_work_from_the_screen() {
     if !has_networks() {
         return;
     }
-    let lab = divided();
+    let lab = divided(PICTURES, 4);
     let mut terminal = workbench(&lab);
     fill_form(&mut terminal, &lab, "2");
     terminal.press("\r");
@@ -268,7 +270,7 @@ fn a_training_is_found_again_after_its_terminal_was_lost() {
     if !has_networks() {
         return;
     }
-    let lab = divided();
+    let lab = divided(PICTURES, 4);
     let mut terminal = workbench(&lab);
     fill_form(&mut terminal, &lab, "9999");
     terminal.press("\r");
