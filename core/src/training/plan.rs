@@ -47,8 +47,7 @@ impl Plan {
     #[must_use]
     pub fn new(task: Task) -> Self {
         let (side, crop, levels) = match task {
-            Task::Classify => (256, Crop::Frame, Levels::Relief),
-            Task::Defects => (256, Crop::Frame, Levels::Zones),
+            Task::Classify | Task::Defects => (256, Crop::Frame, Levels::Relief),
             Task::Regions => (64, Crop::Patch, Levels::Raw),
         };
         let mut plan = Self {

@@ -68,7 +68,7 @@ pub struct Train {
     /// Cladding radii from the fibre's middle to the edge, with --crop fibre
     #[arg(long, value_name = "RADII", default_value_t = 1.5)]
     margin: f64,
-    /// Gray levels, what stands out of them, or that and zones [default: zones for defects, relief, raw for patches]
+    /// Gray levels, what stands out of them, or that and zones [default: relief; raw for patches]
     #[arg(long, value_enum)]
     levels: Option<LevelName>,
     /// Classes of `classify`: clean and defective, or the kinds of defects
