@@ -25,6 +25,10 @@ use memmap2::Mmap;
 /// Batches ready in each thread's queue.
 const AHEAD: usize = 2;
 
+/// How often a part is one around a defect, of a picture that has any: clean pictures show enough of what is none, and a
+/// part without a defect teaches no kind.
+const AROUND: f64 = 0.875;
+
 /// One batch.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Batch {
@@ -46,7 +50,7 @@ pub struct Epoch {
     pub order: Vec<(usize, usize)>,
     pub batch: usize,
     pub reach: Reach,
-    /// Pixels a side of the part of a picture that is shown, every other time around a defect of a kind drawn from those
+    /// Pixels a side of the part of a picture that is shown, as good as always around a defect of a kind drawn from those
     /// in it; 0 for all of it.
     pub part: usize,
     /// Of the run and the epoch.
@@ -153,14 +157,14 @@ fn make(feed: &Feed<'_>, chunk: &[(usize, usize)], number: usize, epoch: &Epoch,
     batch
 }
 
-/// Column and row where a part of `side` pixels begins: every other time one that shows a defect, if there is any.
+/// Column and row where a part of `side` pixels begins: [`AROUND`] of the time one that shows a defect, if there is any.
 fn corner(classes: &[u8], whole: usize, side: usize, chance: &mut Chance) -> (usize, usize) {
     let free = whole - side;
     if free == 0 {
         return (0, 0);
     }
     let anywhere = (chance.below(free + 1), chance.below(free + 1));
-    let around_defect = chance.unit() < 0.5;
+    let around_defect = chance.unit() < AROUND;
     let mut counts = [0_usize; 256];
     classes.iter().for_each(|class| counts[usize::from(*class)] += 1);
     let there: Vec<usize> = (1..counts.len()).filter(|class| counts[*class] > 0).collect();
@@ -218,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_picture_has_its_part_of_the_mask_and_shows_a_defect_more_often_than_not() {
+    fn a_part_of_a_picture_has_its_part_of_the_mask_and_shows_a_defect_as_good_as_always() {
         let (whole, side) = (40, 10);
         let mut classes = vec![0; whole * whole];
         (31..34).for_each(|y| classes[y * whole + 5..y * whole + 9].fill(2));
@@ -235,7 +239,7 @@ mod tests {
             assert_eq!(mask[0], classes[corner.1 * whole + corner.0]);
             showing += usize::from(mask.contains(&2));
         }
-        assert!((100..150).contains(&showing), "{showing} of 200");
+        assert!((165..200).contains(&showing), "{showing} of 200");
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub fn specs() -> Vec<ParameterSpec> {
             0,
             4096,
             "px",
-            "side of the part of a picture that a step sees, every other time around a defect; 0 for all of it; for the task `defects`",
+            "side of the part of a picture that a step sees, as good as always around a defect; 0 for all of it; for the task `defects`",
         ),
         integer("seed", 0, 0, i64::MAX, "", "the same seed on the same machine gives the same weights"),
         choice(
