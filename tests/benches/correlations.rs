@@ -118,7 +118,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// A dataset of so many images whose grids are there already, and what the command takes for it.
 fn many(count: usize, folder: &Path) {
     let dataset = DatasetPaths::at(folder.join("dataset"));
-    let settings = StoreSettings { images: ImageLinks::Copy };
+    let settings = StoreSettings::at_once(ImageLinks::Copy);
     Store::open(&dataset, settings).unwrap().0.close().unwrap();
     fs::create_dir_all(dataset.grids()).unwrap();
     let mut grids = BufWriter::new(fs::File::create(dataset.grids().join("raw-256.grids")).unwrap());

@@ -96,7 +96,7 @@ fn main() {
 
 /// A dataset with so many captures.
 fn fill(paths: &DatasetPaths, rows: u64) {
-    Store::open(paths, StoreSettings { images: ImageLinks::Copy }).unwrap().0.close().unwrap();
+    Store::open(paths, StoreSettings::at_once(ImageLinks::Copy)).unwrap().0.close().unwrap();
     let begun = Instant::now();
     let fill = include_str!("../../core/src/store/listing/fill.sql").replace("ROWS", &rows.to_string());
     let connection = Connection::open(paths.database()).unwrap();

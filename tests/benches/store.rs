@@ -84,7 +84,7 @@ fn items(paths: &DatasetPaths) -> Vec<Item> {
 
 /// Seconds from the first result handed over to the last receipt.
 fn in_transactions(items: &[Item], paths: &DatasetPaths) -> f64 {
-    let (store, _) = Store::open(paths, StoreSettings { images: ImageLinks::Symlink }).unwrap();
+    let (store, _) = Store::open(paths, StoreSettings::at_once(ImageLinks::Symlink)).unwrap();
     let pipeline = pipeline();
     let change = PipelineChange { pipeline: pipeline.clone(), generation: 1, reason: "bench".into() };
     store.submit(Write::Sources(vec![source()])).unwrap();

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 /// # Panics
 /// There is one already, or no room for it.
 pub fn fill(paths: &DatasetPaths, rows: u64) {
-    Store::open(paths, StoreSettings { images: ImageLinks::Copy }).expect("a dataset").0.close().expect("it closes");
+    Store::open(paths, StoreSettings::at_once(ImageLinks::Copy)).expect("a dataset").0.close().expect("it closes");
     let fill = include_str!("../../core/src/store/listing/fill.sql").replace("ROWS", &rows.to_string());
     let connection = Connection::open(paths.database()).expect("its database");
     let run = |sql: &str| connection.execute_batch(sql).expect("rows");

@@ -44,7 +44,7 @@ pub fn update(
     }
     let mut lock = EngineLock::take(dataset)?;
     lock.announce(&Holder::of_command())?;
-    let (store, _) = Store::open(dataset, StoreSettings { images })?;
+    let (store, _) = Store::open(dataset, StoreSettings::at_once(images))?;
     let summary = run(settings, dataset, &mut Desk::of_store(&store), stop, listener)?;
     store.close()?;
     Ok(summary)

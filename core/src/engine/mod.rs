@@ -120,7 +120,7 @@ pub fn run(settings: EngineSettings) -> Result<(), EngineError> {
     access::make_private(&settings.workspace.private()).map_err(folder(settings.workspace.private()))?;
     let lock = EngineLock::take(&dataset)?;
     lock::record(&settings.workspace, &dataset).map_err(folder(settings.workspace.dataset_in_force()))?;
-    let (store, recovery) = Store::open(&dataset, StoreSettings { images: configuration.settings.dataset.images })?;
+    let (store, recovery) = Store::open(&dataset, StoreSettings::at_once(configuration.settings.dataset.images))?;
     tracing::info!(requeued = recovery.requeued, swept = recovery.swept, "store opened");
     let (sender, clients) = crossbeam_channel::bounded(256);
     let name = socket_name(&dataset);

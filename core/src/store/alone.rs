@@ -46,7 +46,7 @@ impl Alone {
         images: ImageLinks,
         work: impl FnOnce(&mut dyn FnMut(Write) -> Result<Receipt, AloneError>) -> Result<T, AloneError>,
     ) -> Result<T, AloneError> {
-        let (store, _) = Store::open(&self.paths, StoreSettings { images })?;
+        let (store, _) = Store::open(&self.paths, StoreSettings::at_once(images))?;
         let done = work(&mut |write| commit(&store, write))?;
         store.close()?;
         Ok(done)

@@ -96,6 +96,17 @@ const BUSY: Duration = Duration::from_secs(2);
 pub struct StoreSettings {
     /// How pictures come into `dataset/images`.
     pub images: ImageLinks,
+    /// How long an answer may wait for others to be committed with it: nothing where somebody watches, and less to be
+    /// synced where nobody does.
+    pub gather: Duration,
+}
+
+impl StoreSettings {
+    /// Every answer is committed as soon as it is there.
+    #[must_use]
+    pub const fn at_once(images: ImageLinks) -> Self {
+        Self { images, gather: Duration::ZERO }
+    }
 }
 
 /// What was found when the store was opened.
@@ -135,7 +146,7 @@ impl Store {
         // Unbounded, because an engine that waits in `submit` reads no receipts; there is at most one a write.
         let (outbox, receipts) = unbounded();
         let (open, held) = bounded(0);
-        let writer = writer::Writer::new(connection, publisher, outbox, held);
+        let writer = writer::Writer::new(connection, publisher, outbox, held, settings.gather);
         let writer = thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(&inbox))

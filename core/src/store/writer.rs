@@ -1,7 +1,7 @@
 //! The one thread that writes: takes what waits, writes it in one transaction, then tells. What the disk will not take is
 //! kept and tried again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavior};
@@ -14,7 +14,8 @@ use super::{
 };
 use crate::report::Failure;
 
-/// Writes committed together at most. What arrives during one commit makes the next batch, so a lone write never waits.
+/// Writes committed together at most. What arrives during one commit makes the next batch; a lone write waits only where
+/// [`StoreSettings::gather`](super::StoreSettings::gather) says so.
 const BATCH: usize = 256;
 
 /// Between two attempts in trouble: doubled from the first to the last.
@@ -74,6 +75,8 @@ pub(super) struct Writer {
     receipts: Sender<Receipt>,
     /// Carries nothing; disconnected once the store is closed or dropped.
     open: Receiver<()>,
+    /// How long answers may wait for others to be committed with them.
+    gather: Duration,
 }
 
 impl Writer {
@@ -82,8 +85,9 @@ impl Writer {
         publisher: Publisher,
         receipts: Sender<Receipt>,
         open: Receiver<()>,
+        gather: Duration,
     ) -> Self {
-        Self { connection, publisher, receipts, open }
+        Self { connection, publisher, receipts, open, gather }
     }
 
     /// Writes until the sender is gone and everything is stored.
@@ -91,9 +95,22 @@ impl Writer {
         while let Ok(first) = writes.recv() {
             let mut batch: Vec<Pending> = vec![first.into()];
             batch.extend(writes.try_iter().take(BATCH - 1).map(Pending::from));
+            self.gather(&mut batch, writes);
             self.store(&mut batch, writes)?;
         }
         Ok(())
+    }
+
+    /// Lets answers wait for others; anything else is waited for by somebody, and ends it.
+    fn gather(&self, batch: &mut Vec<Pending>, writes: &Receiver<Write>) {
+        let is_answer = |pending: &Pending| matches!(pending.write, Write::Finish(_));
+        let end = Instant::now() + self.gather;
+        let mut patient = !self.gather.is_zero() && batch.iter().all(is_answer);
+        while patient && batch.len() < BATCH {
+            let Ok(write) = writes.recv_deadline(end) else { return };
+            batch.push(write.into());
+            patient = batch.last().is_some_and(is_answer);
+        }
     }
 
     /// Commits a batch, however long the disk refuses it; gives up only when the engine is gone too.
@@ -271,7 +288,7 @@ mod tests {
         let publisher = Publisher::new(paths, ImageLinks::Copy);
         let (outbox, receipts) = unbounded();
         let (open, held) = bounded(0);
-        (Writer::new(connect(paths).unwrap(), publisher.unwrap(), outbox, held), receipts, open)
+        (Writer::new(connect(paths).unwrap(), publisher.unwrap(), outbox, held, Duration::ZERO), receipts, open)
     }
 
     fn source(name: &str, path: &Path) -> Source {

@@ -37,7 +37,7 @@ pub fn store_alone(
     if let RunChange::Delete { run } = &change {
         places.remove(run)?;
     }
-    let (rows, _) = Store::open(dataset, StoreSettings { images })?;
+    let (rows, _) = Store::open(dataset, StoreSettings::at_once(images))?;
     rows.submit(Write::Run(Box::new(change)))?;
     loop {
         match rows.receipts().recv().map_err(|_| StoreError::Ended)? {
@@ -65,7 +65,7 @@ impl Alone {
     /// An engine or another command has the dataset; it cannot be used; or what [`Session::begin`] says.
     pub fn begin(wish: Wish, site: Site, images: ImageLinks) -> Result<Self, TrainingError> {
         let lock = EngineLock::take(&site.dataset)?;
-        let (rows, _) = Store::open(&site.dataset, StoreSettings { images })?;
+        let (rows, _) = Store::open(&site.dataset, StoreSettings::at_once(images))?;
         Ok(Self { session: Session::begin(wish, site)?, rows, fence: Fence::default(), _lock: lock })
     }
 

@@ -27,7 +27,7 @@ pub struct Desk {
     pub folder: tempfile::TempDir,
     pub store: Option<Store>,
     pub recovery: Recovery,
-    links: ImageLinks,
+    settings: StoreSettings,
 }
 
 impl Desk {
@@ -36,9 +36,13 @@ impl Desk {
     }
 
     pub fn with_links(links: ImageLinks) -> Self {
+        Self::with(StoreSettings::at_once(links))
+    }
+
+    pub fn with(settings: StoreSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("captures")).unwrap();
-        let mut desk = Self { folder, store: None, recovery: Recovery::default(), links };
+        let mut desk = Self { folder, store: None, recovery: Recovery::default(), settings };
         desk.reopen();
         let (sources, pipeline) = (vec![source(&desk.captures())], pipeline());
         assert_eq!(desk.ask(Write::Sources(sources)), Receipt::Sources);
@@ -50,7 +54,7 @@ impl Desk {
     /// What a restart does; a store that was not closed is dropped as it is.
     pub fn reopen(&mut self) {
         self.store = None;
-        let (store, recovery) = Store::open(&self.paths(), StoreSettings { images: self.links }).unwrap();
+        let (store, recovery) = Store::open(&self.paths(), self.settings).unwrap();
         (self.store, self.recovery) = (Some(store), recovery);
     }
 

@@ -1,6 +1,6 @@
 //! Nothing is lost and nothing is doubled, whenever the engine ends and whatever the disk says.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use ferrule_core::{
     report::CaptureState,
@@ -11,7 +11,28 @@ use ferrule_core::{
 
 use crate::desk::Desk;
 
-const COPY: StoreSettings = StoreSettings { images: ImageLinks::Copy };
+const COPY: StoreSettings = StoreSettings::at_once(ImageLinks::Copy);
+
+#[test]
+fn answers_of_which_nobody_waits_are_committed_with_the_next_thing_or_at_the_end() {
+    let forever = Duration::from_secs(24 * 3600);
+    let mut desk = Desk::with(StoreSettings { gather: forever, ..COPY });
+    let (first, second, last) = (desk.start("1.png", b"1"), desk.start("2.png", b"2"), desk.start("3.png", b"3"));
+    let finish = |desk: &Desk, of| desk.submit(Write::Finish(Box::new(desk.answer(of))));
+    finish(&desk, &first);
+    finish(&desk, &second);
+    let receipts = desk.store.as_ref().unwrap().receipts().clone();
+    assert!(receipts.recv_timeout(Duration::from_millis(200)).is_err(), "nothing is committed yet");
+    desk.submit(Write::Mark(7));
+    assert!(matches!(desk.receipt(), Receipt::Finished(done) if done.capture == first.capture));
+    assert!(matches!(desk.receipt(), Receipt::Finished(done) if done.capture == second.capture));
+    assert_eq!(desk.receipt(), Receipt::Mark(7));
+    finish(&desk, &last);
+    desk.store.take().unwrap().close().unwrap();
+    assert!(matches!(receipts.recv().unwrap(), Receipt::Finished(done) if done.capture == last.capture));
+    desk.reopen();
+    desk.assert_sound();
+}
 
 #[test]
 fn what_was_running_is_queued_again_and_only_its_files_are_swept() {

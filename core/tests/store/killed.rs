@@ -84,7 +84,7 @@ fn engine(folder: &Path) -> std::process::Child {
 fn a_life_of_an_engine() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
     let paths = DatasetPaths::at(folder.join("dataset"));
-    let (store, recovery) = Store::open(&paths, StoreSettings { images: ImageLinks::Copy }).unwrap();
+    let (store, recovery) = Store::open(&paths, StoreSettings::at_once(ImageLinks::Copy)).unwrap();
     let generation = recovery.generation + 1;
     store.submit(Write::Sources(vec![source(&folder.join("captures"))])).unwrap();
     let change = PipelineChange { pipeline: pipeline(), generation, reason: "start".into() };

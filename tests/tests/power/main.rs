@@ -75,7 +75,7 @@ fn record() -> Option<Recorded> {
 /// Opens what is left as the next engine would, and finds everything that was told, whole.
 fn check(left: &Path, told: &[ImageId], moment: &str) {
     let paths = DatasetPaths::at(left);
-    let (store, _) = Store::open(&paths, StoreSettings { images: ImageLinks::Copy })
+    let (store, _) = Store::open(&paths, StoreSettings::at_once(ImageLinks::Copy))
         .unwrap_or_else(|error| panic!("{moment}: the dataset does not open: {error}"));
     store.close().unwrap();
     let found = verify(&paths, Closeness { contents: true }, &mut |_, _| true).unwrap().unwrap();

@@ -32,6 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(500);
 /// How long captures in hand may take once the build is to end.
 const GRACE: Duration = Duration::from_secs(20);
+/// Nobody watches results come; those of this long are synced together. A kill costs as much work.
+const GATHER: Duration = Duration::from_millis(150);
+
 pub(super) struct Work<'a> {
     pub(super) build: &'a Build,
     pub(super) sources: Sources,
@@ -60,7 +63,8 @@ pub(super) struct Work<'a> {
 impl<'a> Work<'a> {
     pub(super) fn begin(build: &'a Build, files: Vec<Listed>) -> Result<Self, BuildError> {
         let settings = &build.settings;
-        let (store, recovery) = Store::open(&build.dataset, StoreSettings { images: settings.dataset.images })?;
+        let images = settings.dataset.images;
+        let (store, recovery) = Store::open(&build.dataset, StoreSettings { images, gather: GATHER })?;
         let reader = Reader::open(&build.dataset)?;
         let mut sources = settings.sources.clone();
         let outside = files_source(&sources, &build.optics);

@@ -116,7 +116,7 @@ fn a_database_of_every_released_version_comes_forward_with_its_rows_and_a_copy_o
             Reader::open(&paths).and_then(|reader| reader.split_settings()),
             Err(StoreError::OlderSchema { .. })
         ));
-        let (store, _) = Store::open(&paths, StoreSettings { images: ImageLinks::Copy }).unwrap();
+        let (store, _) = Store::open(&paths, StoreSettings::at_once(ImageLinks::Copy)).unwrap();
         store.close().unwrap();
         let connection = Connection::open(paths.database()).unwrap();
         check(&connection, 3);
@@ -141,7 +141,7 @@ fn only_the_newest_copies_are_kept_and_a_current_database_is_not_copied() {
             let _ = fs::remove_file(file);
         }
         database_of(version, &paths, 1);
-        drop(Store::open(&paths, StoreSettings { images: ImageLinks::Copy }).unwrap());
+        drop(Store::open(&paths, StoreSettings::at_once(ImageLinks::Copy)).unwrap());
     }
     let mut copies: Vec<String> = fs::read_dir(folder.path())
         .unwrap()
@@ -159,7 +159,7 @@ fn where_no_copy_can_be_kept_nothing_is_changed() {
     database_of(4, &paths, 1);
     // A folder that is not empty lies where the copy would be written.
     fs::create_dir_all(folder.path().join("index.schema-4.part/in the way")).unwrap();
-    let error = Store::open(&paths, StoreSettings { images: ImageLinks::Copy }).unwrap_err();
+    let error = Store::open(&paths, StoreSettings::at_once(ImageLinks::Copy)).unwrap_err();
     assert!(matches!(error, StoreError::NotKept { .. }), "{error}");
     assert!(error.to_string().contains("make as much room"), "{error}");
     let connection = Connection::open(paths.database()).unwrap();
@@ -198,7 +198,7 @@ fn a_migration_that_is_killed_begins_again() {
         }
     }
     assert!(between > 0, "it was never killed after it began");
-    drop(Store::open(&paths, StoreSettings { images: ImageLinks::Copy }).unwrap());
+    drop(Store::open(&paths, StoreSettings::at_once(ImageLinks::Copy)).unwrap());
     check(&Connection::open(paths.database()).unwrap(), CAPTURES);
     assert!(!folder.path().join("index.schema-1.part").exists(), "an unfinished copy is written anew");
 }
@@ -209,6 +209,6 @@ fn an_opening_that_may_be_killed() {
     // The folder that it is started in: another one has no database.
     let folder = Path::new(".").canonicalize().unwrap();
     if folder.join("index.sqlite").exists() {
-        drop(Store::open(&DatasetPaths::at(folder), StoreSettings { images: ImageLinks::Copy }).unwrap());
+        drop(Store::open(&DatasetPaths::at(folder), StoreSettings::at_once(ImageLinks::Copy)).unwrap());
     }
 }

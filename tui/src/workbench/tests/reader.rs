@@ -24,7 +24,7 @@ use crate::workbench::{
 fn dataset() -> (TempDir, DatasetPaths) {
     let folder = tempfile::tempdir().expect("a folder");
     let paths = DatasetPaths::at(folder.path());
-    let (store, _) = Store::open(&paths, StoreSettings { images: ImageLinks::Copy }).expect("a store");
+    let (store, _) = Store::open(&paths, StoreSettings::at_once(ImageLinks::Copy)).expect("a store");
     let source = Source {
         name: "scope".into(),
         path: "/captures".into(),
