@@ -57,8 +57,21 @@ pub(super) struct Sheet<'a> {
     pub layers: Vec<Layer<'a>>,
     pub root: &'a Path,
     known: Vec<Known>,
+    /// Keys that nobody reads; what to say of one is known when all sections are.
+    strays: Vec<Stray>,
     values: Vec<ValueShown>,
     mistakes: Vec<Mistake>,
+}
+
+/// A key where it is not known.
+struct Stray {
+    layer: usize,
+    span: Range<usize>,
+    /// Of its section; empty outside of all.
+    prefix: String,
+    name: String,
+    /// What is known there.
+    known: Vec<&'static str>,
 }
 
 /// Reads the shipped text with, perhaps, a workspace's laid over it.
@@ -74,9 +87,11 @@ pub(super) fn read(
     }
     layers.push(Layer { text: SHIPPED, file: None, table: shipped.get_ref() });
 
-    let mut sheet = Sheet { layers, root, known: Vec::new(), values: Vec::new(), mistakes: Vec::new() };
+    let mut sheet =
+        Sheet { layers, root, known: Vec::new(), strays: Vec::new(), values: Vec::new(), mistakes: Vec::new() };
     let settings = sections::read(&mut sheet);
     sheet.refuse_unknown_sections();
+    sheet.refuse_strays();
     let Sheet { known, values, mut mistakes, .. } = sheet;
     match settings {
         Some(settings) if mistakes.is_empty() => Ok((Configuration { settings, values }, known)),
@@ -195,21 +210,34 @@ impl<'a> Sheet<'a> {
         names.extend(self.known.iter().map(|known| known.section).filter(own));
         names.extend(["plugin", "keys", "alarm"]);
         names.dedup();
-        let unknown: Vec<_> = (0..self.layers.len())
-            .flat_map(|index| self.layers[index].table.iter().map(move |(key, _)| (index, key)))
-            .filter(|(_, key)| !names.contains(&key.get_ref().as_ref()))
-            .collect();
-        for (index, key) in unknown {
-            let message = suggestion("section", key.get_ref(), &names, "");
-            self.mistake(index, &key.span(), key.get_ref(), message);
+        for layer in 0..self.layers.len() {
+            for (key, _) in self.layers[layer].table.iter() {
+                let name: &str = key.get_ref();
+                if !names.contains(&name) {
+                    let (prefix, name, known) = (String::new(), name.to_owned(), names.clone());
+                    self.strays.push(Stray { layer, span: key.span(), prefix, name, known });
+                }
+            }
         }
     }
-}
 
-fn suggestion(what: &str, word: &str, known: &[&str], prefix: &str) -> String {
-    match nearest(word, known.iter().copied()) {
-        Some(meant) => format!("unknown {what}; did you mean {prefix}{meant}?"),
-        None => format!("unknown {what}; known here: {}", known.join(", ")),
+    fn refuse_strays(&mut self) {
+        for Stray { layer, span, prefix, name, known } in std::mem::take(&mut self.strays) {
+            let what = if prefix.is_empty() { "section" } else { "key" };
+            let elsewhere = self.known.iter().find(|known| known.name == name).map(|known| known.section);
+            let message = match (elsewhere, nearest(&name, known.iter().copied())) {
+                // A line was uncommented, and the one with its section above was not.
+                (Some("capture"), _) => format!("unknown {what}; {name} belongs into a [[capture]]"),
+                (Some(section), _) => {
+                    format!("unknown {what}; {name} belongs into [{section}]: write that line above it")
+                }
+                (None, Some(meant)) if prefix.is_empty() => format!("unknown {what}; did you mean {meant}?"),
+                (None, Some(meant)) => format!("unknown {what}; did you mean {prefix}.{meant}?"),
+                (None, None) => format!("unknown {what}; known here: {}", known.join(", ")),
+            };
+            let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+            self.mistake(layer, &span, &key, message);
+        }
     }
 }
 
@@ -282,8 +310,8 @@ impl<'a> Section<'_, 'a> {
             for (key, _) in table.iter() {
                 let name: &str = key.get_ref();
                 if !self.asked.contains(&name) {
-                    let message = suggestion("key", name, &self.asked, &format!("{}.", self.prefix));
-                    self.sheet.mistake(*layer, &key.span(), &format!("{}.{name}", self.prefix), message);
+                    let (prefix, name, known) = (self.prefix.clone(), name.to_owned(), self.asked.clone());
+                    self.sheet.strays.push(Stray { layer: *layer, span: key.span(), prefix, name, known });
                 }
             }
         }

@@ -123,6 +123,11 @@ fn each_mistake_gives_one_line_with_file_line_key_and_what_was_expected() {
             "[intake]\ncolour = 5",
             "intake.colour: unknown key; known here: extensions, settle_ms, reconcile_ms, decode_retries",
         ),
+        (
+            "[pipeline]\npython = 'python3'",
+            "ferrule.toml:2: pipeline.python: unknown key; python belongs into [plugins]: write that line above it",
+        ),
+        ("settle_ms = 5", "ferrule.toml:1: settle_ms: unknown section; settle_ms belongs into [intake]"),
         ("[intaek]\nsettle_ms = 5", "ferrule.toml:1: intaek: unknown section; did you mean intake?"),
         ("[wrokers]", "did you mean workers?"),
         ("colour = 'red'", "ferrule.toml:1: colour: unknown section; known here: capture, intake"),
