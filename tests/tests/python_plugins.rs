@@ -188,7 +188,7 @@ fn a_file_that_cannot_be_used_is_refused_in_one_line_with_the_remedy() {
 }
 
 #[test]
-fn the_example_in_the_guide_finds_bright_spots() {
+fn the_example_in_the_guide_passes_every_check_and_finds_bright_spots() {
     let Some(lab) = lab("\"bright-spots\"") else { return };
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/python-bridge/examples/bright_spots.py");
     let example = fs::read_to_string(example).unwrap();
@@ -197,8 +197,12 @@ fn the_example_in_the_guide_finds_bright_spots() {
     let squeezed = |text: &str| text.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
     assert!(squeezed(guide).contains(&squeezed(code)), "the guide shows the example as it is");
     drop_in(&lab, "bright_spots.py", &example);
+    let file = lab.workspace.join("plugins/bright_spots.py");
+    let check = lab.ferrule(&["plugin", "check"]).arg(&file).arg(&lab.workspace).output().unwrap();
+    assert!(check.status.success(), "{}", text(&check));
     let mut picture = image::GrayImage::from_pixel(300, 240, image::Luma([90]));
-    for (x, y) in [(100, 60), (101, 60), (100, 61), (220, 150)] {
+    let spot = (100..105).flat_map(|x| (60..64).map(move |y| (x, y)));
+    for (x, y) in spot.chain([(220, 150)]) {
         picture.put_pixel(x, y, image::Luma([200]));
     }
     let file = lab.root().join("spots.png");
@@ -219,7 +223,7 @@ fn the_example_in_the_guide_finds_bright_spots() {
         .filter(|defect| defect["plugin"] == "bright-spots 1.0.0")
         .map(|d| d["area_px"].as_u64().unwrap())
         .collect();
-    assert_eq!(areas, [3, 1], "{answer:#}");
+    assert_eq!(areas, [16], "without its corners, and without the one that stands alone: {answer:#}");
 }
 
 #[test]

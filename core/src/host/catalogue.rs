@@ -172,7 +172,7 @@ impl Catalogue {
         let described = probe::run_script(program, &bridge.library, &script)
             .unwrap_or_else(|error| Err(format!("it could not be probed: {}: {error}", program.executable.display())));
         let described = described.map_err(unread)?;
-        let identity = format!("{}\n{}\n{}", sources.hash(), bridge.build, described.environment);
+        let identity = format!("{}\n{}\n{}", sources.identity(), bridge.build, described.environment);
         let build = BuildHash::of(identity.as_bytes());
         let server = Script::server(described.card.slot);
         script.served_by = server.ok_or_else(|| unread("no slot that a Python file can serve".into()))?;

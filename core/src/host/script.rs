@@ -211,16 +211,12 @@ impl Sources {
         main.into_iter().chain(others).map(|(name, content)| (name.as_path(), content.as_slice()))
     }
 
-    /// A hash of all names and contents.
+    /// A hash of all contents, and of the names by which others import them; the file's own is nobody's business: it is
+    /// another one where somebody put it than where it was written.
     #[must_use]
-    pub fn hash(&self) -> BuildHash {
-        let mut bytes = Vec::new();
-        for part in self.files.iter().flat_map(|(name, content)| [name.as_os_str().as_encoded_bytes(), content]) {
-            // With its length, or a byte could move from one part into the next unnoticed.
-            bytes.extend((part.len() as u64).to_le_bytes());
-            bytes.extend(part);
-        }
-        BuildHash::of(&bytes)
+    pub fn identity(&self) -> BuildHash {
+        let nameless = |(name, content)| if name == self.main { (Path::new(""), content) } else { (name, content) };
+        hash(self.files().map(nameless))
     }
 
     /// Puts a copy of all into the store, unless it is there; where the main file lies then.
@@ -228,7 +224,7 @@ impl Sources {
     /// # Errors
     /// A store that cannot be written.
     pub fn put(&self, store: &LibraryStore) -> Result<PathBuf, ScriptError> {
-        let folder = store.root().join(format!("py-{}", self.hash()));
+        let folder = store.root().join(format!("py-{}", hash(self.files())));
         let whole =
             |(name, content): (&PathBuf, &Vec<u8>)| fs::read(folder.join(name)).is_ok_and(|there| there == *content);
         if !self.files.iter().all(whole) {
@@ -258,6 +254,17 @@ impl Sources {
         fs::rename(new.keep(), folder)?;
         fs::File::open(root)?.sync_all()
     }
+}
+
+/// Of all names and contents.
+fn hash<'a>(files: impl Iterator<Item = (&'a Path, &'a [u8])>) -> BuildHash {
+    let mut bytes = Vec::new();
+    for part in files.flat_map(|(name, content)| [name.as_os_str().as_encoded_bytes(), content]) {
+        // With its length, or a byte could move from one part into the next unnoticed.
+        bytes.extend((part.len() as u64).to_le_bytes());
+        bytes.extend(part);
+    }
+    BuildHash::of(&bytes)
 }
 
 /// First names of the modules that a Python text imports.
@@ -318,11 +325,15 @@ mod tests {
         let sources = Sources::collect(&at("spots.py")).unwrap();
         let names: Vec<_> = sources.files.keys().map(|name| name.display().to_string()).collect();
         assert_eq!(names, ["helper.py", "kit/__init__.py", "kit/deep/rings.py", "second.py", "spots.py"]);
-        let before = sources.hash();
+        let before = sources.identity();
+        // Under the name that it gets where it is installed, it is what it was.
+        fs::rename(at("spots.py"), at("renamed.py")).unwrap();
+        assert_eq!(Sources::collect(&at("renamed.py")).unwrap().identity(), before);
+        fs::rename(at("renamed.py"), at("spots.py")).unwrap();
         fs::write(at("other.py"), "x = 1").unwrap();
-        assert_eq!(Sources::collect(&at("spots.py")).unwrap().hash(), before);
+        assert_eq!(Sources::collect(&at("spots.py")).unwrap().identity(), before);
         fs::write(at("kit/deep/rings.py"), "x = 1").unwrap();
-        assert_ne!(Sources::collect(&at("spots.py")).unwrap().hash(), before);
+        assert_ne!(Sources::collect(&at("spots.py")).unwrap().identity(), before);
     }
 
     #[test]
