@@ -4,12 +4,16 @@ use std::path::Path;
 
 use super::{Finding, first_line};
 
-/// The libtorch that was named, if any.
+/// The libtorch that trainings and networks take, as LIBTORCH names it or as it was found.
 #[must_use]
 pub fn libtorch(given: Option<&Path>) -> Finding {
     const NAME: &str = "libtorch";
     let Some(given) = given else {
-        return Finding::ok("training", NAME, "none named (LIBTORCH is not set); inspecting needs none");
+        return Finding::ok(
+            "training",
+            NAME,
+            "none found beside the program, fetched, or named by LIBTORCH; inspecting needs none",
+        );
     };
     let library = given.join("lib/libtorch_cpu.so");
     if !library.is_file() {

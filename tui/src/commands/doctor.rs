@@ -1,6 +1,9 @@
 //! `ferrule doctor`: what a bug report needs. Each line is ok, a notice or a problem, with what to do about it.
 
-use std::io::{IsTerminal, stdin, stdout};
+use std::{
+    io::{IsTerminal, stdin, stdout},
+    path::Path,
+};
 
 use clap::Args;
 use ferrule_core::{
@@ -57,7 +60,9 @@ impl Doctor {
         tell(doctor::inotify())?;
         tell(sandbox())?;
         tell(vec![logout::at_logout(environment.user.as_deref()).finding()])?;
-        tell(vec![doctor::libtorch(environment.libtorch.as_deref()), doctor::gpu()])?;
+        // What is named is looked at even where it is wrong and another one would be taken.
+        let found = || environment::libtorch(&environment::executable().ok()?)?.parent().map(Path::to_owned);
+        tell(vec![doctor::libtorch(environment.libtorch.clone().or_else(found).as_deref()), doctor::gpu()])?;
         // Without a workspace the rest of the machine is still worth knowing.
         match self.place.find() {
             Ok(workspace) => tell(of_workspace(&workspace, &self.path, environment))?,

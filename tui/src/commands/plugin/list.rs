@@ -27,7 +27,7 @@ pub struct List {
     #[command(flatten)]
     path: PluginPath,
     /// With every parameter: its range, its default, what it does
-    #[arg(long)]
+    #[arg(long, short = 'v', visible_alias = "verbose")]
     parameters: bool,
     /// What ships with this binary, whatever a workspace adds
     #[arg(long, conflicts_with = "workspace")]
