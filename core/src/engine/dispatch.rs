@@ -87,9 +87,7 @@ impl Engine {
     }
 
     fn finished(&mut self, finished: Finished) {
-        if let Ok(inspection) = &finished.result {
-            self.figures.timed(&inspection.ms);
-        }
+        self.figures.spent(finished.generation, &finished.spent);
         let id = finished.id;
         match self.queue.answered(finished) {
             Some(finish) => self.store_write(Write::Finish(Box::new(finish))),

@@ -1,16 +1,17 @@
 //! Rates and times of a running engine: bounded windows, no history.
 
-use crate::{host::card::Slot, report::Timings};
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
+use crate::ids::PluginId;
+
 /// The rate is over so long.
 const WINDOW: Duration = Duration::from_secs(10);
 /// Times are over so many captures.
 const SAMPLES: usize = 1000;
-/// Times of slots are over so many.
+/// Times of plug-ins are over so many.
 const TIMED: usize = 101;
 
 /// Captures done, and how long each took from complete file to committed result.
@@ -18,7 +19,9 @@ const TIMED: usize = 101;
 pub struct Figures {
     done: VecDeque<Instant>,
     latencies: VecDeque<f64>,
-    timings: VecDeque<Timings>,
+    generation: u64,
+    /// Of the newest generation, by capture.
+    spent: VecDeque<Vec<(PluginId, f64)>>,
 }
 
 impl Figures {
@@ -52,24 +55,26 @@ impl Figures {
         (rank(0.5), rank(0.95))
     }
 
-    /// A worker took so long for each slot.
-    pub fn timed(&mut self, timings: &Timings) {
-        if self.timings.len() == TIMED {
-            self.timings.pop_front();
+    /// Plug-ins of that generation took so many milliseconds each for a capture; those before it count no more.
+    pub fn spent(&mut self, generation: u64, spent: &[(PluginId, f64)]) {
+        if generation > self.generation {
+            self.spent.clear();
+            self.generation = generation;
         }
-        self.timings.push_back(*timings);
+        if generation < self.generation || spent.is_empty() {
+            return;
+        }
+        if self.spent.len() == TIMED {
+            self.spent.pop_front();
+        }
+        self.spent.push_back(spent.to_vec());
     }
 
-    /// Median milliseconds over a slot.
+    /// Median milliseconds of a plug-in over the captures of its generation.
     #[must_use]
-    pub fn slot_ms(&self, slot: Slot) -> Option<f64> {
-        let of = |timings: &Timings| match slot {
-            Slot::Segment => timings.segment,
-            Slot::Detect => timings.detect,
-            Slot::Measure => timings.measure,
-            Slot::Grade | Slot::Train => timings.grade,
-        };
-        let mut sorted: Vec<f64> = self.timings.iter().map(of).collect();
+    pub fn plugin_ms(&self, plugin: &PluginId) -> Option<f64> {
+        let mut sorted: Vec<f64> =
+            self.spent.iter().flatten().filter(|(asked, _)| asked == plugin).map(|(_, ms)| *ms).collect();
         sorted.sort_by(f64::total_cmp);
         sorted.get(sorted.len() / 2).copied()
     }
@@ -103,5 +108,18 @@ mod tests {
         assert_eq!((p50.map(f64::round), p95.map(f64::round)), (Some(50.0), Some(95.0)));
         assert!((figures.per_second(start + Duration::from_secs(1)) - 10.0).abs() < 1e-9);
         assert_eq!(figures.per_second(start + Duration::from_secs(60)), 0.0);
+    }
+
+    #[test]
+    fn a_plugin_has_a_time_of_its_own_which_a_new_generation_begins_anew() {
+        let mut figures = Figures::default();
+        let [fast, slow]: [PluginId; 2] = ["fast", "slow"].map(|id| id.parse().unwrap());
+        for ms in [3.0, 1.0, 2.0] {
+            figures.spent(1, &[(fast.clone(), ms), (slow.clone(), 10.0 * ms)]);
+        }
+        assert_eq!((figures.plugin_ms(&fast), figures.plugin_ms(&slow)), (Some(2.0), Some(20.0)));
+        figures.spent(2, &[(fast.clone(), 7.0)]);
+        figures.spent(1, &[(fast.clone(), 99.0)]);
+        assert_eq!((figures.plugin_ms(&fast), figures.plugin_ms(&slow)), (Some(7.0), None));
     }
 }

@@ -27,7 +27,7 @@ impl Engine {
             build: stage.build.clone(),
             quarantined: self.quarantined.contains_key(&stage.plugin),
             problem: self.quarantined.get(&stage.plugin).cloned(),
-            ms: self.figures.slot_ms(slot),
+            ms: self.figures.plugin_ms(&stage.plugin),
         };
         slots.iter().flat_map(|(slot, stages)| stages.iter().map(|stage| status(*slot, stage))).collect()
     }

@@ -37,11 +37,11 @@ pub struct Bench {
 pub fn inspect(tools: &mut Tools, bench: &mut Bench, limits: &Limits, job: &Job, turn: &mut Turn<'_>) -> Answer {
     let outcome = Pass::begin(tools, bench, limits, job, turn).and_then(|pass| pass.finish(job.staging.as_ref()));
     match outcome {
-        Ok((inspection, artefacts)) => {
+        Ok(Outcome { inspection, artefacts, spent }) => {
             let cladding = inspection.zones.cladding.filter(|_| job.staging.is_some());
             let picture = &bench.picture;
             let print = |cladding| Fingerprint::of(&picture.gray8, picture.width, picture.height, &cladding);
-            Answer { job: job.job, fingerprint: cladding.and_then(print), result: Ok(inspection), artefacts }
+            Answer { job: job.job, fingerprint: cladding.and_then(print), result: Ok(inspection), artefacts, spent }
         }
         Err(failure) => refused(job, failure),
     }
@@ -50,7 +50,7 @@ pub fn inspect(tools: &mut Tools, bench: &mut Bench, limits: &Limits, job: &Job,
 /// The answer to a job that cannot even begin.
 #[must_use]
 pub fn refused(job: &Job, failure: Failure) -> Answer {
-    Answer { job: job.job, result: Err(failure), artefacts: Vec::new(), fingerprint: None }
+    Answer { job: job.job, result: Err(failure), artefacts: Vec::new(), fingerprint: None, spent: Vec::new() }
 }
 
 /// One picture on its way through the slots.
@@ -67,10 +67,16 @@ struct Pass<'a> {
     agreement: Vec<Feature>,
     incomplete: Vec<Missing>,
     ms: Timings,
+    spent: Vec<(PluginId, f64)>,
 }
 
-/// The inspection, the files written.
-type Outcome = (Inspection, Vec<StagedFile>);
+/// What came of a picture.
+struct Outcome {
+    inspection: Inspection,
+    /// The files written.
+    artefacts: Vec<StagedFile>,
+    spent: Vec<(PluginId, f64)>,
+}
 
 impl<'a> Pass<'a> {
     /// Reads and decodes.
@@ -99,6 +105,7 @@ impl<'a> Pass<'a> {
             agreement: Vec::new(),
             incomplete: Vec::new(),
             ms: Timings { decode: milliseconds(start), ..Timings::default() },
+            spent: Vec::new(),
         })
     }
 
@@ -122,7 +129,7 @@ impl<'a> Pass<'a> {
         );
         let label = self.tools.pipeline.label;
         let has_defect = judge::has_defect(&merged, &label, fibre, &self.incomplete, &features);
-        let staged = match staging {
+        let artefacts = match staging {
             Some((folder, artefacts)) => self.timed(
                 |ms| &mut ms.artefacts,
                 |pass| {
@@ -148,7 +155,7 @@ impl<'a> Pass<'a> {
             incomplete: self.incomplete,
             ms: self.ms,
         };
-        Ok((inspection, staged))
+        Ok(Outcome { inspection, artefacts, spent: self.spent })
     }
 
     fn timed<T>(&mut self, stage: fn(&mut Timings) -> &mut f64, work: impl FnOnce(&mut Self) -> T) -> T {
@@ -316,7 +323,10 @@ impl<'a> Pass<'a> {
             Err("left out, because it brought workers down on this capture".to_owned())
         } else {
             (self.turn)(&tool.plugin);
-            call(&mut *tool.instance)
+            let start = Instant::now();
+            let answer = call(&mut *tool.instance);
+            self.spent.push((tool.plugin.clone(), milliseconds(start)));
+            answer
         };
         answer.map_err(|reason| self.incomplete.push(Missing { plugin: tool.name.clone(), reason })).ok()
     }

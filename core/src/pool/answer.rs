@@ -44,6 +44,8 @@ pub fn check(asked: &Asked, answer: &Answer) -> Result<(), String> {
     ensure(distinct.len() == answer.artefacts.len(), "the same file twice")?;
     let fingerprint = answer.fingerprint.as_ref();
     ensure(fingerprint.is_none_or(|print| print.grid.len() == CELLS), "a fingerprint of another size")?;
+    ensure(answer.spent.len() <= MAX_LIST, "too many times")?;
+    ensure(answer.spent.iter().all(|(_, ms)| ms.is_finite() && *ms >= 0.0), "an impossible time")?;
     match &answer.result {
         Err(Failure { stage, plugin, message, .. }) => {
             ensure(answer.artefacts.is_empty(), "results of a failure")?;

@@ -175,6 +175,8 @@ pub struct Finished {
     /// Names checked to be plain; that they are regular files is for whoever takes them to check.
     pub artefacts: Vec<StagedFile>,
     pub fingerprint: Option<Fingerprint>,
+    /// Milliseconds by plug-in.
+    pub spent: Vec<(PluginId, f64)>,
 }
 
 /// A worker that ended without being told to.

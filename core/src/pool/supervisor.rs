@@ -393,7 +393,7 @@ impl Supervisor {
     }
 
     fn finish(&self, task: &Task, generation: &Generation, result: Result<Inspection, Failure>) {
-        let answer = Answer { job: task.id, result, artefacts: Vec::new(), fingerprint: None };
+        let answer = Answer { job: task.id, result, artefacts: Vec::new(), fingerprint: None, spent: Vec::new() };
         self.send(task, generation, None, answer);
     }
 
@@ -402,8 +402,9 @@ impl Supervisor {
         // First, so that whoever hears of it finds the room that it made and the worker's count with it.
         self.shared.held.fetch_sub(1, Ordering::AcqRel);
         self.show_workers();
-        let Answer { result, artefacts, fingerprint, .. } = answer;
-        let finished = Finished { id: task.id, generation: number, pipeline, result, staging, artefacts, fingerprint };
+        let Answer { result, artefacts, fingerprint, spent, .. } = answer;
+        let finished =
+            Finished { id: task.id, generation: number, pipeline, result, staging, artefacts, fingerprint, spent };
         self.report(Report::Finished(Box::new(finished)));
     }
 

@@ -285,6 +285,8 @@ pub struct Answer {
     pub artefacts: Vec<StagedFile>,
     /// What the picture looks like, where artefacts were asked for and there is a fibre.
     pub fingerprint: Option<Fingerprint>,
+    /// Milliseconds that each plug-in took that was asked, in the order of asking.
+    pub spent: Vec<(PluginId, f64)>,
 }
 
 /// A file in staging and the dataset folder that it belongs to.

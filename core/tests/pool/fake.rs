@@ -217,7 +217,7 @@ fn sound_answer(job: &Job, pipeline: &Pipeline) -> Answer {
         fs::write(folder.join("m.png"), job.path.as_os_str().as_encoded_bytes()).unwrap();
         artefacts.push(StagedFile { folder: ArtefactFolder::Masks, name: "m.png".into() });
     }
-    Answer { job: job.job, result: Ok(inspection), artefacts, fingerprint: None }
+    Answer { job: job.job, result: Ok(inspection), artefacts, fingerprint: None, spent: Vec::new() }
 }
 
 /// A defect that is sound but for the last pixel of its mask.

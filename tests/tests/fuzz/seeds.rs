@@ -44,7 +44,13 @@ fn answer() -> Vec<u8> {
     let image = ImageId::of(b"a picture");
     let inspection = sample::inspection(image);
     let artefacts = vec![StagedFile { folder: ArtefactFolder::Masks, name: format!("{image}_core_mask.png") }];
-    frame(&FromWorker::Done(Box::new(Answer { job: 7, result: Ok(inspection), artefacts, fingerprint: None })))
+    frame(&FromWorker::Done(Box::new(Answer {
+        job: 7,
+        result: Ok(inspection),
+        artefacts,
+        fingerprint: None,
+        spent: Vec::new(),
+    })))
 }
 
 /// Several in a row, as they come over a line.
