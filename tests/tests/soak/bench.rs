@@ -18,6 +18,7 @@ use rustix::{
     io::Errno,
     process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit},
 };
+use serde_json::Value;
 
 use super::{
     disks::{Disks, Watches},
@@ -363,17 +364,14 @@ impl<'a> Bench<'a> {
 
     /// Waits until every file has come to its end.
     pub fn settle(&mut self, files: u64) {
-        let at_rest = || {
-            let status = self.lab.status()?;
-            let count = |state: &str| status["counts"][state].as_u64().unwrap_or(0);
-            let moving: u64 = ["settling", "queued", "running"].map(count).iter().sum();
-            let ended: u64 = ["done", "duplicate", "failed"].map(count).iter().sum();
-            Some((moving, ended))
+        let count = |status: &Value, states: &[&str]| -> u64 {
+            states.iter().map(|state| status["counts"][state].as_u64().unwrap_or(0)).sum()
         };
+        let ended = |status: &Value| count(status, &["done", "duplicate", "failed"]);
         let start = Instant::now();
-        self.lab.wait_for("every capture has come to its end", || {
-            let (moving, ended) = at_rest()?;
-            (moving == 0 && ended >= files).then_some(())
+        self.lab.wait_while_it_moves("every capture comes to its end", files, ended);
+        self.lab.wait_for("nothing moves any more", || {
+            (count(&self.lab.status()?, &["settling", "queued", "running"]) == 0).then_some(())
         });
         println!("soak: at rest {:.1} s after the last capture", start.elapsed().as_secs_f64());
     }

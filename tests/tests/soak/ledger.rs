@@ -11,7 +11,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ferrule_core::ids::ImageId;
@@ -19,8 +19,6 @@ use ferrule_tests::{Lab, files_below, text};
 use ferrule_vision::augment::chance::Chance;
 use serde_json::Value;
 
-/// Captures a second.
-pub const RATE: u32 = 12;
 /// Pictures that are drawn; each capture is one of them with bytes of its own behind the picture's end.
 const DRAWN: u64 = 40;
 
@@ -41,7 +39,8 @@ pub struct Microscope {
 }
 
 impl Microscope {
-    pub fn start(lab: &Lab, seed: u64) -> Self {
+    /// So many captures a second; what a fault holds up is not made up for.
+    pub fn start(lab: &Lab, seed: u64, rate: u64) -> Self {
         let apart = lab.root().join("apart");
         lab.simulate(&apart, DRAWN, "burst-v1", seed);
         let mut drawn: Vec<Vec<u8>> = files_below(&apart).iter().map(|file| fs::read(file).unwrap()).collect();
@@ -51,9 +50,12 @@ impl Microscope {
         let thread = thread::spawn(move || {
             let mut work =
                 Work { captures, drawn, dropped: Dropped::default(), chance: Chance::new(seed ^ 0xd0), number: 0 };
+            let pause = Duration::from_secs_f64(1.0 / rate as f64);
+            let mut next = Instant::now();
             while !ended.load(Ordering::Relaxed) {
                 drop(open.lock().map(|_held| work.drop_one()));
-                thread::sleep(Duration::from_secs(1) / RATE);
+                next = (next + pause).max(Instant::now() - pause);
+                thread::sleep(next.saturating_duration_since(Instant::now()));
             }
             work.dropped
         });

@@ -26,8 +26,10 @@ use ferrule_vision::augment::chance::Chance;
 use self::{bench::Bench, disks::Disks, figures::Figures, ledger::Microscope};
 
 const NAME: &str = "whatever_goes_wrong_nothing_is_lost_doubled_or_half_there";
-/// MiB of memory that a minute of captures takes on disks of its own, at most.
-const MINUTE: u64 = 60;
+/// Captures a second, where nothing else is asked for.
+const RATE: u64 = 12;
+/// KiB of memory that a capture takes on disks of its own, at most: itself, or its picture and all that is written of it.
+const CAPTURE: u64 = 90;
 /// MiB that there are at least.
 const LEAST: u64 = 1024;
 
@@ -39,7 +41,8 @@ fn set(name: &str, usual: u64) -> u64 {
 #[test]
 fn whatever_goes_wrong_nothing_is_lost_doubled_or_half_there() {
     let (seconds, seed) = (set("FERRULE_SOAK_SECONDS", 20), set("FERRULE_SOAK_SEED", 1));
-    let disk = LEAST + seconds / 60 * MINUTE;
+    let rate = set("FERRULE_SOAK_RATE", RATE);
+    let disk = LEAST + seconds * rate * CAPTURE / 1024;
     let long = seconds >= 120;
     let place = places::enter(NAME, disk, true);
     if place == Where::Seen {
@@ -48,13 +51,13 @@ fn whatever_goes_wrong_nothing_is_lost_doubled_or_half_there() {
     if let Where::Nowhere(reason) = &place {
         println!("notice: soak: NO FAULTS OF DISKS, {reason}");
     }
-    println!("soak: {seconds} s, seed {seed}, {} captures a second, at most {disk} MiB for each disk", ledger::RATE);
+    println!("soak: {seconds} s, seed {seed}, {rate} captures a second, at most {disk} MiB for each disk");
     // A retention that lets go something every hour of a day; what is under test waits for no reserve.
     let lab = Lab::with_settings(
         "[dataset]\nmin_free_mb = 0\n[dataset.keep]\nevery_hours = 1\nprotect = \"nothing\"\nformer = 1\nmasks_mb = 32",
     );
     let disks = (place == Where::Inside).then(|| Disks::new(&lab, disk));
-    let microscope = Microscope::start(&lab, seed);
+    let microscope = Microscope::start(&lab, seed, rate);
     let mut bench = Bench::new(&lab, Chance::new(seed), disks, microscope.gate(), seconds);
     // First as it is meant to be: how long a result takes.
     let calm = bench.calm(Duration::from_secs(if long { 30 } else { 3 }));
