@@ -87,3 +87,32 @@ fn two_engines_on_one_dataset_are_refused_with_who_holds_it() {
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(said.contains(&format!("pid {}", engine.pid())), "{said}");
 }
+
+#[test]
+fn what_failed_for_the_moment_is_tried_again_by_the_next_engine() {
+    let lab = Lab::with_settings("[intake]\ndecode_retries = 9");
+    let engine = lab.start_engine();
+    lab.simulate(&lab.captures(), 1, "burst-v1", 3);
+    lab.wait_done(1);
+    // A worker that stands still has the next capture when its folder goes away.
+    let all = |signal| {
+        for worker in children(engine.pid()) {
+            let _ = kill_process(Pid::from_raw(worker.cast_signed()).unwrap(), signal);
+        }
+    };
+    all(Signal::STOP);
+    lab.simulate(&lab.captures(), 2, "burst-v1", 4);
+    lab.wait_for("a worker has it", || (lab.count("running") > 0).then_some(()));
+    let away = lab.root().join("away");
+    fs::rename(lab.captures(), &away).unwrap();
+    all(Signal::CONT);
+    let failed = "SELECT count(*) FROM captures WHERE state = 'failed' AND failure_transient";
+    lab.wait_for("it fails for the moment", || (lab.query_count(failed) > 0).then_some(()));
+    // With the engine goes what it was about to try again.
+    engine.kill();
+    fs::rename(&away, lab.captures()).unwrap();
+    let _engine = lab.start_engine();
+    lab.wait_done(3);
+    assert_eq!((lab.count("failed"), lab.query_count("SELECT max(attempts) > 1 FROM captures")), (0, 1));
+    lab.audit();
+}

@@ -79,6 +79,20 @@ fn a_loss_that_is_no_number_names_the_batch_and_what_to_change() {
 }
 
 #[test]
+fn more_pixels_than_fit_into_memory_are_refused_with_what_to_make_smaller() {
+    if !has_networks() {
+        return;
+    }
+    let lab = divided(PICTURES, 3);
+    // One layer's answers alone would be a hundred gigabytes.
+    let mut huge = lab.ferrule(&["train", "--size", "4096", "--batch", "6", "--set", "width=256", "--root"]);
+    huge.arg(&lab.workspace).arg("--truth").arg(lab.root().join("truth-5.json"));
+    let said = refused(&huge.output().unwrap());
+    assert!(said.contains("out of memory at 6 pictures a batch") && said.contains("--batch 3"), "{said}");
+    assert_eq!(lab.query_count("SELECT count(*) FROM runs WHERE state = 'failed'"), 1);
+}
+
+#[test]
 fn without_room_for_a_checkpoint_a_training_stands_at_the_one_before_and_goes_on_with_room() {
     if !has_networks() {
         return;

@@ -8,6 +8,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     process::Stdio,
+    time::Duration,
 };
 
 use ferrule_tests::{Lab, has_networks, terminal::Terminal, text};
@@ -139,15 +140,26 @@ fn an_engine_trains_for_a_client_that_leaves_and_stores_every_epoch() {
     lab.wait_for("the network's word", || (lab.query_count(by_network) == 1).then_some(()));
 
     // Another client steers it.
-    let mut long = train(&lab, &["--epochs", "9999"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let endless = ["--epochs", "9999", "--json"];
+    let mut long = train(&lab, &endless).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(long.stdout.take().unwrap()).lines().map_while(Result::ok);
-    assert!(lines.next().unwrap().starts_with("run "));
+    let mut until = |name: &str| {
+        let told = |line: &String| serde_json::from_str::<Value>(line).unwrap()["name"] == name;
+        assert!(lines.by_ref().any(|line| told(&line)), "it ended before it told of `{name}`");
+    };
     let steer = |how: &str| {
         let output = train(&lab, &["--steer", how]).output().unwrap();
         assert!(output.status.success(), "{}", text(&output));
     };
+    until("epoch");
     steer("pause");
+    until("paused");
+    let epochs = || lab.query_count("SELECT count(*) FROM epochs");
+    let before = epochs();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(epochs(), before, "it learned while it was to wait");
     steer("go-on");
+    until("epoch");
     steer("stop-after-epoch");
     assert!(lines.last().is_some());
     assert!(long.wait().unwrap().success());
