@@ -24,7 +24,7 @@ use serde_json::Value as Json;
 use self::table::{Column, Times, table};
 use crate::{
     build::{Profile, build},
-    house::{cargo, run, say, shown},
+    house::{run, say, shown},
 };
 
 #[derive(Debug, Subcommand)]
@@ -78,11 +78,8 @@ impl Bench {
 /// What the table compares: libjpeg-turbo by way of OpenCV.
 const UNIT: &str = "bare gray decode";
 
-/// The bench itself is a program of `tests`: it needs the plug-in host, which xtask does not link.
 fn host() -> Result<()> {
-    let built = build(Profile::Release)?;
-    let mut command = cargo(["bench", "--package", "ferrule-tests", "--bench", "host"]);
-    run(command.current_dir(&built.house.root))
+    run(&mut build(Profile::Release)?.bench("host"))
 }
 
 impl InspectBench {

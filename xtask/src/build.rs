@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context, Result};
@@ -43,6 +44,14 @@ pub struct Built {
 }
 
 impl Built {
+    /// A bench of `tests`: it needs the store, the plug-in host or a pseudo-terminal, which xtask does not link. Of the whole
+    /// workspace, so that what was built for the binary is not built again with fewer features.
+    pub fn bench(&self, name: &str) -> Command {
+        let mut command = cargo(["bench", "--workspace", "--bench", name]);
+        command.args(&self.features).current_dir(&self.house.root);
+        command
+    }
+
     pub fn tell(&self) {
         say(&format!("{} with {} plug-ins beside it", self.binary.display(), self.plugins.len()));
     }

@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{
     build::{Profile, build},
-    house::{cargo, run},
+    house::run,
 };
 
 #[derive(Debug, Args)]
@@ -22,15 +22,13 @@ pub struct RecoveryBench {
 }
 
 impl RecoveryBench {
-    /// A program of `tests`, since it needs the store, which xtask does not link.
     pub fn run(&self) -> Result<()> {
         let built = build(Profile::of(self.debug))?;
-        let mut command = cargo(["bench", "--workspace", "--bench", "recovery"]);
+        let mut command = built.bench("recovery");
         if self.debug {
             command.args(["--profile", "dev"]);
         }
-        command.args(&built.features);
         command.env("FERRULE_BENCH_ROWS", self.rows.to_string()).env("FERRULE_BENCH_ROUNDS", self.rounds.to_string());
-        run(command.current_dir(&built.house.root))
+        run(&mut command)
     }
 }

@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{
     build::{Built, Profile, build},
-    house::{cargo, run},
+    house::run,
 };
 
 #[derive(Debug, Args)]
@@ -34,7 +34,6 @@ enum Part {
 }
 
 impl TuiBench {
-    /// Programs of `tests`, since they need the store and a pseudo-terminal, which xtask does not link.
     pub fn run(&self) -> Result<()> {
         let built = build(Profile::Release)?;
         if self.only != Some(Part::Screen) {
@@ -47,9 +46,9 @@ impl TuiBench {
     }
 
     fn bench(&self, built: &Built, name: &str) -> Result<()> {
-        let mut command = cargo(["bench", "--package", "ferrule-tests", "--bench", name]);
+        let mut command = built.bench(name);
         command.env("FERRULE_BENCH_ROWS", self.rows.to_string()).env("FERRULE_BENCH_TURNS", self.turns.to_string());
         command.env("FERRULE_BENCH_SECONDS", self.seconds.to_string()).env("FERRULE_BENCH_DAY", self.day.to_string());
-        run(command.current_dir(&built.house.root))
+        run(&mut command)
     }
 }

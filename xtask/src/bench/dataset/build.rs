@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     bench::table::median,
     build::{Built, Profile, build},
-    house::{cargo, run, say},
+    house::{run, say},
 };
 
 /// How often a running build is asked for its memory.
@@ -93,11 +93,9 @@ impl BuildBench {
         ))
     }
 
-    /// A program of `tests`: it needs the store, which xtask does not link.
     pub fn store(&self) -> Result<()> {
         self.one_build(&self.pictures)?;
-        let mut command = cargo(["bench", "--package", "ferrule-tests", "--bench", "store", "--"]);
-        run(command.arg(self.dataset()).current_dir(&self.built.house.root))
+        run(self.built.bench("store").arg("--").arg(self.dataset()))
     }
 
     fn one_build(&self, pictures: &Path) -> Result<Run> {
