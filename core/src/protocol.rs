@@ -246,7 +246,7 @@ impl Counts {
 }
 
 /// The engine at a glance.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     pub software: String,
     pub pid: u32,

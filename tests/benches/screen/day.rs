@@ -11,7 +11,7 @@ use std::{
 use ferrule_core::{
     engine::lock::{EngineLock, Holder},
     ids::{CaptureId, ImageId},
-    protocol::{Answer, CaptureEvent, ClientLine, Counts, EngineLine, Event, Hello, PROTOCOL, Request, Status},
+    protocol::{Answer, CaptureEvent, ClientLine, EngineLine, Event, Hello, PROTOCOL, Request, Status},
     report::CaptureState,
     workspace::DatasetPaths,
 };
@@ -111,23 +111,9 @@ fn greet(stream: &UnixStream, dataset: &DatasetPaths) -> Option<(BufWriter<UnixS
         software: "ferrule bench".into(),
         pid: std::process::id(),
         started: "2026-01-01T00:00:00Z".into(),
-        workspace: String::new(),
         database: dataset.database().display().to_string(),
         generation: 1,
-        pipeline: None,
-        counts: Counts::default(),
-        paused: false,
-        per_second: 0.0,
-        p50_ms: None,
-        p95_ms: None,
-        workers: Vec::new(),
-        sources: Vec::new(),
-        plugins: Vec::new(),
-        training: None,
-        disk: None,
-        tidied: None,
-        problems: Vec::new(),
-        alarms: Vec::new(),
+        ..Status::default()
     };
     loop {
         let request = serde_json::from_str(&asked.next()?.ok()?).unwrap();

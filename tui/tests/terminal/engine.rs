@@ -94,19 +94,7 @@ fn status(done: u64) -> Status {
         workspace: "/pty".into(),
         database: "/pty/dataset/index.sqlite".into(),
         generation: 1,
-        pipeline: None,
         counts,
-        paused: false,
-        per_second: 0.0,
-        p50_ms: None,
-        p95_ms: None,
-        workers: Vec::new(),
-        sources: Vec::new(),
-        plugins: Vec::new(),
-        training: None,
-        disk: None,
-        tidied: None,
-        problems: Vec::new(),
-        alarms: Vec::new(),
+        ..Status::default()
     }
 }

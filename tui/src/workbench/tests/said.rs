@@ -31,9 +31,7 @@ pub fn status() -> Status {
         workspace: "/home/lab/demo".into(),
         database: "/home/lab/demo/dataset/index.sqlite".into(),
         generation: 3,
-        pipeline: None,
         counts,
-        paused: false,
         per_second: 4.2,
         p50_ms: Some(41.0),
         p95_ms: Some(96.0),
@@ -48,11 +46,7 @@ pub fn status() -> Status {
             scratch,
             plugin("measure", "measure-intensity", 1.2),
         ],
-        training: None,
-        disk: None,
-        tidied: None,
-        problems: Vec::new(),
-        alarms: Vec::new(),
+        ..Status::default()
     }
 }
 
