@@ -33,6 +33,7 @@ mod dispatch;
 mod figures;
 mod handed;
 pub(crate) mod hashing;
+mod heap;
 mod hints;
 pub(crate) mod intake;
 pub mod lock;
@@ -112,6 +113,7 @@ pub enum EngineError {
 /// # Errors
 /// The configuration is wrong, another engine runs, the dataset cannot be used. Nothing was changed then.
 pub fn run(settings: EngineSettings) -> Result<(), EngineError> {
+    heap::few_arenas();
     let configuration = Configuration::load(&settings.workspace)?;
     let dataset = DatasetPaths::at(&configuration.settings.dataset.path);
     access::check(&settings.workspace, &dataset)?;

@@ -14,6 +14,7 @@ use super::{
     figures::Figures,
     handed::Handed,
     hashing::Hashers,
+    heap::Heap,
     intake::Sources,
     lock::{EngineLock, Holder},
     queue::Queue,
@@ -92,6 +93,7 @@ pub(super) struct Engine {
     pub alarms: Board,
     /// What the training said before its rows were committed.
     pub fence: Fence,
+    pub heap: Heap,
     /// Something that a status shows has changed.
     pub dirty: bool,
     pub last_status: Instant,
@@ -146,6 +148,7 @@ impl Engine {
             training: None,
             alarms: Board::default(),
             fence: Fence::default(),
+            heap: Heap::new(Instant::now()),
             dirty: true,
             last_status: Instant::now(),
             ending: false,
@@ -292,6 +295,7 @@ impl Engine {
             self.judge_alarms(now);
             self.divide_when_idle(now);
             self.tidy_when_due(now);
+            self.heap.give_back_when_due(now);
             // The rate falls without any event of its own.
             self.dirty |= self.figures.fading(now);
         }
