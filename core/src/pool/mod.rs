@@ -170,7 +170,7 @@ pub struct Finished {
     pub generation: u64,
     pub pipeline: PipelineId,
     pub result: Result<Inspection, Failure>,
-    /// Where `artefacts` lie. The receiver removes the folder once it has taken them.
+    /// Where `artefacts` lie, beside those of other results: the receiver takes or removes these.
     pub staging: Option<PathBuf>,
     /// Names checked to be plain; that they are regular files is for whoever takes them to check.
     pub artefacts: Vec<StagedFile>,

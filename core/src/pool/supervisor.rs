@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fs,
+    os::unix::ffi::OsStrExt,
     path::PathBuf,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
@@ -191,8 +192,9 @@ impl Supervisor {
             Err(failure) => return self.finish(&held.task, &generation, Err(failure)),
         };
         let job = self.count_up();
+        // Its own, and no folder for each job: a file system that gives away inodes of what was just removed looks for others
+        // first (ext4), so a folder a capture would make each next one slower.
         let folder = held.task.artefacts.as_ref().and(self.folder_of(self.workers[index].slot));
-        let folder = folder.map(|folder| folder.join(job.to_string()));
         if let Some(folder) = &folder
             && let Err(error) = fs::create_dir_all(folder)
         {
@@ -212,7 +214,7 @@ impl Supervisor {
         let worker = &mut self.workers[index];
         worker.turns.clear();
         if let Err(error) = worker.process.send(&message) {
-            discard(folder.as_ref());
+            discard(folder.as_ref(), &held.task);
             return self.finish(&held.task, &generation, Err(trouble(format!("cannot be put to a worker: {error}"))));
         }
         let busy = Busy { held, job, without, folder, since: now, until, asking: None };
@@ -286,9 +288,9 @@ impl Supervisor {
         self.deadlines.answered(now.saturating_duration_since(busy.since), pixels);
         let named = |inspection| self.with_reasons(inspection, &busy, &generation.pipeline);
         let answer = Answer { result: answer.result.map(named), ..answer };
-        // A folder without files is nobody's to take.
+        // What a failure has written is nobody's to take.
         let folder = if answer.artefacts.is_empty() {
-            discard(busy.folder.as_ref());
+            discard(busy.folder.as_ref(), &busy.held.task);
             None
         } else {
             busy.folder
@@ -352,7 +354,7 @@ impl Supervisor {
 
     fn judge(&mut self, busy: Busy, turn: Option<&PluginId>, generation: &Arc<Generation>, told: &str) {
         let Busy { mut held, folder, .. } = busy;
-        discard(folder.as_ref());
+        discard(folder.as_ref(), &held.task);
         let judgement = self.policy.died(&mut held.history, &held.task.path, turn, told, &generation.pipeline);
         if let Some((plugin, reason)) = judgement.quarantined {
             self.report(Report::Quarantined { plugin, reason });
@@ -369,7 +371,7 @@ impl Supervisor {
         for index in 0..self.workers.len() {
             if let Phase::Busy(busy) = &self.workers[index].phase {
                 let task = busy.held.task.clone();
-                discard(busy.folder.as_ref());
+                discard(busy.folder.as_ref(), &task);
                 leave(&mut self.workers[index], now);
                 self.workers[index].process.kill();
                 self.give_back(&task);
@@ -445,11 +447,17 @@ pub(super) fn leave(worker: &mut Worker, now: Instant) {
     worker.phase = Phase::Leaving { until: now + LEAVING };
 }
 
-fn discard(folder: Option<&PathBuf>) {
-    if let Some(folder) = folder
-        && let Err(error) = fs::remove_dir_all(folder)
-    {
-        tracing::warn!(folder = %folder.display(), %error, "staging folder not removed");
+/// Removes what was written for a task that has no result. Its files begin with its image; those of results that wait to be
+/// taken lie beside them. What nobody can name is swept when the dataset is opened next.
+fn discard(folder: Option<&PathBuf>, task: &Task) {
+    let (Some(folder), Some(image)) = (folder, task.expected) else { return };
+    let prefix = format!("{image}_");
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().as_bytes().starts_with(prefix.as_bytes())
+            && let Err(error) = fs::remove_file(entry.path())
+        {
+            tracing::warn!(file = %entry.path().display(), %error, "a file stays in staging");
+        }
     }
 }
 

@@ -36,26 +36,32 @@ pub(super) fn finish(
     finish: &Finish,
     again: bool,
 ) -> Result<(Receipt, Option<Placement>), Fault> {
-    let mut placement = Placement::default();
-    publisher.forget_staging(&mut placement, finish.staging.as_deref());
-    let dropped = |placement| Ok((Receipt::Dropped(finish.capture), Some(placement)));
-    let Some(asked) = asked(savepoint, finish.capture)? else { return dropped(placement) };
+    let unwanted = || {
+        let mut placement = Placement::default();
+        publisher.leave_in_staging(&mut placement, finish.staging.as_deref(), &finish.artefacts);
+        placement
+    };
+    let dropped = || Ok((Receipt::Dropped(finish.capture), Some(unwanted())));
+    let Some(asked) = asked(savepoint, finish.capture)? else { return dropped() };
     match asked.state {
-        _ if asked.image != Some(finish.image) => return dropped(placement),
+        _ if asked.image != Some(finish.image) => return dropped(),
         CaptureState::Running => {}
         CaptureState::Replaced => {
             keep_history(savepoint, finish, &asked)?;
-            return dropped(placement);
+            return dropped();
         }
-        _ => return dropped(placement),
+        _ => return dropped(),
     }
+    let mut placement = Placement::default();
     let result = match &finish.result {
-        Ok(inspection) if inspection.image_id != finish.image => Err(wrong_image(inspection)),
+        Ok(inspection) if inspection.image_id != finish.image => {
+            placement = unwanted();
+            Err(wrong_image(inspection))
+        }
         Ok(inspection) => match publish(savepoint, publisher, finish, &asked, again, &mut placement) {
             Ok(filename) => Ok((inspection, filename)),
             Err(PublishError::Capture(failure)) => {
-                placement = Placement::default();
-                publisher.forget_staging(&mut placement, finish.staging.as_deref());
+                placement = unwanted();
                 Err(failure)
             }
             Err(PublishError::Disk(fault)) => return Err(fault),

@@ -26,8 +26,8 @@ use crate::{
     workspace::DatasetPaths,
 };
 
-/// Bytes copied and hashed at a time.
-const CHUNK: usize = 256 << 10;
+/// Bytes copied and hashed at a time: few enough that the allocator keeps them, or each copy would fault in new pages.
+const CHUNK: usize = 64 << 10;
 
 /// Files synced at the same time.
 const SYNCS: usize = 16;
@@ -49,8 +49,8 @@ pub(super) struct Placement {
     moves: Vec<Move>,
     /// Of the former result, without a successor.
     stale: Vec<PathBuf>,
-    /// The job's folder in staging.
-    staging: Option<PathBuf>,
+    /// What a worker left in staging and nobody takes.
+    left: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -115,9 +115,9 @@ impl Publisher {
         image: ImageId,
         again: bool,
     ) -> Result<(), PublishError> {
-        let staging = self.job_folder(staging)?;
+        let staging = self.workers_folder(staging)?;
         if !fs::symlink_metadata(&staging).is_ok_and(|metadata| metadata.is_dir()) && !files.is_empty() && !again {
-            return Err(refused(format!("the job's folder {} is gone", staging.display())));
+            return Err(refused(format!("the worker's folder {} is gone", staging.display())));
         }
         for staged in files {
             let name = plain_name(&staged.name, image)?;
@@ -139,9 +139,11 @@ impl Publisher {
         self.paths.images().join(filename).is_file()
     }
 
-    /// Empties and removes the job's folder once all is committed.
-    pub(super) fn forget_staging(&self, placement: &mut Placement, staging: Option<&Path>) {
-        placement.staging = staging.and_then(|folder| self.job_folder(folder).ok());
+    /// Removes these once all is committed: their result is not wanted.
+    pub(super) fn leave_in_staging(&self, placement: &mut Placement, staging: Option<&Path>, files: &[StagedFile]) {
+        let Some(folder) = staging.and_then(|folder| self.workers_folder(folder).ok()) else { return };
+        let plain = files.iter().filter(|file| Path::new(&file.name).file_name() == Some(file.name.as_ref()));
+        placement.left.extend(plain.map(|file| folder.join(&file.name)));
     }
 
     /// Syncs all files, renames them into place, and syncs the folders.
@@ -168,10 +170,10 @@ impl Publisher {
                     tracing::debug!(path = %path.display(), %error, "a stale artefact stays");
                 }
             }
-            if let Some(staging) = &placement.staging
-                && let Err(error) = fs::remove_dir_all(staging)
-            {
-                tracing::debug!(path = %staging.display(), %error, "a job's staging folder stays");
+            for path in &placement.left {
+                if let Err(error) = fs::remove_file(path) {
+                    tracing::debug!(path = %path.display(), %error, "a file stays in staging");
+                }
             }
         }
     }
@@ -188,8 +190,8 @@ impl Publisher {
         }
     }
 
-    /// A job's folder lies inside staging and nowhere else.
-    fn job_folder(&self, folder: &Path) -> Result<PathBuf, PublishError> {
+    /// A worker's folder lies inside staging and nowhere else.
+    fn workers_folder(&self, folder: &Path) -> Result<PathBuf, PublishError> {
         let inside = folder.strip_prefix(self.paths.staging()).is_ok_and(|rest| {
             rest.components().next().is_some()
                 && rest.components().all(|part| matches!(part, std::path::Component::Normal(_)))

@@ -137,7 +137,7 @@ pub struct Finish {
     /// Written before, by [`Write::Pipeline`].
     pub pipeline: PipelineId,
     pub result: Result<Inspection, Failure>,
-    /// The job's own folder in staging; removed once its files are published.
+    /// The worker's folder in staging, where its other results lie too.
     pub staging: Option<PathBuf>,
     /// Plain names in `staging`, each beginning with `<image_id>_`.
     pub artefacts: Vec<StagedFile>,

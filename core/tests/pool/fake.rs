@@ -214,8 +214,9 @@ fn sound_answer(job: &Job, pipeline: &Pipeline) -> Answer {
     };
     let mut artefacts = vec![];
     if let Some((folder, _)) = &job.staging {
-        fs::write(folder.join("m.png"), job.path.as_os_str().as_encoded_bytes()).unwrap();
-        artefacts.push(StagedFile { folder: ArtefactFolder::Masks, name: "m.png".into() });
+        let name = format!("{}_m.png", inspection.image_id);
+        fs::write(folder.join(&name), job.path.as_os_str().as_encoded_bytes()).unwrap();
+        artefacts.push(StagedFile { folder: ArtefactFolder::Masks, name });
     }
     Answer { job: job.job, result: Ok(inspection), artefacts, fingerprint: None, spent: Vec::new() }
 }

@@ -1,9 +1,15 @@
 //! The pool's life: starting, waiting, being killed at random, ending.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use ferrule_core::{
-    pool::{AfterRefusal, Cause, PoolSettings, Report},
+    ids::ImageId,
+    pool::{AfterRefusal, Cause, PoolSettings, Report, Task},
     worker::arguments::WorkerProgram,
 };
 use rand::{Rng, SeedableRng};
@@ -143,22 +149,34 @@ fn an_end_without_grace_gives_back_what_hangs() {
 }
 
 #[test]
-fn artefacts_lie_in_a_folder_of_their_own_and_a_death_leaves_none() {
+fn artefacts_lie_in_the_workers_folder_and_neither_a_death_nor_a_failure_leaves_any() {
     let staging = tempfile::tempdir().unwrap();
     let mut bench = Bench::new(PoolSettings { staging: Some(staging.path().join("new")), ..settings(1) });
-    let task = Bench::with_artefacts(bench.task("once.segv@mea"));
+    let there = |folder: &Path| {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<BTreeSet<_>>()
+    };
+    let of = |bench: &mut Bench, deed: &str, image: &[u8]| Task {
+        expected: Some(ImageId::of(image)),
+        ..Bench::with_artefacts(bench.task(deed))
+    };
+    let [first, failing, left] = [b"first", b"other", b"third"].map(|image| format!("{}_m.png", ImageId::of(image)));
+    let task = of(&mut bench, "once.segv@mea", b"first");
     let path = task.path.clone();
-    let task_id = bench.submit(task);
-    let finished = bench.result(task_id);
+    let id = bench.submit(task);
+    let finished = bench.result(id);
     let folder = finished.staging.unwrap();
-    assert_eq!(fs::read(folder.join(&finished.artefacts[0].name)).unwrap(), path.as_os_str().as_encoded_bytes());
-    let siblings = fs::read_dir(folder.parent().unwrap()).unwrap().count();
-    assert_eq!(siblings, 1, "the dead worker's folder is gone");
+    assert_eq!((folder.parent(), &finished.artefacts[0].name), (Some(&*staging.path().join("new")), &first));
+    assert_eq!(fs::read(folder.join(&first)).unwrap(), path.as_os_str().as_encoded_bytes());
+    assert_eq!(there(&folder), BTreeSet::from([first.clone()]));
 
-    let failed = Bench::with_artefacts(bench.task("fail@seg"));
-    let failed = bench.submit(failed);
-    assert!(bench.result(failed).staging.is_none());
-    assert_eq!(fs::read_dir(folder.parent().unwrap()).unwrap().count(), 1, "nor does a failure leave one");
+    // Beside a result that nobody took yet, and somebody else's.
+    fs::write(folder.join(&left), b"of another").unwrap();
+    let task = of(&mut bench, "fail@seg", b"other");
+    let id = bench.submit(task);
+    assert!(bench.result(id).staging.is_none());
+    assert!(!there(&folder).contains(&failing));
+    assert_eq!(there(&folder), BTreeSet::from([first, left]));
 
     fs::remove_dir_all(&folder).unwrap();
     bench.pool.shutdown(Duration::from_secs(50));

@@ -127,7 +127,7 @@ impl Desk {
     /// A worker's good answer, with two artefacts in staging.
     pub fn answer(&self, admitted: &Admitted) -> Finish {
         let image = admitted.image.unwrap();
-        let staging = self.paths().staging().join("worker-1").join(admitted.capture.to_string());
+        let staging = self.paths().staging().join("worker-1");
         fs::create_dir_all(&staging).unwrap();
         let artefacts = vec![
             StagedFile { folder: ArtefactFolder::Masks, name: format!("{image}_core_mask.png") },

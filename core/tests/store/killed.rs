@@ -122,7 +122,7 @@ fn a_life_of_an_engine() {
 }
 
 fn answer(paths: &DatasetPaths, row: &QueuedCapture, generation: u64) -> Finish {
-    let staging = paths.staging().join("worker-1").join(row.capture.to_string());
+    let staging = paths.staging().join("worker-1");
     fs::create_dir_all(&staging).unwrap();
     let artefacts = vec![
         StagedFile { folder: ArtefactFolder::Masks, name: format!("{}_core_mask.png", row.image) },
