@@ -99,20 +99,23 @@ fn averages(gray: &[u8], width: usize, height: usize, cladding: &Outline) -> Opt
     let left = cladding.cx + 0.5 - REACH * cladding.ax;
     let top = cladding.cy + 0.5 - REACH * cladding.by;
     let (mut cells, mut valid) = (vec![0.0; CELLS], vec![false; CELLS]);
-    let mut columns = vec![0.0; width];
+    // Gray levels of a few rows: exact enough, and twice as many at a time.
+    let mut columns = vec![0.0_f32; width];
+    let all = Span::of(left, SIDE as f64 * dx, width);
+    let all = all.from as usize..(all.to.ceil() as usize).min(width);
     for j in 0..SIDE {
         let rows = Span::of(top + j as f64 * dy, dy, height);
         columns.fill(0.0);
         for (y, weight) in rows.pixels() {
-            for (sum, pixel) in columns.iter_mut().zip(&gray[y * width..(y + 1) * width]) {
-                *sum += weight * f64::from(*pixel);
+            for (sum, pixel) in columns[all.clone()].iter_mut().zip(&gray[y * width..][all.clone()]) {
+                *sum += weight as f32 * f32::from(*pixel);
             }
         }
         for i in 0..SIDE {
             let across = Span::of(left + i as f64 * dx, dx, width);
             let area = rows.length() * across.length();
             if distance(i, j) <= 1.0 && area > 0.5 * dx * dy {
-                let sum: f64 = across.pixels().map(|(x, weight)| weight * columns[x]).sum();
+                let sum: f64 = across.pixels().map(|(x, weight)| weight * f64::from(columns[x])).sum();
                 (cells[j * SIDE + i], valid[j * SIDE + i]) = (sum / area, true);
             }
         }

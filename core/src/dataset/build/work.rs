@@ -33,7 +33,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How long captures in hand may take once the build is to end.
 const GRACE: Duration = Duration::from_secs(20);
 /// Nobody watches results come; those of this long are synced together. A kill costs as much work.
-const GATHER: Duration = Duration::from_millis(150);
+const GATHER: Duration = Duration::from_millis(60);
 
 pub(super) struct Work<'a> {
     pub(super) build: &'a Build,

@@ -2,6 +2,7 @@
 //! what writing in transactions saves.
 
 use std::{
+    cell::Cell,
     fs,
     io::Write,
     path::{Path, PathBuf},
@@ -20,6 +21,9 @@ use crate::{
 /// How often a running build is asked for its memory.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Below the bench's folder.
+const DATASETS: &str = "datasets";
+
 /// What the parts have in common: the binary, pictures, and a folder for datasets.
 pub struct BuildBench {
     built: Built,
@@ -27,6 +31,8 @@ pub struct BuildBench {
     pictures: PathBuf,
     count: u32,
     rounds: u32,
+    /// Datasets that were built.
+    builds: Cell<u32>,
 }
 
 /// One build from the outside.
@@ -36,18 +42,27 @@ struct Run {
     peak_mb: f64,
 }
 
+impl Drop for BuildBench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(self.folder.join(DATASETS));
+    }
+}
+
 impl BuildBench {
     pub fn prepare(count: u32, rounds: u32) -> Result<Self> {
         let built = build(Profile::Release)?;
         let folder = built.house.target.join("bench-dataset");
         fs::create_dir_all(&folder)?;
+        // Each build has a folder of its own, and all are removed together: ext4 seeks long for new inodes where thousands
+        // were just freed.
+        let _ = fs::remove_dir_all(folder.join(DATASETS));
         let pictures = drawn(&built.binary, &folder, "paper-v1", count)?;
-        Ok(Self { built, folder, pictures, count, rounds })
+        Ok(Self { built, folder, pictures, count, rounds, builds: Cell::new(0) })
     }
 
     /// The dataset that the last build left.
     fn dataset(&self) -> PathBuf {
-        self.folder.join("dataset")
+        self.folder.join(DATASETS).join(self.builds.get().to_string())
     }
 
     pub fn against_inspect(&self) -> Result<()> {
@@ -99,10 +114,8 @@ impl BuildBench {
     }
 
     fn one_build(&self, pictures: &Path) -> Result<Run> {
+        self.builds.set(self.builds.get() + 1);
         let out = self.dataset();
-        if out.exists() {
-            fs::remove_dir_all(&out)?;
-        }
         let mut command = self.ferrule();
         // Correlations have a part of their own, and grow with the square.
         command.args(["build", "--correlations", "off"]).arg(pictures).arg("--out").arg(&out);
