@@ -49,7 +49,7 @@ fn answer() -> Vec<u8> {
         result: Ok(inspection),
         artefacts,
         fingerprint: None,
-        spent: Vec::new(),
+        spent: vec![("detect-region".parse().unwrap(), 4.5)],
     })))
 }
 
