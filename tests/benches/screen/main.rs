@@ -163,6 +163,10 @@ fn echo(lab: &Lab, microscope: &mut Microscope) {
             typed.push((shown - pressed).as_secs_f64() * 1e3);
         }
         terminal.press("\u{1b}");
+        // Or Escape and the next key would be one, as terminals write Alt.
+        terminal.wait_until("the filter is closed", |screen| {
+            screen.rows(0, SIZE.1).last().is_some_and(|row| !row.starts_with(" /"))
+        });
         // Off the newest row, so that the cursor stays on its capture; what came meanwhile moves them both.
         let mut stepped = Vec::with_capacity(KEYS);
         terminal.press("jj");
