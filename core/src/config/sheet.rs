@@ -227,7 +227,7 @@ impl<'a> Sheet<'a> {
             let elsewhere = self.known.iter().find(|known| known.name == name).map(|known| known.section);
             let message = match (elsewhere, nearest(&name, known.iter().copied())) {
                 // A line was uncommented, and the one with its section above was not.
-                (Some("capture"), _) => format!("unknown {what}; {name} belongs into a [[capture]]"),
+                (Some(list @ ("capture" | "alarm")), _) => format!("unknown {what}; {name} belongs into a [[{list}]]"),
                 (Some(section), _) => {
                     format!("unknown {what}; {name} belongs into [{section}]: write that line above it")
                 }

@@ -127,6 +127,7 @@ fn each_mistake_gives_one_line_with_file_line_key_and_what_was_expected() {
             "[pipeline]\npython = 'python3'",
             "ferrule.toml:2: pipeline.python: unknown key; python belongs into [plugins]: write that line above it",
         ),
+        ("[log]\nfibre = 'auto'", "ferrule.toml:2: log.fibre: unknown key; fibre belongs into a [[capture]]"),
         ("settle_ms = 5", "ferrule.toml:1: settle_ms: unknown section; settle_ms belongs into [intake]"),
         ("[intaek]\nsettle_ms = 5", "ferrule.toml:1: intaek: unknown section; did you mean intake?"),
         ("[wrokers]", "did you mean workers?"),

@@ -201,7 +201,7 @@ impl Publisher {
 }
 
 /// Syncs all of them at once. One after the other each would wait for a commit of the file system and a flush of its own;
-/// together they share them: on ext4 six took a fifth to a tenth of the time, sixty a fortieth.
+/// together they share them: on ext4 and a busy machine six took a fifth to a tenth of the time, sixty a fortieth.
 fn sync(files: &[(&Path, &File)]) -> Result<(), Fault> {
     let threads = files.len().min(SYNCS);
     let every =
@@ -247,9 +247,15 @@ fn plain_name(name: &str, image: ImageId) -> Result<&str, PublishError> {
 }
 
 fn open_staged(path: &Path) -> Result<File, PublishError> {
-    let file = open_regular(path).map_err(|error| match is_scarcity(&error) {
-        true => disk(path)(error),
-        false => refused(format!("the worker's file {}: {error}", path.display())),
+    let file = open_regular(path).map_err(|error| {
+        let told =
+            |transient| Failure { transient, ..refusal(format!("the worker's file {}: {error}", path.display())) };
+        match error.kind() {
+            _ if is_scarcity(&error) => disk(path)(error),
+            // A result of the same picture that was not wanted may have been removed just now, and this one's files with it.
+            io::ErrorKind::NotFound => PublishError::Capture(told(true)),
+            _ => PublishError::Capture(told(false)),
+        }
     })?;
     // A second name would let whoever holds it change the file later.
     match file.metadata() {
@@ -349,7 +355,11 @@ fn clear(path: &Path) -> Result<(), PublishError> {
 }
 
 fn refused(message: String) -> PublishError {
-    PublishError::Capture(Failure { stage: "artefacts".into(), plugin: None, message, transient: false })
+    PublishError::Capture(refusal(message))
+}
+
+fn refusal(message: String) -> Failure {
+    Failure { stage: "artefacts".into(), plugin: None, message, transient: false }
 }
 
 fn unread(path: &Path, error: &io::Error) -> PublishError {

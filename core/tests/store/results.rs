@@ -268,6 +268,17 @@ fn only_plain_regular_files_are_taken_out_of_staging() {
 }
 
 #[test]
+fn an_answer_whose_files_went_with_an_unwanted_one_of_the_same_picture_is_tried_again() {
+    let desk = Desk::open();
+    let (late, other) = (desk.start("late.png", b"picture"), desk.start("other.png", b"another"));
+    let unwanted = Finish { capture: other.capture, ..desk.answer(&late) };
+    let wanted = desk.answer(&late);
+    assert_eq!(desk.ask(Write::Finish(Box::new(unwanted))), Receipt::Dropped(other.capture));
+    let failure = desk.finish(wanted).failure.unwrap();
+    assert!(failure.transient && failure.message.contains("_core_mask.png"), "{failure}");
+}
+
+#[test]
 fn an_answer_that_breaks_a_rule_of_the_schema_costs_its_capture_only() {
     let desk = Desk::open();
     let (bad, good) = (desk.start("bad.png", b"bad"), desk.start("good.png", b"good"));
