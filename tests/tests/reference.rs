@@ -8,7 +8,7 @@ use std::{
     process::Output,
 };
 
-use ferrule_tests::{Lab, text};
+use ferrule_tests::{Lab, terminal::Terminal, text};
 use serde_json::Value;
 
 /// One bench and one kind of fibre, as a person would build a reference for.
@@ -272,4 +272,42 @@ fn a_workspace_compares_with_a_reference_beside_its_settings() {
     lab.wait_done(3);
     assert_eq!(lab.query_count("SELECT count(DISTINCT image_id) FROM defects WHERE dtype = 'anomaly'"), 3);
     lab.audit();
+}
+
+#[test]
+fn captures_that_are_marked_in_the_workbench_become_a_reference() {
+    let lab = Lab::new();
+    let engine = lab.start_engine();
+    let pictures = draw(&lab, "learnt", "mm-50-125", true, 9, 5);
+    for picture in fs::read_dir(&pictures).unwrap() {
+        let picture = picture.unwrap().path();
+        fs::copy(&picture, lab.captures().join(picture.file_name().unwrap())).unwrap();
+    }
+    lab.wait_done(9);
+    let runtime = lab.runtime();
+    let mut terminal = Terminal::open(&lab, 40, 150, &[("XDG_RUNTIME_DIR", runtime.to_str().unwrap())]);
+    terminal.wait_for("engine running");
+    terminal.press("2");
+    terminal.wait_for("9 captures");
+    terminal.press("B");
+    terminal.wait_for("Mark captures of clean end faces first");
+    // Too few, and then all of them.
+    terminal.press(" ");
+    terminal.wait_for("1 marked");
+    terminal.press("B");
+    terminal.wait_for("a reference takes at least 8");
+    terminal.press("*");
+    terminal.wait_for("9 marked");
+    terminal.press("B");
+    terminal.wait_for("made of 9 captures; it is for detect-anomaly");
+    let made = fs::read_dir(lab.workspace.join("models")).unwrap().map(|entry| entry.unwrap().path());
+    let made: Vec<PathBuf> = made.filter(|path| path.extension().is_some_and(|it| it == "reference")).collect();
+    assert_eq!(made.len(), 1, "{made:?}");
+    let shown = lab.ferrule(&["reference", "show"]).arg(&made[0]).output().unwrap();
+    assert!(text(&shown).contains("9 used, 0 left out"), "{}", text(&shown));
+    // The tasks remember both.
+    terminal.press("\x14");
+    terminal.wait_for("make a reference");
+    assert!(lab.run(&["stop"]).status.success());
+    assert!(engine.wait().success());
 }

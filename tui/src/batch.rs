@@ -10,16 +10,20 @@ use std::{
 
 use clap::Args;
 use crossbeam_channel::Receiver;
-use ferrule::workbench::TryOut;
+use ferrule::workbench::{Learn, TryOut};
 use ferrule_core::{
     change,
     config::Configuration,
     host::{Catalogue, LibraryStore, Policy, SearchPaths, assemble},
     inspect::{self, Batch, InspectError},
     pool::PoolSettings,
+    reference::{self, Build},
     report::Inspection,
     settings::Settings,
-    worker::messages::{Optics, Pipeline},
+    worker::{
+        arguments::WorkerProgram,
+        messages::{Optics, Pipeline},
+    },
     workspace::{CONFIGURATION, DatasetPaths, Workspace},
 };
 use signal_hook::{consts::SIGINT, consts::SIGTERM, iterator::Signals};
@@ -241,11 +245,7 @@ pub fn trying(workspace: Workspace, path: &PluginPath, environment: &Environment
         let catalogue = &*found.insert(known.unwrap_or_else(build));
         change::try_on(&mut settings, &trial.plugin, &trial.set, catalogue).map_err(|error| error.to_string())?;
         let pipeline = assemble(&settings, catalogue).map_err(|error| error.to_string())?;
-        let mut pool = PoolSettings::of(program.clone(), &settings.workers, &settings.plugins, None);
-        pool.count = 1;
-        let (extensions, sources) = (settings.capture.extensions, settings.sources);
-        let batch =
-            Batch { pool, pipeline, extensions, optics: Optics::default(), sources, masks: None, overlay: None };
+        let batch = beside_an_engine(program.clone(), settings, pipeline);
         // The source's own file says most of its optics; the dataset's copy is there for certain.
         let picture = trial.pictures.iter().rev().find(|picture| picture.exists());
         let picture = picture.ok_or("the picture is no longer there")?;
@@ -254,6 +254,50 @@ pub fn trying(workspace: Workspace, path: &PluginPath, environment: &Environment
             .map_err(|error| error.to_string())?;
         heard.0.unwrap_or_else(|| Err("nothing came of it".into()))
     }))
+}
+
+/// In one worker: the engine has the others.
+fn beside_an_engine(program: WorkerProgram, settings: Settings, pipeline: Pipeline) -> Batch {
+    let mut pool = PoolSettings::of(program, &settings.workers, &settings.plugins, None);
+    pool.count = 1;
+    let (extensions, sources) = (settings.capture.extensions, settings.sources);
+    Batch { pool, pipeline, extensions, optics: Optics::default(), sources, masks: None, overlay: None }
+}
+
+/// The plug-in that a reference is for: it has no say in what one is made from.
+pub const COMPARES: &str = "detect-anomaly";
+
+/// Makes references with what the workspace has in force at that moment.
+pub fn learning(workspace: Workspace, path: &PluginPath, environment: &Environment) -> Result<Learn, Failure> {
+    let search = path.search(Some(&workspace), environment)?;
+    let program = worker_program()?;
+    let store = LibraryStore::at(workspace.plugin_store());
+    Ok(Box::new(move |wanted| {
+        let mut settings = Configuration::load(&workspace).map_err(|error| error.to_string())?.settings;
+        settings.pipeline.detect.retain(|plugin| plugin.as_str() != COMPARES);
+        let catalogue = Catalogue::build(&search, &store, &program, Policy::of(&settings.plugins));
+        let pipeline = assemble(&settings, &catalogue).map_err(|error| error.to_string())?;
+        let batch = beside_an_engine(program.clone(), settings, pipeline);
+        let build = Build { batch, files: wanted.pictures, clean_only: false };
+        let mut heard = Heard(wanted.progress);
+        let built = reference::build(build, wanted.stop, &mut heard).map_err(|error| error.to_string())?;
+        reference::write(wanted.out, &built.model, &built.origin).map_err(|error| error.to_string())?;
+        let left_out = built.origin.left_out.len() + built.origin.more_left_out as usize;
+        Ok((built.origin.used.len(), left_out))
+    }))
+}
+
+/// How far a reference is. Why a picture was left out is in the reference itself.
+struct Heard<'a>(&'a mut dyn FnMut(u64));
+
+impl reference::Listener for Heard<'_> {
+    fn progress(&mut self, done: u64) {
+        (self.0)(done);
+    }
+
+    fn remark(&mut self, remark: &str) {
+        tracing::info!("{remark}");
+    }
 }
 
 /// The answer to one file.

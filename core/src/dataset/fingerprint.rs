@@ -251,7 +251,7 @@ fn difference(a: &[i8], b: &[i8]) -> Option<f64> {
         }
     }
     // A negative of the picture is not the picture.
-    best.map(|r| 1.0 - r.max(0.0).powi(2))
+    best.map(|r| 1.0 - r.clamp(0.0, 1.0).powi(2))
 }
 
 /// The correlation of `a` with `b` warped, and the step that would improve it.

@@ -2,7 +2,7 @@
 //!
 //! RFC 4180 (lines end in CR LF), columns `image_id, filename, has_defect`, sorted by file name. Written beside and renamed
 //! into place, so that a reader sees an old list or a new one. Names are safe in spreadsheets by the rule of
-//! [`crate::names::image_filename`]. Called by the store, right after sides were given.
+//! [`crate::names::image_filename`]. Called by the store, after sides were given or labels changed.
 
 use std::{
     fs::{self, File},

@@ -128,9 +128,13 @@ impl Engine {
         self.store_write(Write::Split(Box::new(self.configuration.settings.dataset.split.clone())));
     }
 
-    pub fn tell_divided(&mut self, divided: &Divided) {
+    pub fn tell_divided(&mut self, divided: Result<Box<Divided>, String>) {
         if let Some(asker) = self.handed.dividing.pop_front().flatten() {
-            self.reply(asker, Answer::Divided(Box::new(divided.clone())));
+            let answer = match divided {
+                Ok(divided) => Answer::Divided(divided),
+                Err(message) => refused(message, "nobody was given a side; `ferrule verify` looks at the database"),
+            };
+            self.reply(asker, answer);
         }
     }
 

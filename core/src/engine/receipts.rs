@@ -23,9 +23,10 @@ impl Engine {
                 self.tell_of_training();
             }
             Receipt::Divided(divided) => {
-                self.divided(&divided);
-                self.tell_divided(&divided);
+                self.divided(divided.as_deref());
+                self.tell_divided(divided);
             }
+            Receipt::Manifests(written) => self.manifests_written(written.as_ref()),
             Receipt::Settled => self.settled(),
             Receipt::Correlations(written) => self.correlated(written),
             Receipt::Reviewed(reviewed) => {

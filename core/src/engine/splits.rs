@@ -3,58 +3,95 @@
 use std::time::{Duration, Instant};
 
 use super::state::Engine;
-use crate::store::Divided;
+use crate::store::{Divided, Write};
 
 /// The shortest time between two divisions, and how many times its own duration at least: a large dataset takes seconds.
 const PAUSE: (Duration, u32) = (Duration::from_secs(5), 20);
 /// The longest that a queue which is never empty puts it off.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long manifests of changed labels can wait: they are written whole.
+const MANIFESTS: Duration = Duration::from_secs(30);
+
 /// When to divide next.
 #[derive(Debug)]
 pub(super) struct Splits {
-    /// Something came since the last division.
+    /// Something came since the last division: an image, or a word of a person about one.
     pub news: bool,
-    /// Being written since.
+    /// Being worked at since.
     asked: Option<Instant>,
     /// Not before.
     next: Instant,
+    /// Manifests of nothing but changed labels, or of what an engine wrote that was killed before them: not before.
+    manifests: Instant,
 }
 
 impl Splits {
     pub fn new() -> Self {
-        Self { news: true, asked: None, next: Instant::now() }
+        let now = Instant::now();
+        Self { news: true, asked: None, next: now, manifests: now + MANIFESTS }
+    }
+
+    /// Work that began at `asked` has ended: the next comes after many times as long.
+    fn ended(&mut self) {
+        let now = Instant::now();
+        let took = self.asked.take().map_or(Duration::ZERO, |asked| now.saturating_duration_since(asked));
+        self.next = now + PAUSE.0.max(took.saturating_mul(PAUSE.1));
+        self.manifests = now + MANIFESTS;
     }
 }
 
 impl Engine {
-    /// Has sides given, if there is news and nobody waits, or nobody has waited for it long enough.
+    /// Has sides given, if there is news and nobody waits, or nobody has waited for it long enough; where all images have
+    /// one, has the manifests written, whose labels may have changed.
     pub fn divide_when_idle(&mut self, now: Instant) {
         let splits = &self.splits;
         let idle = self.queue.is_empty() || splits.next + PATIENCE <= now;
         if self.handed.is_building() || !splits.news || splits.asked.is_some() || now < splits.next || !idle {
             return;
         }
-        self.splits.news = false;
         // An error is told by whoever reads next.
         if self.reader.has_open_images().unwrap_or(true) {
             self.splits.asked = Some(now);
             self.divide(None);
+        } else if splits.manifests <= now {
+            self.splits.news = false;
+            self.splits.asked = Some(now);
+            self.store_write(Write::Manifests);
         }
     }
 
-    pub fn divided(&mut self, divided: &Divided) {
-        let now = Instant::now();
-        let took = self.splits.asked.take().map_or(Duration::ZERO, |asked| now.saturating_duration_since(asked));
-        self.splits.next = now + PAUSE.0.max(took.saturating_mul(PAUSE.1));
-        if divided.given > 0 {
-            let [train, val, test] = divided.counts;
-            let given = divided.given;
-            self.log(tracing::Level::INFO, format!("splits: {given} more; train {train}, val {val}, test {test}"));
+    pub fn divided(&mut self, divided: Result<&Divided, &String>) {
+        self.splits.ended();
+        match divided {
+            Ok(divided) => {
+                if divided.given > 0 {
+                    let [train, val, test] = divided.counts;
+                    let given = divided.given;
+                    let message = format!("splits: {given} more; train {train}, val {val}, test {test}");
+                    self.log(tracing::Level::INFO, message);
+                }
+                self.told_of_manifests(divided.manifests.as_ref());
+            }
+            Err(reason) => {
+                self.splits.news = true;
+                self.problem("splits", format!("nobody was given a side of the split: {reason}"));
+            }
         }
-        match &divided.manifests {
+    }
+
+    pub fn manifests_written(&mut self, written: Result<&(), &String>) {
+        self.splits.ended();
+        self.told_of_manifests(written);
+    }
+
+    fn told_of_manifests(&mut self, written: Result<&(), &String>) {
+        match written {
             Ok(()) => self.solved("splits"),
-            Err(reason) => self.problem("splits", format!("the manifests of the splits: {reason}")),
+            Err(reason) => {
+                self.splits.news = true;
+                self.problem("splits", format!("the manifests of the splits: {reason}"));
+            }
         }
     }
 }

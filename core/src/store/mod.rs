@@ -1,4 +1,4 @@
-//! The dataset's database and files: one writer thread, any number of read-only readers.
+//! The dataset's database and files: one writer thread, one beside it that divides, any number of read-only readers.
 //!
 //! Only the engine (and `ferrule build`, in its place) opens a [`Store`]; clients open a [`Reader`]. A result is published
 //! in one order: its files are synced and renamed into place, then one transaction writes every row, then the receipt goes
@@ -10,6 +10,7 @@ mod alone;
 mod backup;
 mod builds;
 mod correlations;
+mod divider;
 mod error;
 mod filesystem;
 mod finish;
@@ -146,7 +147,8 @@ impl Store {
         // Unbounded, because an engine that waits in `submit` reads no receipts; there is at most one a write.
         let (outbox, receipts) = unbounded();
         let (open, held) = bounded(0);
-        let writer = writer::Writer::new(connection, publisher, outbox, held, settings.gather);
+        let divider = divider::Divider::start(paths, outbox.clone())?;
+        let writer = writer::Writer::new(connection, publisher, divider, outbox, held, settings.gather);
         let writer = thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(&inbox))

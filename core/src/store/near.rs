@@ -1,10 +1,15 @@
 //! Near-duplicates among the images: each new one is compared with the first members of the groups that there are, never
 //! with others of a group, so that no chain of small differences joins what differs.
 
-use rusqlite::{Connection, params};
+use std::{cmp::Ordering, collections::HashMap};
 
-use super::writer::Fault;
+use rusqlite::{Connection, Row, params};
+
+use super::{divider::Watch, writer::Fault};
 use crate::{dataset::fingerprint::Fingerprint, ids::ImageId};
+
+/// What finds the images of the partial index `images_open`, whatever their number: it has to be said in its words.
+const OPEN: &str = "(near_sought = 0 OR (side IS NULL AND has_defect IS NOT NULL))";
 
 /// Keeps what an image looks like. One that had no fingerprint before has not been compared with others yet.
 pub(super) fn note(connection: &Connection, image: ImageId, fingerprint: &Fingerprint) -> Result<(), Fault> {
@@ -23,64 +28,127 @@ pub(super) fn note(connection: &Connection, image: ImageId, fingerprint: &Finger
     Ok(())
 }
 
-/// Compares the images that were not compared yet, in the order in which their files were seen. Every hash is compared with
-/// that of every first member: four words a pair, which is little beside what an inspection costs.
-pub(super) fn seek(connection: &Connection) -> Result<(), rusqlite::Error> {
-    let new: Vec<(String, [u64; 4])> = hashes(connection, "i.near_sought = 0")?;
-    if !new.is_empty() {
-        let mut firsts = hashes(connection, "i.near_sought = 1 AND i.near_of IS NULL")?;
-        let mut join =
-            connection.prepare_cached("UPDATE images SET near_of = ?2, near_residual = ?3 WHERE image_id = ?1")?;
-        for (image, hash) in new {
-            let mut best: Option<(usize, f64)> = None;
-            let mut own: Option<Vec<i8>> = None;
-            for (place, (first, other)) in firsts.iter().enumerate() {
-                if !Fingerprint::is_candidate(&hash, other) {
-                    continue;
-                }
-                let grid = match &own {
-                    Some(grid) => grid,
-                    None => own.insert(grid_of(connection, &image)?),
-                };
-                let differs = Fingerprint::same_exposure(&grid_of(connection, first)?, grid);
-                if let Some(differs) = differs.filter(|differs| best.is_none_or(|(_, best)| *differs < best)) {
-                    best = Some((place, differs));
-                }
-            }
-            match best {
-                Some((place, differs)) => {
-                    join.execute(params![image, firsts[place].0, differs])?;
-                }
-                None => firsts.push((image, hash)),
+/// What a comparison came to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sought {
+    /// Compared now.
+    compared: Vec<ImageId>,
+    /// Those of them that are near-duplicates: of which first member, and the share of detail that differs.
+    joined: HashMap<ImageId, (ImageId, f64)>,
+}
+
+impl Sought {
+    /// The first member that an image was found to belong to.
+    pub fn first_of(&self, image: ImageId) -> Option<ImageId> {
+        self.joined.get(&image).map(|(first, _)| *first)
+    }
+}
+
+/// An image that is compared.
+struct New {
+    image: ImageId,
+    hash: [u64; 4],
+    best: Option<(ImageId, f64)>,
+}
+
+impl New {
+    /// Another first member: is it nearer than what was found so far?
+    fn meet(&mut self, connection: &Connection, first: ImageId, hash: &[u64; 4]) -> Result<(), rusqlite::Error> {
+        if Fingerprint::is_candidate(&self.hash, hash) {
+            let differs = Fingerprint::same_exposure(&grid_of(connection, first)?, &grid_of(connection, self.image)?);
+            let is_nearer =
+                |differs: &f64| self.best.is_none_or(|(_, best)| differs.total_cmp(&best) == Ordering::Less);
+            if let Some(differs) = differs.filter(is_nearer) {
+                self.best = Some((first, differs));
             }
         }
+        Ok(())
     }
-    connection.execute("UPDATE images SET near_sought = 1 WHERE near_sought = 0", [])?;
+}
+
+/// Compares the images that were not compared yet, in the order in which their files were seen; writes nothing. Every hash
+/// is compared with that of every first member: four words a pair, which is little beside what an inspection costs. Memory
+/// goes with the new ones only.
+pub(super) fn seek(connection: &Connection, watch: &Watch) -> Result<Sought, rusqlite::Error> {
+    let mut news = Vec::new();
+    each(connection, &format!("{OPEN} AND i.near_sought = 0"), |image, hash| {
+        news.push(New { image, hash, best: None });
+        Ok(())
+    })?;
+    if !news.is_empty() {
+        each(connection, "i.near_sought = 1 AND i.near_of IS NULL", |first, hash| {
+            news.iter_mut().try_for_each(|new| new.meet(connection, first, &hash))
+        })?;
+    }
+    let mut sought = Sought::default();
+    let mut firsts: Vec<(ImageId, [u64; 4])> = Vec::new();
+    for mut new in news {
+        watch.go_on()?;
+        firsts.iter().try_for_each(|(first, hash)| new.meet(connection, *first, hash))?;
+        sought.compared.push(new.image);
+        match new.best {
+            Some(best) => drop(sought.joined.insert(new.image, best)),
+            None => firsts.push((new.image, new.hash)),
+        }
+    }
+    Ok(sought)
+}
+
+/// Writes what was sought. An image whose first member is gone meanwhile is compared again the next time.
+pub(super) fn write(connection: &Connection, sought: &Sought) -> Result<(), rusqlite::Error> {
+    let mut join = connection.prepare_cached(
+        "UPDATE images SET near_of = ?2, near_residual = ?3, near_sought = 1
+         WHERE image_id = ?1 AND near_sought = 0 AND EXISTS (SELECT 1 FROM images WHERE image_id = ?2)",
+    )?;
+    let mut first = connection.prepare_cached("UPDATE images SET near_sought = 1 WHERE image_id = ?1")?;
+    for image in &sought.compared {
+        match sought.joined.get(image) {
+            Some((first, differs)) => join.execute(params![image.to_string(), first.to_string(), differs])?,
+            None => first.execute([image.to_string()])?,
+        };
+    }
+    // Without a fingerprint there is nothing to compare, until they have one.
+    let without = format!(
+        "UPDATE images SET near_sought = 1 WHERE {OPEN} AND near_sought = 0
+             AND NOT EXISTS (SELECT 1 FROM fingerprints f WHERE f.image_id = images.image_id)"
+    );
+    connection.execute(&without, [])?;
     Ok(())
 }
 
 /// Images with fingerprints, in the order in which the first of their files were seen.
-fn hashes(connection: &Connection, which: &str) -> Result<Vec<(String, [u64; 4])>, rusqlite::Error> {
+fn each(
+    connection: &Connection,
+    which: &str,
+    mut take: impl FnMut(ImageId, [u64; 4]) -> Result<(), rusqlite::Error>,
+) -> Result<(), rusqlite::Error> {
     let sql = format!(
         "SELECT i.image_id, f.hash FROM images i JOIN fingerprints f USING (image_id) WHERE {which}
          ORDER BY (SELECT min(capture_id) FROM captures c WHERE c.image_id = i.image_id)"
     );
     let mut select = connection.prepare_cached(&sql)?;
     let mut rows = select.query([])?;
-    let mut hashes = Vec::new();
     while let Some(row) = rows.next()? {
-        let bytes = row.get_ref(1)?.as_blob()?;
-        let mut hash = [0; 4];
-        for (word, bytes) in hash.iter_mut().zip(bytes.as_chunks::<8>().0) {
-            *word = u64::from_le_bytes(*bytes);
+        if let Some(image) = super::reader::image_from(row, 0)? {
+            take(image, hash_from(row)?)?;
         }
-        hashes.push((row.get(0)?, hash));
     }
-    Ok(hashes)
+    Ok(())
 }
 
-fn grid_of(connection: &Connection, image: &str) -> Result<Vec<i8>, rusqlite::Error> {
+fn hash_from(row: &Row<'_>) -> Result<[u64; 4], rusqlite::Error> {
+    let bytes = row.get_ref(1)?.as_blob()?;
+    let mut hash = [0; 4];
+    for (word, bytes) in hash.iter_mut().zip(bytes.as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    Ok(hash)
+}
+
+fn grid_of(connection: &Connection, image: ImageId) -> Result<Vec<i8>, rusqlite::Error> {
     connection
         .prepare_cached("SELECT grid FROM fingerprints WHERE image_id = ?1")?
-        .query_row([image], |row| Ok(row.get_ref(0)?.as_blob()?.iter().map(|byte| byte.cast_signed()).collect()))
+        .query_row([image.to_string()], |row| {
+            Ok(row.get_ref(0)?.as_blob()?.iter().map(|byte| byte.cast_signed()).collect())
+        })
 }

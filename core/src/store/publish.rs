@@ -12,12 +12,10 @@ use std::{
     thread,
 };
 
-use rusqlite::Connection;
 use rustix::{fs::OFlags, io::Errno};
 
 use super::{StoreError, filesystem::is_scarcity, writer::Fault};
 use crate::{
-    dataset::manifest::{self, ManifestError},
     ids::ImageId,
     ingest::FileKey,
     report::Failure,
@@ -176,11 +174,6 @@ impl Publisher {
                 }
             }
         }
-    }
-
-    /// Writes the manifests of the splits, as they are committed.
-    pub(super) fn manifests(&self, connection: &Connection) -> Result<(), ManifestError> {
-        manifest::write(&self.paths, connection)
     }
 
     fn folder(&self, folder: ArtefactFolder) -> PathBuf {

@@ -6,7 +6,12 @@ use regex::Regex;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Reader, StoreError, near, write::Receipt, writer::Fault};
+use super::{
+    Reader, StoreError,
+    divider::Watch,
+    near::{self, Sought},
+    writer::Fault,
+};
 use crate::{
     dataset::split::{Division, Member, Side, divide},
     ids::ImageId,
@@ -30,46 +35,67 @@ pub struct Divided {
     pub manifests: Result<(), String>,
 }
 
-/// Gives a side to every image that may have one and has none.
-pub(super) fn assign(connection: &Connection, settings: &Split) -> Result<Receipt, Fault> {
-    near::seek(connection)?;
-    let division = division(connection, settings)?;
-    let mut side = connection.prepare_cached("UPDATE images SET side = ?2 WHERE image_id = ?1")?;
-    for (image, given) in &division.given {
+/// Who is given which side, decided and not written yet.
+#[derive(Debug)]
+pub(super) struct Plan {
+    sought: Sought,
+    given: Vec<(ImageId, Side)>,
+    settings: Split,
+    /// Of two and more images.
+    pub groups: u64,
+    pub notes: Vec<String>,
+}
+
+impl Plan {
+    pub fn given(&self) -> u64 {
+        self.given.len() as u64
+    }
+}
+
+/// Decides on a side for every image that may have one and has none. Reads only.
+pub(super) fn plan(connection: &Connection, settings: Split, watch: &Watch) -> Result<Plan, rusqlite::Error> {
+    let sought = near::seek(connection, watch)?;
+    let Division { given, groups, notes } = division(connection, &settings, &sought)?;
+    watch.go_on()?;
+    Ok(Plan { sought, given, settings, groups: groups.len() as u64, notes })
+}
+
+/// Writes what was decided. What changed since keeps its own: nobody is moved to another side.
+pub(super) fn write(connection: &Connection, plan: &Plan) -> Result<(), Fault> {
+    near::write(connection, &plan.sought)?;
+    let mut side = connection.prepare_cached("UPDATE images SET side = ?2 WHERE image_id = ?1 AND side IS NULL")?;
+    for (image, given) in &plan.given {
         let image = image.to_string();
         side.execute(params![image, given.as_str()])?;
         super::label::settle(connection, &image)?;
     }
-    remember(connection, settings)?;
-    let mut divided = Divided {
-        given: division.given.len() as u64,
-        groups: division.groups.len() as u64,
-        notes: division.notes,
-        counts: [0; 3],
-        without: 0,
-        // Written once this is committed.
-        manifests: Ok(()),
-    };
-    let mut counts = connection.prepare_cached("SELECT split, count(*) FROM images GROUP BY split")?;
-    let mut rows = counts.query([])?;
-    while let Some(row) = rows.next()? {
-        let count = row.get::<_, i64>(1)?.unsigned_abs();
-        match side_from(row.get_ref(0)?.as_str_or_null().map_err(rusqlite::Error::from)?) {
-            Some(side) => divided.counts[side as usize] = count,
-            None => divided.without = count,
-        }
-    }
-    Ok(Receipt::Divided(Box::new(divided)))
+    remember(connection, &plan.settings)?;
+    Ok(())
 }
 
-fn division(connection: &Connection, settings: &Split) -> Result<Division, rusqlite::Error> {
+/// How many images are on each side, and how many on none.
+pub(super) fn counts(connection: &Connection) -> Result<([u64; 3], u64), rusqlite::Error> {
+    let (mut sides, mut without) = ([0; 3], 0);
+    let mut select = connection.prepare_cached("SELECT split, count(*) FROM images GROUP BY split")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let count = row.get::<_, i64>(1)?.unsigned_abs();
+        match side_from(row.get_ref(0)?.as_str_or_null()?) {
+            Some(side) => sides[side as usize] = count,
+            None => without = count,
+        }
+    }
+    Ok((sides, without))
+}
+
+fn division(connection: &Connection, settings: &Split, sought: &Sought) -> Result<Division, rusqlite::Error> {
     // The configuration has checked that it compiles.
     let pattern = settings.group_by.as_deref().and_then(|pattern| Regex::new(pattern).ok());
-    Ok(divide(&members(connection)?, settings.fractions, settings.seed, pattern.as_ref()))
+    Ok(divide(&members(connection, sought)?, settings.fractions, settings.seed, pattern.as_ref()))
 }
 
 /// Every image, in the order in which their first files were seen.
-fn members(connection: &Connection) -> Result<Vec<Member>, rusqlite::Error> {
+fn members(connection: &Connection, sought: &Sought) -> Result<Vec<Member>, rusqlite::Error> {
     let mut select = connection.prepare_cached(
         "SELECT c.image_id, c.path, i.side, i.near_of, i.has_defect, i.clad_r IS NOT NULL AND NOT i.incomplete AND NOT i.gone
          FROM captures c JOIN images i USING (image_id) ORDER BY c.capture_id",
@@ -92,7 +118,7 @@ fn members(connection: &Connection) -> Result<Vec<Member>, rusqlite::Error> {
                     names: Vec::new(),
                     label: label.filter(|_| usable),
                     side: side_from(row.get_ref(2)?.as_str_or_null()?),
-                    near_of: super::reader::image_from(row, 3)?,
+                    near_of: sought.first_of(image).or(super::reader::image_from(row, 3)?),
                 });
                 members.len() - 1
             }
@@ -156,7 +182,7 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn division(&self, settings: &Split) -> Result<Division, StoreError> {
-        Ok(division(self.connection(), settings)?)
+        Ok(division(self.connection(), settings, &Sought::default())?)
     }
 
     /// How many images are on which side, and why others are on none.

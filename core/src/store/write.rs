@@ -43,6 +43,8 @@ pub enum Write {
     Refused(LibraryRefusal),
     /// Images that have no side of the split are to be given one.
     Split(Box<Split>),
+    /// The manifests of the splits are to be written anew: labels changed.
+    Manifests,
     /// Pairs of images.
     Correlations(CorrelationWrite),
     /// What people decided.
@@ -200,7 +202,8 @@ pub struct LibraryRefusal {
     pub refusal: String,
 }
 
-/// What is committed, or why it is not. Receipts come in the order of the writes.
+/// What is committed, or why it is not. Receipts come in the order of the writes, but for
+/// those of the splits: they take their time, and hold nobody up.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Receipt {
     Sources,
@@ -220,8 +223,10 @@ pub enum Receipt {
     Pipeline {
         generation: u64,
     },
-    /// The splits as they are now, and their manifests written.
-    Divided(Box<super::Divided>),
+    /// The splits as they are now, and their manifests written; or why nobody was given a side.
+    Divided(Result<Box<super::Divided>, String>),
+    /// The manifests of the splits say what the database says, or why they do not.
+    Manifests(Result<(), String>),
     /// Written, or why that step never can be.
     Correlations(Result<(), String>),
     Reviewed(Box<Reviewed>),

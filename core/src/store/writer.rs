@@ -3,11 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, never, select};
 use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavior};
 
 use super::{
-    StoreError, admit, alarms, correlations, finish, pipelines,
+    StoreError, admit, alarms, correlations,
+    divider::{Divider, Planned, Task},
+    finish, pipelines,
     publish::{Placement, Publisher},
     requeue, reviews, runs, split, swaps, tidy, views,
     write::{Receipt, Write},
@@ -53,18 +55,43 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
-/// A write that is not committed yet.
+/// What there is to write.
+#[derive(Debug)]
+enum Work {
+    /// For the engine.
+    Write(Write),
+    /// For the thread that divides.
+    Sides(Planned),
+}
+
+/// Work that is not committed yet.
 #[derive(Debug)]
 struct Pending {
-    write: Write,
+    work: Work,
     /// An earlier attempt may have moved its files into place already.
     tried: bool,
 }
 
+impl From<Work> for Pending {
+    fn from(work: Work) -> Self {
+        Self { work, tried: false }
+    }
+}
+
 impl From<Write> for Pending {
     fn from(write: Write) -> Self {
-        Self { write, tried: false }
+        Work::Write(write).into()
     }
+}
+
+/// What is to be said once it is committed, and to whom.
+#[derive(Debug)]
+enum Told {
+    Engine(Receipt),
+    /// It divides what is committed.
+    Divider(Task),
+    /// It waits for its sides to be written.
+    Sides(Sender<Result<(), String>>, Result<(), String>),
 }
 
 /// Owns the writing connection and the dataset's folders.
@@ -72,6 +99,7 @@ impl From<Write> for Pending {
 pub(super) struct Writer {
     connection: Connection,
     publisher: Publisher,
+    divider: Divider,
     receipts: Sender<Receipt>,
     /// Carries nothing; disconnected once the store is closed or dropped.
     open: Receiver<()>,
@@ -83,27 +111,41 @@ impl Writer {
     pub(super) fn new(
         connection: Connection,
         publisher: Publisher,
+        divider: Divider,
         receipts: Sender<Receipt>,
         open: Receiver<()>,
         gather: Duration,
     ) -> Self {
-        Self { connection, publisher, receipts, open, gather }
+        Self { connection, publisher, divider, receipts, open, gather }
     }
 
     /// Writes until the sender is gone and everything is stored.
     pub(super) fn run(mut self, writes: &Receiver<Write>) -> Result<(), StoreError> {
-        while let Ok(first) = writes.recv() {
-            let mut batch: Vec<Pending> = vec![first.into()];
+        let mut plans = self.divider.plans();
+        loop {
+            let first: Pending = select! {
+                recv(writes) -> write => match write {
+                    Ok(write) => write.into(),
+                    Err(_) => return Ok(()),
+                },
+                recv(plans) -> planned => match planned {
+                    Ok(planned) => Work::Sides(planned).into(),
+                    Err(_) => {
+                        plans = never();
+                        continue;
+                    }
+                },
+            };
+            let mut batch: Vec<Pending> = vec![first];
             batch.extend(writes.try_iter().take(BATCH - 1).map(Pending::from));
             self.gather(&mut batch, writes);
             self.store(&mut batch, writes)?;
         }
-        Ok(())
     }
 
     /// Lets answers wait for others; anything else is waited for by somebody, and ends it.
     fn gather(&self, batch: &mut Vec<Pending>, writes: &Receiver<Write>) {
-        let is_answer = |pending: &Pending| matches!(pending.write, Write::Finish(_));
+        let is_answer = |pending: &Pending| matches!(pending.work, Work::Write(Write::Finish(_)));
         let end = Instant::now() + self.gather;
         let mut patient = !self.gather.is_zero() && batch.iter().all(is_answer);
         while patient && batch.len() < BATCH {
@@ -119,17 +161,17 @@ impl Writer {
         let (mut troubled, mut closing) = (false, false);
         loop {
             match self.commit(batch) {
-                Ok(receipts) => {
+                Ok(told) => {
                     if troubled {
-                        self.tell(Receipt::TroubleOver);
+                        self.tell(Told::Engine(Receipt::TroubleOver));
                     }
-                    receipts.into_iter().for_each(|receipt| self.tell(receipt));
+                    told.into_iter().for_each(|told| self.tell(told));
                     return Ok(());
                 }
                 Err(Fault::Trouble { message, hint }) => {
                     if !troubled {
                         tracing::warn!(%message, %hint, writes = batch.len(), "nothing can be stored");
-                        self.tell(Receipt::Trouble { message: message.clone(), hint });
+                        self.tell(Told::Engine(Receipt::Trouble { message: message.clone(), hint }));
                     }
                     troubled = true;
                     if self.open.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) && closing {
@@ -140,10 +182,10 @@ impl Writer {
                 }
                 // A commit as a whole is refused only by a deferred constraint: then one by one shows whose fault it is.
                 Err(Fault::Refused(message)) if batch.len() == 1 => {
-                    if batch.iter_mut().any(|pending| fail(&mut pending.write, &message)) {
+                    if batch.iter_mut().any(|pending| fail(&mut pending.work, &message)) {
                         continue;
                     }
-                    batch.iter().for_each(|pending| self.tell(rejected(&pending.write, message.clone())));
+                    batch.iter().for_each(|pending| self.tell(rejected(&pending.work, message.clone())));
                     return Ok(());
                 }
                 Err(Fault::Refused(_)) => {
@@ -157,37 +199,37 @@ impl Writer {
     }
 
     /// One transaction: all of the batch, or nothing of it. Files are in place before it is committed.
-    fn commit(&mut self, batch: &mut [Pending]) -> Result<Vec<Receipt>, Fault> {
+    fn commit(&mut self, batch: &mut [Pending]) -> Result<Vec<Told>, Fault> {
         let mut transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut receipts = Vec::with_capacity(batch.len());
+        let mut told = Vec::with_capacity(batch.len());
         let mut placements = Vec::new();
         for pending in batch.iter_mut() {
-            let (receipt, placement) = apply(&mut transaction, &self.publisher, pending)?;
-            receipts.push(receipt);
+            let (saying, placement) = apply(&mut transaction, &self.publisher, pending)?;
+            told.push(saying);
             placements.extend(placement);
         }
         self.publisher.place(&placements)?;
         transaction.commit()?;
         self.publisher.tidy(&placements);
-        for receipt in &mut receipts {
-            match receipt {
-                Receipt::Divided(divided) => {
-                    divided.manifests = self.publisher.manifests(&self.connection).map_err(|error| error.to_string());
-                }
-                Receipt::Tidied(tidying) => match tidy::sweep(&self.connection, self.publisher.paths()) {
+        for saying in &mut told {
+            if let Told::Engine(Receipt::Tidied(tidying)) = saying {
+                match tidy::sweep(&self.connection, self.publisher.paths()) {
                     Ok(swept) => tidying.done.add(swept),
                     // They stay listed: the next step, or the next start, removes them.
                     Err(error) => tracing::warn!(%error, "tidied files stay for now"),
-                },
-                _ => {}
+                }
             }
         }
-        Ok(receipts)
+        Ok(told)
     }
 
     /// The engine may be gone already; then nobody needs to know.
-    fn tell(&self, receipt: Receipt) {
-        let _ = self.receipts.send(receipt);
+    fn tell(&self, told: Told) {
+        match told {
+            Told::Engine(receipt) => drop(self.receipts.send(receipt)),
+            Told::Divider(task) => self.divider.ask(task),
+            Told::Sides(waiting, written) => drop(waiting.send(written)),
+        }
     }
 }
 
@@ -196,36 +238,36 @@ fn apply(
     transaction: &mut Transaction<'_>,
     publisher: &Publisher,
     pending: &mut Pending,
-) -> Result<(Receipt, Option<Placement>), Fault> {
+) -> Result<(Told, Option<Placement>), Fault> {
     let again = std::mem::replace(&mut pending.tried, true);
     let savepoint = transaction.savepoint()?;
-    match apply_in(&savepoint, publisher, &pending.write, again) {
+    match apply_in(&savepoint, publisher, &pending.work, again) {
         Ok(applied) => {
             savepoint.commit()?;
             return Ok(applied);
         }
         Err(Fault::Refused(message)) => {
             tracing::error!(%message, "a write was refused");
-            if !fail(&mut pending.write, &message) {
-                return Ok((rejected(&pending.write, message), None));
+            if !fail(&mut pending.work, &message) {
+                return Ok((rejected(&pending.work, message), None));
             }
         }
         Err(trouble @ Fault::Trouble { .. }) => return Err(trouble),
     }
     drop(savepoint);
     let savepoint = transaction.savepoint()?;
-    match apply_in(&savepoint, publisher, &pending.write, again) {
+    match apply_in(&savepoint, publisher, &pending.work, again) {
         Ok(applied) => savepoint.commit().map(|()| applied).map_err(Fault::from),
-        Err(Fault::Refused(message)) => Ok((Receipt::Rejected { message }, None)),
+        Err(Fault::Refused(message)) => Ok((rejected(&pending.work, message), None)),
         Err(trouble) => Err(trouble),
     }
 }
 
 /// Turns a result that cannot be stored into a failure, which can: an answer that breaks a rule of the schema is its
 /// capture's end. False for every other write.
-fn fail(write: &mut Write, message: &str) -> bool {
-    match write {
-        Write::Finish(finish) if finish.result.is_ok() => {
+fn fail(work: &mut Work, message: &str) -> bool {
+    match work {
+        Work::Write(Write::Finish(finish)) if finish.result.is_ok() => {
             let message = format!("the result cannot be stored: {message}");
             finish.result = Err(Failure { stage: "store".into(), plugin: None, message, transient: false });
             true
@@ -234,22 +276,35 @@ fn fail(write: &mut Write, message: &str) -> bool {
     }
 }
 
-/// What is said of a write that never can be stored.
-fn rejected(write: &Write, message: String) -> Receipt {
-    match write {
-        Write::Correlations(_) => Receipt::Correlations(Err(message)),
-        _ => Receipt::Rejected { message },
+/// What is said of work that never can be stored.
+fn rejected(work: &Work, message: String) -> Told {
+    match work {
+        Work::Sides(planned) => Told::Sides(planned.written.clone(), Err(message)),
+        Work::Write(Write::Correlations(_)) => Told::Engine(Receipt::Correlations(Err(message))),
+        Work::Write(_) => Told::Engine(Receipt::Rejected { message }),
     }
 }
 
 fn apply_in(
     savepoint: &Savepoint<'_>,
     publisher: &Publisher,
-    write: &Write,
+    work: &Work,
     again: bool,
-) -> Result<(Receipt, Option<Placement>), Fault> {
+) -> Result<(Told, Option<Placement>), Fault> {
+    let write = match work {
+        Work::Write(write) => write,
+        Work::Sides(Planned { plan, written }) => {
+            split::write(savepoint, plan)?;
+            return Ok((Told::Sides(written.clone(), Ok(())), None));
+        }
+    };
     let receipt = match write {
-        Write::Finish(finish) => return finish::finish(savepoint, publisher, finish, again),
+        Write::Finish(finish) => {
+            let (receipt, placement) = finish::finish(savepoint, publisher, finish, again)?;
+            return Ok((Told::Engine(receipt), placement));
+        }
+        Write::Split(settings) => return Ok((Told::Divider(Task::Divide(settings.clone())), None)),
+        Write::Manifests => return Ok((Told::Divider(Task::Manifests), None)),
         Write::Sources(sources) => pipelines::sources(savepoint, sources)?,
         Write::Pipeline(change) => pipelines::change(savepoint, change)?,
         Write::SwapEnd(end) => swaps::end(savepoint, end)?,
@@ -261,14 +316,13 @@ fn apply_in(
         Write::Running(captures) => requeue::running(savepoint, captures)?,
         Write::Correlations(write) => correlations::write(savepoint, write)?,
         Write::Requeue(which) => requeue::requeue(savepoint, which)?,
-        Write::Split(settings) => split::assign(savepoint, settings)?,
         Write::Reviews(reviews) => reviews::add(savepoint, reviews)?,
         Write::Tidy(step) => tidy::step(savepoint, step)?,
         Write::KeepView(view) => views::keep(savepoint, view)?,
         Write::ForgetView(name) => views::forget(savepoint, name)?,
         Write::Alarm(step, alarm) => alarms::step(savepoint, *step, alarm)?,
     };
-    Ok((receipt, None))
+    Ok((Told::Engine(receipt), None))
 }
 
 #[cfg(test)]
@@ -288,7 +342,9 @@ mod tests {
         let publisher = Publisher::new(paths, ImageLinks::Copy);
         let (outbox, receipts) = unbounded();
         let (open, held) = bounded(0);
-        (Writer::new(connect(paths).unwrap(), publisher.unwrap(), outbox, held, Duration::ZERO), receipts, open)
+        let divider = Divider::start(paths, outbox.clone()).unwrap();
+        let connection = connect(paths).unwrap();
+        (Writer::new(connection, publisher.unwrap(), divider, outbox, held, Duration::ZERO), receipts, open)
     }
 
     fn source(name: &str, path: &Path) -> Source {

@@ -4,6 +4,7 @@
 
 mod admission;
 mod desk;
+mod division;
 mod durability;
 mod history;
 mod killed;

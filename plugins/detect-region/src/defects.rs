@@ -14,6 +14,7 @@ use ferrule_vision::{
 
 use crate::{
     kinds::{Candidate, Look, span},
+    point::Point,
     settings::Settings,
 };
 
@@ -33,10 +34,14 @@ const RING: f32 = 6.0;
 const RING_BELOW: f32 = 1.5;
 /// What a small spot that does not stand out of its surroundings must exceed the usual threshold by.
 const CROWDED: f32 = 1.15;
+/// Log-odds of a point above the threshold that make it as sure as twice the usual contrast.
+const CERTAIN: f32 = 4.0;
 
-/// A response and its noise.
+/// A flattened picture, its response and that one's noise.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
+    /// Not smoothed.
+    pub residual: &'a [i16],
     pub response: &'a [i16],
     pub noise: &'a [i16],
 }
@@ -51,6 +56,7 @@ pub struct Site<'a> {
     pub um_per_px: f64,
     /// 2 where the coarse scale is sure.
     pub mask: &'a [u8],
+    pub point: &'a Point,
 }
 
 /// The defect that a component is, if it is one.
@@ -76,9 +82,14 @@ pub fn judge(runs: &[Run], evidence: &Evidence<'_>, site: &Site<'_>, settings: &
     let visible = strength.peak > settings.min_contrast * f32::from(UNIT);
     let strong = strength.peak_sigma / wanted;
     // A spot in quiet surroundings is seen sooner, one among many as strong later.
-    let worth_it = !on_rim && strength.peak_sigma > settings.isolated - RING_BELOW;
-    let alone = worth_it.then(|| isolation(&shape, runs, evidence, site)).flatten().map(|it| it / settings.isolated);
-    let ratio = alone.map_or(strong, |alone| alone.max(strong / CROWDED));
+    let small = Small::of(&shape, runs, evidence, site).filter(|_| !on_rim);
+    let near = strength.peak_sigma > settings.isolated - RING_BELOW;
+    let alone = small.as_ref().filter(|_| near).and_then(Small::isolation).map(|it| it / settings.isolated);
+    let sharp = visible && strength.peak_sigma > settings.point_low;
+    let point = small.as_ref().filter(|_| sharp).and_then(|small| small.likeness(strength.peak_sigma));
+    let point = point.map(|odds| 1.0 + (odds - settings.point) / CERTAIN);
+    let strong = if alone.is_some() { strong / CROWDED } else { strong };
+    let ratio = [alone, point].into_iter().flatten().fold(strong, f32::max);
     let seen = visible && ratio > 1.0;
     if !seen && !smear {
         return None;
@@ -140,41 +151,73 @@ fn off(edge: &Ellipse, (x, y): (f64, f64)) -> f64 {
     ((edge.radius_at(x, y) - 1.0) * edge.mean_radius()).abs()
 }
 
-/// How far a small spot stands out of all its surroundings, in standard deviations of the noise: from its strongest
-/// pixel down to the ring around it where that comes nearest, over the unrest of a wider ring where that exceeds the
-/// noise. `None` for what is no small spot.
-fn isolation(shape: &Shape, runs: &[Run], evidence: &Evidence<'_>, site: &Site<'_>) -> Option<f32> {
-    let [_, _, width, height] = shape.bbox;
-    if shape.area > SMALL_AREA || width.max(height) > SMALL_SIDE {
-        return None;
-    }
-    let at = |x: i64, y: i64| {
-        let (x, y) = (usize::try_from(x).ok().filter(|x| *x < site.width)?, usize::try_from(y).ok()?);
-        let index = y * site.width + x;
-        let noise = *evidence.noise.get(index)?;
-        (noise != UNUSABLE).then(|| f32::from(evidence.response[index]))
-    };
-    let pixels = runs.iter().flat_map(|run| (run.x..run.end()).map(move |x| (i64::from(x), i64::from(run.y))));
-    let (px, py) = pixels.max_by_key(|(x, y)| at(*x, *y).map_or(0, |value| value.abs() as i32))?;
-    let peak = at(px, py)?;
-    let sign = peak.signum();
-    let noise = f32::from(evidence.noise[py as usize * site.width + px as usize]) / f32::from(NOISE_UNIT);
-    let ring = |radius: f32, points: u32| {
-        let turn = move |i: u32| std::f32::consts::TAU * i as f32 / points as f32;
-        (0..points).filter_map(move |i| {
-            let (sin, cos) = turn(i).sin_cos();
-            at(px + (radius * cos).round() as i64, py + (radius * sin).round() as i64)
-        })
-    };
-    let reach = RING.max(width.max(height) as f32 / 2.0 + 3.0);
-    let rise = ring(reach, 8).map(|value| sign * (peak - value)).fold(f32::MAX, f32::min);
-    let (mut sum, mut n) = (0.0, 0.0);
-    for radius in [reach, reach + 4.0, reach + 8.0] {
-        for value in ring(radius, 16) {
-            sum += value * value;
-            n += 1.0;
+/// A spot of a few pixels, by its strongest one.
+struct Small<'a> {
+    evidence: &'a Evidence<'a>,
+    site: &'a Site<'a>,
+    /// The longer side of its box.
+    side: u32,
+    x: i64,
+    y: i64,
+    peak: f32,
+}
+
+impl<'a> Small<'a> {
+    /// `None` for what is not small.
+    fn of(shape: &Shape, runs: &[Run], evidence: &'a Evidence<'a>, site: &'a Site<'a>) -> Option<Self> {
+        let [_, _, width, height] = shape.bbox;
+        let side = width.max(height);
+        if shape.area > SMALL_AREA || side > SMALL_SIDE {
+            return None;
         }
+        let mut small = Self { evidence, site, side, x: 0, y: 0, peak: 0.0 };
+        let pixels = runs.iter().flat_map(|run| (run.x..run.end()).map(move |x| (i64::from(x), i64::from(run.y))));
+        for (x, y) in pixels {
+            if let Some(value) = small.at(evidence.response, x, y).filter(|value| value.abs() > small.peak.abs()) {
+                (small.x, small.y, small.peak) = (x, y, value);
+            }
+        }
+        (small.peak != 0.0).then_some(small)
     }
-    let unrest = (sum / f32::max(n, 1.0)).sqrt();
-    (rise < f32::MAX).then(|| rise / noise.max(unrest))
+
+    /// What a plane has there, where that can be judged.
+    fn at(&self, plane: &[i16], x: i64, y: i64) -> Option<f32> {
+        let (x, y) = (usize::try_from(x).ok().filter(|x| *x < self.site.width)?, usize::try_from(y).ok()?);
+        let index = y * self.site.width + x;
+        let noise = *self.evidence.noise.get(index)?;
+        (noise != UNUSABLE).then(|| f32::from(plane[index]))
+    }
+
+    /// Log-odds that it is a point, so many standard deviations of the noise strong.
+    fn likeness(&self, contrast: f32) -> Option<f32> {
+        let at = |x, y| self.at(self.evidence.residual, x, y);
+        self.site.point.likeness((self.x, self.y), self.peak.signum(), contrast, at)
+    }
+
+    /// How far it stands out of all its surroundings, in standard deviations of the noise: from its strongest pixel down
+    /// to the ring around it where that comes nearest, over the unrest of a wider ring where that exceeds the noise.
+    fn isolation(&self) -> Option<f32> {
+        let sign = self.peak.signum();
+        let noise = self.evidence.noise[self.y as usize * self.site.width + self.x as usize];
+        let noise = f32::from(noise) / f32::from(NOISE_UNIT);
+        let ring = |radius: f32, points: u32| {
+            let turn = move |i: u32| std::f32::consts::TAU * i as f32 / points as f32;
+            (0..points).filter_map(move |i| {
+                let (sin, cos) = turn(i).sin_cos();
+                let (dx, dy) = ((radius * cos).round() as i64, (radius * sin).round() as i64);
+                self.at(self.evidence.response, self.x + dx, self.y + dy)
+            })
+        };
+        let reach = RING.max(self.side as f32 / 2.0 + 3.0);
+        let rise = ring(reach, 8).map(|value| sign * (self.peak - value)).fold(f32::MAX, f32::min);
+        let (mut sum, mut n) = (0.0, 0.0);
+        for radius in [reach, reach + 4.0, reach + 8.0] {
+            for value in ring(radius, 16) {
+                sum += value * value;
+                n += 1.0;
+            }
+        }
+        let unrest = (sum / f32::max(n, 1.0)).sqrt();
+        (rise < f32::MAX).then(|| rise / noise.max(unrest))
+    }
 }

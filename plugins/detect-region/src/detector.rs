@@ -18,6 +18,7 @@ use ferrule_vision::{
 use crate::{
     defects::{Evidence, Site, judge},
     kinds::settle,
+    point::Point,
     scale::Scale,
     settings::{Settings, specs},
 };
@@ -42,6 +43,7 @@ pub struct DetectRegion {
     mask: Vec<u8>,
     runs: Vec<Run>,
     components: Components,
+    point: Point,
 }
 
 impl Plugin for DetectRegion {
@@ -67,6 +69,7 @@ impl Plugin for DetectRegion {
             mask: Vec::new(),
             runs: Vec::new(),
             components: Components::default(),
+            point: Point::default(),
         })
     }
 }
@@ -94,8 +97,17 @@ impl Detector for DetectRegion {
         self.look(gray, width, height, cladding, core);
         self.connect(width);
         let um_per_px = image.um_per_px.into_option().or(cladding.map(|c| TELECOM_RADIUS_UM / c.mean_radius()));
-        let site = Site { width, labels, cladding, core, um_per_px: um_per_px.unwrap_or(0.5), mask: &self.mask };
-        let fine = Evidence { response: &self.fine.response, noise: &self.fine.noise };
+        let site = Site {
+            width,
+            labels,
+            cladding,
+            core,
+            um_per_px: um_per_px.unwrap_or(0.5),
+            mask: &self.mask,
+            point: &self.point,
+        };
+        let Scale { residual, response, noise, .. } = &self.fine;
+        let fine = Evidence { residual, response, noise };
         let components = self.components.iter().filter(|runs| self.may_count(runs, width));
         let candidates = components.filter_map(|runs| judge(runs, &fine, &site, &self.settings)).collect();
         Ok(Detections { defects: settle(candidates).collect(), ..Detections::default() })

@@ -8,6 +8,7 @@
 mod defects;
 mod detector;
 mod kinds;
+mod point;
 mod scale;
 mod settings;
 

@@ -8,6 +8,8 @@ pub struct Settings {
     pub high: f32,
     pub low: f32,
     pub isolated: f32,
+    pub point: f32,
+    pub point_low: f32,
     pub rim_high: f32,
     pub smear_high: f32,
     pub smear_low: f32,
@@ -23,11 +25,27 @@ pub fn specs() -> Vec<ParameterSpec> {
         ParameterSpec::real("low", 2.5, 1.5, 10.0, "sigma", "what the pixels of a spot's mask exceed the noise by"),
         ParameterSpec::real(
             "isolated",
-            6.2,
+            6.8,
             3.0,
             30.0,
             "sigma",
             "what a small spot's strongest pixel must exceed all of its surroundings by, noise or unrest",
+        ),
+        ParameterSpec::real(
+            "point",
+            2.3,
+            -20.0,
+            20.0,
+            "",
+            "log-odds from which a faint small spot counts as a point seen through the optics; more finds fewer",
+        ),
+        ParameterSpec::real(
+            "point_low",
+            5.5,
+            1.5,
+            30.0,
+            "sigma",
+            "what the strongest pixel of such a point must exceed the noise by",
         ),
         ParameterSpec::real(
             "rim_high",
@@ -76,6 +94,8 @@ impl Settings {
             high: real("high")?,
             low: real("low")?,
             isolated: real("isolated")?,
+            point: real("point")?,
+            point_low: real("point_low")?,
             rim_high: real("rim_high")?,
             smear_high: real("smear_high")?,
             smear_low: real("smear_low")?,
@@ -85,6 +105,7 @@ impl Settings {
         for (low, high, names) in [
             (settings.low, settings.high, "`low` must be below `high`"),
             (settings.low, settings.rim_high, "`low` must be below `rim_high`"),
+            (settings.low, settings.point_low, "`low` must be below `point_low`"),
             (settings.smear_low, settings.smear_high, "`smear_low` must be below `smear_high`"),
         ] {
             if low >= high {

@@ -10,15 +10,12 @@ use ferrule_core::{
 use serde_json::json;
 
 use crate::{
-    batch::{self, Which, With, absolute},
+    batch::{self, COMPARES, Which, With, absolute},
     environment::Environment,
     failure::{Failure, Kind},
     output::{self, Output},
     progress::Progress,
 };
-
-/// The plug-in that a reference is for: it has no say in what one is built from.
-const COMPARES: &str = "detect-anomaly";
 
 /// Build and show references of clean end faces, for detect-anomaly
 #[derive(Debug, Args)]

@@ -16,7 +16,7 @@ use super::{
     plugin::{bench::Where, rollback},
 };
 use crate::{
-    batch::{self, trying},
+    batch::{self, learning, trying},
     environment::{self, Environment},
     failure::Failure,
     launch::Launch,
@@ -71,6 +71,7 @@ impl Workbench {
             screen: configuration.settings.screen,
             time_zone: TimeZone::system(),
             try_out: trying(workspace.clone(), &self.path, environment)?,
+            learn: learning(workspace.clone(), &self.path, environment)?,
             put_back: putting_back(Where::of(&workspace, &self.path), environment.clone()),
             start_engine: Box::new(move || launch.start().map_err(|failure| failure.messages.join("; "))),
             reviewer_file: environment.state_dir.as_ref().map(|state| state.join("ferrule/reviewer")),

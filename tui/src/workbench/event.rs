@@ -11,6 +11,7 @@ use super::{
     comparison::{Compare, ComparisonAnswer},
     dataset::{DatasetAnswer, DatasetRequest},
     picture::{PictureAnswer, PictureRequest},
+    reference::{MakeReference, ReferenceAnswer},
     rows::{RowsAnswer, RowsRequest},
     runs::{RunsAnswer, RunsRequest},
     trial::{PluginsAnswer, PluginsRequest},
@@ -27,6 +28,7 @@ pub enum Event {
     Runs(RunsAnswer),
     Plugins(PluginsAnswer),
     Comparison(ComparisonAnswer),
+    Reference(ReferenceAnswer),
     Dataset(DatasetAnswer),
     /// Where a workspace is still to be made.
     Folders(FoldersAnswer),
@@ -89,6 +91,7 @@ pub enum Command {
     Runs(RunsRequest),
     Plugins(PluginsRequest),
     Compare(Box<Compare>),
+    Reference(Box<MakeReference>),
     Dataset(DatasetRequest),
     Picture(PictureRequest),
     /// The whole picture, and what lies over it, into a file.

@@ -23,6 +23,7 @@ mod palette;
 mod picture;
 mod plain;
 mod reader;
+mod reference;
 mod rows;
 mod runs;
 mod runs_reader;
@@ -66,6 +67,7 @@ use self::{
     },
     pace::Pace,
     reader::DatasetRows,
+    reference::MakeReference,
     rows::Rows,
     runs::{RunsAnswer, RunsRequest},
     runs_reader::DatasetRuns,
@@ -76,6 +78,7 @@ use self::{
 pub use self::{
     event::Exit,
     keymap::{KeyMap, names as key_names},
+    reference::{Learn, Learning},
     settings::{TerminalFacts, WorkbenchSettings},
     theme::Colours,
     trial::{PutBack, Trial, TryOut},
@@ -110,6 +113,8 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
     let trainings = answer_runs(&settings);
     let mut about_dataset = dataset::answering(settings.dataset.clone(), settings.limits, events.clone());
     let compare = comparison::answering(settings.dataset.clone(), events.clone());
+    let references =
+        reference::answering(settings.dataset.clone(), settings.root.clone(), settings.learn, events.clone());
     let mut about_plugins = trial::answering(settings.dataset.clone(), settings.try_out, settings.put_back);
     let exports = settings.dataset.exports();
     let threads = Threads {
@@ -120,6 +125,7 @@ pub fn run(settings: WorkbenchSettings) -> anyhow::Result<Exit> {
         runs: AnswerJob::start("runs", trainings, events.clone())?,
         plugins: AnswerJob::start("trials", move |question| Event::Plugins(about_plugins(question)), events.clone())?,
         comparisons: AnswerJob::start("comparisons", compare, events.clone())?,
+        references: AnswerJob::start("references", references, events.clone())?,
         dataset: AnswerJob::start("dataset", move |question| Event::Dataset(about_dataset(question)), events.clone())?,
         pictures: PictureJob::start(graphics, line, exports, events.clone())?,
         events,
@@ -198,6 +204,7 @@ struct Threads {
     runs: AnswerJob<RunsRequest>,
     plugins: AnswerJob<PluginsRequest>,
     comparisons: AnswerJob<Compare>,
+    references: AnswerJob<MakeReference>,
     dataset: AnswerJob<DatasetRequest>,
     pictures: PictureJob,
     reviewer_file: Option<std::path::PathBuf>,
@@ -222,6 +229,7 @@ impl Threads {
         self.runs.join(PATIENCE);
         self.plugins.join(PATIENCE);
         self.comparisons.join(PATIENCE);
+        self.references.join(PATIENCE);
         self.dataset.join(PATIENCE);
         self.pictures.join(PATIENCE);
         self.signals.join(PATIENCE);
@@ -276,6 +284,7 @@ fn obey(command: Command, screen: &mut Screen, threads: &Threads) -> Option<Exit
         Command::Runs(request) => threads.runs.ask(request),
         Command::Plugins(request) => threads.plugins.ask(request),
         Command::Compare(wanted) => threads.comparisons.ask(*wanted),
+        Command::Reference(wanted) => threads.references.ask(*wanted),
         Command::Dataset(request) => threads.dataset.ask(request),
         Command::Picture(request) => threads.pictures.ask(PictureTask::Show(request)),
         Command::SavePicture(request) => threads.pictures.ask(PictureTask::Save(request)),

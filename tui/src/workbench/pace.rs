@@ -10,6 +10,9 @@ const FRAME: Duration = Duration::from_millis(100);
 const BRISK: Duration = Duration::from_millis(33);
 /// Between two draws that keys asked for.
 const AT_ONCE: Duration = Duration::from_millis(8);
+/// What a key may owe a line: its echo does not wait for the answer to the key before, and a key that is held down does
+/// not fill the line with screens for longer.
+const CREDIT: Duration = Duration::from_secs(1);
 /// So long after a key whatever comes is taken for its answer.
 const ATTENTION: Duration = Duration::from_secs(2);
 
@@ -64,7 +67,7 @@ impl Pace {
     pub fn due(&self, now: Instant) -> Instant {
         let attentive = now < self.attentive_until;
         let (pause, free) = match (self.pressed, attentive) {
-            (true, _) => (AT_ONCE, self.free[0]),
+            (true, _) => (AT_ONCE, self.free[0].and_then(|free| free.checked_sub(CREDIT))),
             (false, true) => (BRISK, self.free[0]),
             (false, false) => (FRAME, self.free[1]),
         };
@@ -78,7 +81,8 @@ impl Pace {
         (self.drawn, self.pressed) = (Some(now), false);
         let Some(line) = self.line else { return };
         let text = bytes.saturating_sub(of_picture) as f64;
-        self.free[0] = Some(now + Duration::from_secs_f64(text / f64::from(line.asked)));
+        let since = self.free[0].map_or(now, |free| free.max(now));
+        self.free[0] = Some(since + Duration::from_secs_f64(text / f64::from(line.asked)));
         // What a person asked for is not held against what comes later.
         if !attentive {
             self.free[1] = Some(now + Duration::from_secs_f64(text / f64::from(line.text)));
@@ -122,6 +126,39 @@ mod tests {
                 now += 10 * MILLISECOND;
             }
             assert!(sent > most / 2 && sent <= most, "{sent} bytes");
+        }
+    }
+
+    #[test]
+    fn a_word_is_echoed_letter_by_letter_although_each_brings_a_table() {
+        let mut now = Instant::now();
+        let mut pace = Pace::over(Some(FAR), now);
+        for _ in 0..7 {
+            pace.pressed(now);
+            assert!(pace.due(now) <= now + AT_ONCE);
+            pace.drawn(now, 30, 0);
+            // The rows that fit come as soon as the line has room for them.
+            now = pace.due(now + 20 * MILLISECOND).max(now + 20 * MILLISECOND);
+            pace.drawn(now, 3_000, 0);
+            now += 20 * MILLISECOND;
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_held_down_sends_what_the_line_carries() {
+        for line in [FAR, POOR] {
+            let start = Instant::now();
+            let mut pace = Pace::over(Some(line), start);
+            let (mut now, mut sent) = (start, 0);
+            while now < start + Duration::from_secs(20) {
+                pace.pressed(now);
+                if pace.due(now) <= now {
+                    pace.drawn(now, 3_000, 0);
+                    sent += 3_000;
+                }
+                now += 10 * MILLISECOND;
+            }
+            assert!(sent <= 22 * line.asked as usize, "{sent} bytes over {line:?}");
         }
     }
 

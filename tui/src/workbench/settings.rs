@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::{
     keymap::KeyMap,
     pace::{self, Line},
+    reference::Learn,
     theme::Colours,
     trial::{PutBack, TryOut},
 };
@@ -37,6 +38,8 @@ pub struct WorkbenchSettings {
     pub try_out: TryOut,
     /// Puts a former build of a plug-in back.
     pub put_back: PutBack,
+    /// Makes a reference of clean end faces.
+    pub learn: Learn,
     /// Set when logging out would end the engine: what would happen, and the remedy.
     pub at_logout: Option<String>,
     /// Where the reviewer's name is kept from one session to the next, if anywhere.

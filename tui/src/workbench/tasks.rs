@@ -21,6 +21,8 @@ pub enum TaskOf {
     Comparison(u64, PluginId),
     /// The page of a job.
     HandOver(String),
+    /// A reference of clean end faces, by number.
+    Reference(u64),
     /// A list of captures as a file, by number.
     List(u64),
     /// Of the dataset, by number.

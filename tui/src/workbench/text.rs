@@ -100,6 +100,8 @@ pub const NO_LABEL: &str = "no label";
 pub const NOT_YET: &str = "not yet given one";
 pub const ON_NO_SIDE: &str = "on no side";
 pub const NO_EXPORT: &str = "This export does not run.";
+pub const REFERENCE_RUNS: &str = "A reference is being made; x among the tasks ends it.";
+pub const MARK_CLEAN: &str = "Mark captures of clean end faces first: space marks one, * all that are listed.";
 pub const EXPORT_RUNS: &str = "This export runs already.";
 pub const NOTE_TITLE: &str = "About a run";
 pub const SEARCH_TITLE: &str = "Filter";
@@ -398,6 +400,7 @@ pub fn task(of: &TaskOf) -> String {
         TaskOf::Training(run) => format!("train {run}"),
         TaskOf::Swap(generation) => format!("load generation {generation}"),
         TaskOf::Comparison(_, plugin) => format!("compare builds of {plugin}"),
+        TaskOf::Reference(_) => "make a reference".to_owned(),
         TaskOf::List(_) => "export the list".to_owned(),
         TaskOf::HandOver(job) => format!("hand over {job}"),
         TaskOf::Export(_, format) => format!("export {}", self::format(*format).0),
@@ -449,6 +452,12 @@ pub fn captures_differ(differing: u64, of: u64) -> String {
 /// How far a comparison is, where it cannot be missed.
 pub fn read_of(done: u64, of: u64) -> String {
     format!("{} of {} read; Esc ends it", number(done), number(of))
+}
+
+/// What was made, and what takes it.
+pub fn reference_made(used: usize, left_out: usize, path: &str) -> String {
+    let left = if left_out == 0 { String::new() } else { format!(" ({left_out} left out)") };
+    format!("{path} made of {used} captures{left}; it is for detect-anomaly's `model`")
 }
 
 pub fn compared_newest(count: usize) -> String {

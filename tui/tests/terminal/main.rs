@@ -43,6 +43,7 @@ fn workbench_in_this_terminal() {
         start_engine: Box::new(|| Err("no engine can be started in this test".into())),
         limits: Limits { memory_mb: 512, max_megapixels: 10.0, max_file_mb: 10 },
         try_out: Box::new(|_| Err("nothing can be tried in this test".into())),
+        learn: Box::new(|_| Err("not here".into())),
         put_back: Box::new(|_| Err("nothing can be put back in this test".into())),
         at_logout: None,
         reviewer_file: None,

@@ -39,7 +39,8 @@ impl Work<'_> {
                 self.queue.look_from_the_start();
             }
             Receipt::Rejected { message } => listener.remark(&format!("a write was refused: {message}")),
-            Receipt::Divided(divided) => self.summary.divided = Some(*divided),
+            Receipt::Divided(Ok(divided)) => self.summary.divided = Some(*divided),
+            Receipt::Divided(Err(message)) => listener.remark(&format!("nobody was given a side: {message}")),
             Receipt::Sources
             | Receipt::Pipeline { .. }
             | Receipt::Swap(_)
@@ -50,6 +51,7 @@ impl Work<'_> {
             | Receipt::Tidied(_)
             | Receipt::Run(_)
             | Receipt::Mark(_)
+            | Receipt::Manifests(_)
             | Receipt::Settled => {}
         }
         self.unconfirmed = self.unconfirmed.saturating_sub(1);

@@ -220,9 +220,9 @@ impl<'a> Work<'a> {
         self.write(Write::Split(Box::new(self.build.settings.dataset.split.clone())))?;
         while self.summary.divided.is_none() {
             match self.store.receipts().recv_timeout(PATIENCE) {
-                Ok(Receipt::Divided(divided)) => self.summary.divided = Some(*divided),
+                Ok(Receipt::Divided(Ok(divided))) => self.summary.divided = Some(*divided),
                 Ok(Receipt::Trouble { message, hint }) => return Err(BuildError::Disk { message, hint }),
-                Ok(Receipt::Rejected { message }) => {
+                Ok(Receipt::Divided(Err(message)) | Receipt::Rejected { message }) => {
                     return Err(BuildError::Disk { message, hint: "see the log".into() });
                 }
                 Ok(_) | Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}

@@ -202,6 +202,7 @@ impl App {
                     return Effects::command(Command::Copy(path));
                 }
             }
+            Action::MakeReference => return self.make_reference(),
             Action::Export => return self.export(),
             Action::CancelExport => {
                 if !self.dataset.cancel() {
@@ -275,6 +276,7 @@ impl App {
                 self.plugins.end_comparison(number);
             }
             Some(TaskOf::List(_)) => self.cancel_list(),
+            Some(TaskOf::Reference(_)) => self.cancel_reference(),
             Some(TaskOf::Training(_)) => self.dialog = Some(Dialog::Confirm(Confirm::StopTraining)),
             Some(TaskOf::Swap(_) | TaskOf::HandOver(_)) | None => self.say(true, text::NOT_CANCELLED.to_owned()),
         }

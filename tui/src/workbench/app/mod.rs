@@ -9,6 +9,7 @@ mod hear;
 mod job;
 mod look;
 mod plugin;
+mod reference;
 mod train;
 mod walk;
 
@@ -136,6 +137,7 @@ pub struct App {
     layers: Layers,
     heating: look::Heating,
     listing: look::Listing,
+    references: reference::References,
     shown: Shown,
     /// The picture that was asked for last.
     asked: Option<PictureKey>,
@@ -173,6 +175,7 @@ impl App {
             layers: Layers::All,
             heating: look::Heating::default(),
             listing: look::Listing::default(),
+            references: reference::References::default(),
             shown: Shown::default(),
             asked: None,
             asked_of: None,
@@ -192,6 +195,7 @@ impl App {
             Event::Runs(answer) => self.runs(answer),
             Event::Plugins(answer) => self.plugins_answered(answer),
             Event::Comparison(answer) => self.compared(answer),
+            Event::Reference(answer) => self.reference_answered(answer),
             Event::Dataset(answer) => self.dataset_answered(answer),
             Event::Folders(_) => Effects::none(),
             Event::Picture(answer) => self.picture(answer),

@@ -100,6 +100,7 @@ pub enum Action {
     /// Hand the file to the program that is configured.
     OpenWith,
     /// Write the list as a file.
+    MakeReference,
     SaveCsv,
     SaveJson,
     /// Near-duplicates side by side.

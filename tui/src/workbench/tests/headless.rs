@@ -12,6 +12,7 @@ use crate::workbench::{
     dataset::{DatasetAnswer, DatasetRequest},
     event::{Command, Effects, Event, Exit},
     picture::{Graphics, PictureAnswer, Studio, save},
+    reference::MakeReference,
     rows::{Rows, RowsAnswer, answer},
     runs::{self, Runs, RunsAnswer},
     trial::{PluginsAnswer, PluginsRequest},
@@ -35,6 +36,8 @@ pub struct Headless {
     pub opened: Vec<(Vec<String>, Vec<PathBuf>)>,
     /// What the engine was asked.
     pub asked: Vec<Request>,
+    /// References that were asked for.
+    pub references: Vec<MakeReference>,
     /// What went to the terminal's clipboard.
     pub copied: Vec<Vec<u8>>,
     /// How often the bell rang.
@@ -58,6 +61,7 @@ impl Headless {
             opened: Vec::new(),
             asked: Vec::new(),
             copied: Vec::new(),
+            references: Vec::new(),
             rung: 0,
             ended: None,
         }
@@ -87,6 +91,10 @@ impl Headless {
             Command::Compare(wanted) => {
                 let (number, plugin) = (wanted.number, wanted.plugin.clone());
                 Event::Comparison(ComparisonAnswer { number, plugin, word: (self.comparisons)(*wanted) })
+            }
+            Command::Reference(wanted) => {
+                self.references.push(*wanted);
+                return Effects::none();
             }
             Command::Dataset(request) => Event::Dataset((self.dataset)(request)),
             Command::Picture(request) => {

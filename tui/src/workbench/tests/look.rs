@@ -9,6 +9,7 @@ use super::sample::{Bench, LARGE, SMALL};
 use crate::workbench::{
     dataset::{DatasetAnswer, DatasetRequest},
     event::Event,
+    reference::{ReferenceAnswer, Word},
     text,
     theme::Colours,
 };
@@ -154,4 +155,31 @@ fn a_file_is_handed_to_the_program_that_is_configured() {
     assert!(files[0].ends_with("captures/FT2-001199.png") && files.len() > 1, "{files:?}");
     bench.headless.feed(Event::NotOpened("gimp: not found; screen.open of ferrule.toml names it".into()));
     assert!(bench.text().contains("gimp: not found"), "{}", bench.text());
+}
+
+#[test]
+fn a_reference_is_made_of_what_is_marked_once_at_a_time_and_can_be_ended() {
+    let mut bench = Bench::running(LARGE, Colours::Palette256);
+    bench.press("2B");
+    assert!(bench.text().contains("Mark captures of clean end faces first"), "{}", bench.text());
+    bench.press("*B");
+    let wanted = bench.headless.references.pop().unwrap();
+    assert!(wanted.images.len() >= 8, "{}", wanted.images.len());
+    bench.press("B");
+    assert!(
+        bench.headless.references.is_empty() && bench.text().contains("A reference is being made"),
+        "{}",
+        bench.text()
+    );
+    let answer = |word| Event::Reference(ReferenceAnswer { number: wanted.number, word });
+    bench.headless.feed(answer(Word::Reading(4, 8)));
+    bench.press("<C-t>");
+    assert!(bench.text().contains("make a reference") && bench.text().contains("50"), "{}", bench.text());
+    assert!(wanted.stop.is_empty());
+    bench.press("x");
+    assert!(wanted.stop.try_recv().is_ok(), "it was told to end");
+    bench.headless.feed(answer(Word::Failed("interrupted before the last picture; nothing was written".into())));
+    assert!(bench.text().contains("nothing was written"), "{}", bench.text());
+    bench.press("<Esc>B");
+    assert_eq!(bench.headless.references.len(), 1, "another one can be begun");
 }

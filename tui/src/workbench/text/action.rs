@@ -100,6 +100,7 @@ pub fn action(action: Action) -> (&'static str, &'static str) {
         Action::Layers => ("layers", "zones, a plug-in's defects, masks, difference, heat"),
         Action::SavePicture => ("save", "the picture and what lies over it as a PNG"),
         Action::OpenWith => ("open with", "the file in the program of screen.open"),
+        Action::MakeReference => ("reference", "of clean end faces, from the marked captures"),
         Action::SaveCsv => ("save", "this list as CSV, into the dataset's exports/"),
         Action::SaveJson => ("save JSON", "this list as JSON, one object a line"),
         Action::NearPairs => ("near", "near-duplicates side by side"),

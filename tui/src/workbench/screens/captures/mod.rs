@@ -48,6 +48,7 @@ const LIST: &[Binding] = &[
     hidden(&[Key::char('V')], Action::SaveView),
     shown(&[Key::char('c')], Action::Columns),
     hidden(&[Key::char('J')], Action::Job(JobAction::Show)),
+    hidden(&[Key::char('B')], Action::MakeReference),
     hidden(&[Key::char('x')], Action::SaveCsv),
     hidden(&[Key::char('X')], Action::SaveJson),
     shown(&[Key::char('r')], Action::Retry),
