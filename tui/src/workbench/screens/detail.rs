@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use ferrule_core::ids::CaptureId;
-use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::Paragraph,
+};
 
 use super::{Look, middle, pane, picture};
 use crate::workbench::{
@@ -11,11 +16,15 @@ use crate::workbench::{
     keys::{self, Action, Binding, Bindings, Key, hidden, shown},
     layout,
     picture::PictureKey,
+    plain::cut,
     rows::Detail,
     text,
 };
 
 pub const KEYS: Bindings = Bindings { title: "One capture", list: LIST };
+
+/// Columns of a name that are left of it in a narrow pane.
+const LEAST_NAME: usize = 8;
 
 const LIST: &[Binding] = &[
     shown(keys::BACK, Action::Back),
@@ -99,9 +108,13 @@ impl Open {
         let (parts, theme) = (layout::detail(body), look.theme);
         let title = self.detail.as_ref().map_or_else(
             || format!("#{}", self.capture),
-            // The number stands in the title line; in a narrow pane what lies over the picture says more.
+            // The number stands in the title line, and the name among the figures; in a narrow pane what lies over the
+            // picture says more.
             |detail| match body.width {
-                ..100 => detail.row.name.clone(),
+                ..100 => {
+                    let room = usize::from(parts.picture.width).saturating_sub(11 + Span::raw(view).width());
+                    cut(&detail.row.name, room.max(LEAST_NAME), theme.signs.ellipsis)
+                }
                 _ => format!("#{} {}", detail.row.capture, detail.row.name),
             },
         );
