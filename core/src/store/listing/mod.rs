@@ -34,10 +34,20 @@ struct Effort {
     rare: usize,
     /// Rows of an order's index that are tried before everything is read.
     walk: usize,
+    /// Rows after which it is looked whether the page will be full by then: everything is read sooner where it will not.
+    doubt: usize,
+}
+
+impl Effort {
+    /// After so many rows of an index with so many of the page found among them: would all that may be tried not even fill
+    /// half of the page?
+    const fn is_hopeless(self, tried: usize, found: usize, limit: usize) -> bool {
+        tried >= self.doubt && 2 * found * self.walk < limit * tried
+    }
 }
 
 /// Either is done within a twentieth of a second.
-const EFFORT: Effort = Effort { rare: 20_000, walk: 40_000 };
+const EFFORT: Effort = Effort { rare: 20_000, walk: 40_000, doubt: 6_000 };
 
 /// Which captures, and from where on. The default is the newest of all.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -150,6 +160,10 @@ impl Reader {
             let mut rows = select.query(params_from_iter(&step.values))?;
             while let Some(row) = rows.next()? {
                 if page.len() >= query.limit || left == 0 {
+                    break;
+                }
+                if effort.is_hopeless(effort.walk - left, page.len(), query.limit) {
+                    left = 0;
                     break;
                 }
                 left -= 1;

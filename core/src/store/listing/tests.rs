@@ -129,7 +129,7 @@ fn each_way_gives_the_same_rows_in_the_same_order() {
             let order = Order { by, descending: true };
             let whole = reader.ids(&scanned(order, None, conditions(&filter(text)), 1_000)).unwrap();
             for (rare, walk) in ways {
-                let effort = Effort { rare, walk };
+                let effort = Effort { rare, walk, doubt: walk / 3 };
                 assert_eq!(paged(&reader, text, order, effort), whole, "{text} by {order}, {effort:?}");
                 let mut back = paged(&reader, text, order.reversed(), effort);
                 back.reverse();
