@@ -11,7 +11,7 @@
 //! away below that a clean face may not have enough structure to outweigh: such a pair is not joined. Made in workers,
 //! compared by the store.
 
-use ferrule_vision::cholesky;
+use ferrule_vision::{cholesky, hamming};
 use serde::{Deserialize, Serialize};
 
 use crate::report::Outline;
@@ -74,10 +74,9 @@ impl Fingerprint {
         Some(Self { hash: hash(&grid), grid })
     }
 
-    /// Could the two be one exposure?
-    #[must_use]
-    pub fn is_candidate(a: &[u64; 4], b: &[u64; 4]) -> bool {
-        a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum::<u32>() <= CANDIDATE
+    /// Puts the places of the hashes into `found` that could be of the same exposure as this one.
+    pub fn candidates(hash: &[u64; 4], others: &[[u64; 4]], found: &mut Vec<usize>) {
+        hamming::within(hash, others, CANDIDATE, found);
     }
 
     /// The share of structure, 0 to 1, in which `other` differs from this one after registration, where that is small
@@ -343,7 +342,9 @@ mod tests {
     }
 
     fn is_same(a: &Fingerprint, b: &Fingerprint) -> bool {
-        Fingerprint::is_candidate(&a.hash, &b.hash) && Fingerprint::same_exposure(&a.grid, &b.grid).is_some()
+        let mut found = Vec::new();
+        Fingerprint::candidates(&a.hash, &[b.hash], &mut found);
+        !found.is_empty() && Fingerprint::same_exposure(&a.grid, &b.grid).is_some()
     }
 
     #[test]

@@ -44,51 +44,51 @@ impl Sought {
     }
 }
 
-/// An image that is compared.
-struct New {
-    image: ImageId,
-    hash: [u64; 4],
-    best: Option<(ImageId, f64)>,
-}
+/// The nearest first member that an image has met, and the share of detail that differs.
+type Nearest = Option<(ImageId, f64)>;
 
-impl New {
-    /// Another first member: is it nearer than what was found so far?
-    fn meet(&mut self, connection: &Connection, first: ImageId, hash: &[u64; 4]) -> Result<(), rusqlite::Error> {
-        if Fingerprint::is_candidate(&self.hash, hash) {
-            let differs = Fingerprint::same_exposure(&grid_of(connection, first)?, &grid_of(connection, self.image)?);
-            let is_nearer =
-                |differs: &f64| self.best.is_none_or(|(_, best)| differs.total_cmp(&best) == Ordering::Less);
-            if let Some(differs) = differs.filter(is_nearer) {
-                self.best = Some((first, differs));
-            }
-        }
-        Ok(())
+/// An image meets a first member that it could be the exposure of: is that nearer than what it met before?
+fn meet(connection: &Connection, image: ImageId, first: ImageId, best: &mut Nearest) -> Result<(), rusqlite::Error> {
+    let differs = Fingerprint::same_exposure(&grid_of(connection, first)?, &grid_of(connection, image)?);
+    let is_nearer = |differs: &f64| best.is_none_or(|(_, best)| differs.total_cmp(&best) == Ordering::Less);
+    if let Some(differs) = differs.filter(is_nearer) {
+        *best = Some((first, differs));
     }
+    Ok(())
 }
 
 /// Compares the images that were not compared yet, in the order in which their files were seen; writes nothing. Every hash
-/// is compared with that of every first member: four words a pair, which is little beside what an inspection costs. Memory
-/// goes with the new ones only.
+/// is compared with that of every first member: a hundred thousand with each other in some seconds. Memory goes with the
+/// new ones only.
 pub(super) fn seek(connection: &Connection, watch: &Watch) -> Result<Sought, rusqlite::Error> {
-    let mut news = Vec::new();
+    let (mut news, mut hashes, mut found) = (Vec::new(), Vec::new(), Vec::new());
     each(connection, &format!("{OPEN} AND i.near_sought = 0"), |image, hash| {
-        news.push(New { image, hash, best: None });
+        news.push((image, Nearest::None));
+        hashes.push(hash);
         Ok(())
     })?;
     if !news.is_empty() {
         each(connection, "i.near_sought = 1 AND i.near_of IS NULL", |first, hash| {
-            news.iter_mut().try_for_each(|new| new.meet(connection, first, &hash))
+            Fingerprint::candidates(&hash, &hashes, &mut found);
+            found.iter().try_for_each(|place| {
+                let (image, best) = &mut news[*place];
+                meet(connection, *image, first, best)
+            })
         })?;
     }
     let mut sought = Sought::default();
-    let mut firsts: Vec<(ImageId, [u64; 4])> = Vec::new();
-    for mut new in news {
+    let (mut firsts, mut theirs) = (Vec::new(), Vec::new());
+    for ((image, mut best), hash) in news.into_iter().zip(hashes) {
         watch.go_on()?;
-        firsts.iter().try_for_each(|(first, hash)| new.meet(connection, *first, hash))?;
-        sought.compared.push(new.image);
-        match new.best {
-            Some(best) => drop(sought.joined.insert(new.image, best)),
-            None => firsts.push((new.image, new.hash)),
+        Fingerprint::candidates(&hash, &theirs, &mut found);
+        found.iter().try_for_each(|place| meet(connection, image, firsts[*place], &mut best))?;
+        sought.compared.push(image);
+        match best {
+            Some(best) => drop(sought.joined.insert(image, best)),
+            None => {
+                firsts.push(image);
+                theirs.push(hash);
+            }
         }
     }
     Ok(sought)

@@ -13,6 +13,7 @@ pub mod flatten;
 pub mod frame;
 pub mod gradient;
 pub mod grid;
+pub mod hamming;
 pub mod histogram;
 pub mod hysteresis;
 pub mod lines;
