@@ -166,3 +166,20 @@ fn a_capture_of_an_unknown_source_is_refused_and_nothing_else() {
     assert!(message.contains("elsewhere"));
     desk.inspect("b.png", b"picture b");
 }
+
+#[test]
+fn an_answer_for_a_rewritten_file_stays_beside_that_of_another_file_with_its_former_content() {
+    let desk = Desk::open();
+    let first = desk.start("a.png", b"picture a");
+    let heir = desk.admit(desk.drop_file("b.png", b"picture a"));
+    assert_eq!(heir.state, CaptureState::Duplicate);
+    desk.admit(desk.drop_file("a.png", b"picture b!"));
+    assert_eq!(desk.ask(Write::Finish(Box::new(desk.answer(&first)))), Receipt::Dropped(first.capture));
+    desk.run(heir.capture);
+    desk.finish(desk.answer(&heir));
+    // Both were looked at by one pipeline; what is current is the heir's.
+    assert_eq!(desk.one::<i64>("SELECT count(*) FROM inspections WHERE state = 'done'"), 2);
+    let current = "SELECT n.capture_id FROM inspections n JOIN images USING (inspection_id)";
+    assert_eq!(desk.one::<i64>(current), heir.capture.0);
+    desk.assert_sound();
+}
