@@ -31,6 +31,7 @@ impl Engine {
             Receipt::Correlations(written) => self.correlated(written),
             Receipt::Reviewed(reviewed) => {
                 self.splits.news |= reviewed.added > 0;
+                self.splits.labels |= reviewed.added > 0;
                 self.broadcast(Event::Reviewed(*reviewed));
             }
             Receipt::Tidied(tidying) => self.tidied(*tidying),
@@ -98,7 +99,7 @@ impl Engine {
         self.queue.let_go(finished.capture);
         if finished.state == CaptureState::Done {
             self.figures.done(now, complete);
-            self.splits.news = true;
+            (self.splits.news, self.splits.labels) = (true, true);
         }
         let transient = finished.failure.as_ref().is_some_and(|failure| failure.transient);
         let again = transient && {

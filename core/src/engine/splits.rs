@@ -18,18 +18,20 @@ const MANIFESTS: Duration = Duration::from_secs(30);
 pub(super) struct Splits {
     /// Something came since the last division: an image, or a word of a person about one.
     pub news: bool,
+    /// A label may have changed since the manifests were written.
+    pub labels: bool,
     /// Being worked at since.
     asked: Option<Instant>,
     /// Not before.
     next: Instant,
-    /// Manifests of nothing but changed labels, or of what an engine wrote that was killed before them: not before.
+    /// Manifests of nothing but changed labels: not before.
     manifests: Instant,
 }
 
 impl Splits {
     pub fn new() -> Self {
         let now = Instant::now();
-        Self { news: true, asked: None, next: now, manifests: now + MANIFESTS }
+        Self { news: true, labels: false, asked: None, next: now, manifests: now + MANIFESTS }
     }
 
     /// Work that began at `asked` has ended: the next comes after many times as long.
@@ -52,10 +54,13 @@ impl Engine {
         }
         // An error is told by whoever reads next.
         if self.reader.has_open_images().unwrap_or(true) {
+            self.splits.labels = false;
             self.splits.asked = Some(now);
             self.divide(None);
-        } else if splits.manifests <= now {
+        } else if !splits.labels {
             self.splits.news = false;
+        } else if splits.manifests <= now {
+            (self.splits.news, self.splits.labels) = (false, false);
             self.splits.asked = Some(now);
             self.store_write(Write::Manifests);
         }
@@ -74,7 +79,7 @@ impl Engine {
                 self.told_of_manifests(divided.manifests.as_ref());
             }
             Err(reason) => {
-                self.splits.news = true;
+                (self.splits.news, self.splits.labels) = (true, true);
                 self.problem("splits", format!("nobody was given a side of the split: {reason}"));
             }
         }
@@ -89,7 +94,7 @@ impl Engine {
         match written {
             Ok(()) => self.solved("splits"),
             Err(reason) => {
-                self.splits.news = true;
+                (self.splits.news, self.splits.labels) = (true, true);
                 self.problem("splits", format!("the manifests of the splits: {reason}"));
             }
         }
