@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use super::{requests::refused, socket::ClientId, state::Engine};
+use super::{requests::refused, socket::ClientId, splits::News, state::Engine};
 use crate::{
     dataset::build,
     ingest::SeenFile,
@@ -120,7 +120,7 @@ impl Engine {
 
     /// Has sides of the split given.
     pub fn divide(&mut self, asker: Option<Asker>) {
-        self.splits.news = false;
+        self.splits.news = News::Nothing;
         if let Some(asker) = &asker {
             self.handed.building.remove(&asker.client);
         }

@@ -2,7 +2,10 @@
 
 use std::{path::Path, time::Instant};
 
-use super::state::{Engine, STORAGE};
+use super::{
+    splits::News,
+    state::{Engine, STORAGE},
+};
 use crate::{
     names,
     protocol::{CaptureEvent, Event},
@@ -30,8 +33,9 @@ impl Engine {
             Receipt::Settled => self.settled(),
             Receipt::Correlations(written) => self.correlated(written),
             Receipt::Reviewed(reviewed) => {
-                self.splits.news |= reviewed.added > 0;
-                self.splits.labels |= reviewed.added > 0;
+                if reviewed.added > 0 {
+                    self.splits.news = News::Labels;
+                }
                 self.broadcast(Event::Reviewed(*reviewed));
             }
             Receipt::Tidied(tidying) => self.tidied(*tidying),
@@ -99,7 +103,7 @@ impl Engine {
         self.queue.let_go(finished.capture);
         if finished.state == CaptureState::Done {
             self.figures.done(now, complete);
-            (self.splits.news, self.splits.labels) = (true, true);
+            self.splits.news = News::Labels;
         }
         let transient = finished.failure.as_ref().is_some_and(|failure| failure.transient);
         let again = transient && {

@@ -13,13 +13,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long manifests of changed labels can wait: they are written whole.
 const MANIFESTS: Duration = Duration::from_secs(30);
 
+/// What there may be to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    Nothing,
+    /// An engine has started: perhaps images have no side.
+    Start,
+    /// An image came, or a word of a person about one: labels may have changed, too.
+    Labels,
+}
+
 /// When to divide next.
 #[derive(Debug)]
 pub(super) struct Splits {
-    /// Something came since the last division: an image, or a word of a person about one.
-    pub news: bool,
-    /// A label may have changed since the manifests were written.
-    pub labels: bool,
+    pub news: News,
     /// Being worked at since.
     asked: Option<Instant>,
     /// Not before.
@@ -31,7 +38,7 @@ pub(super) struct Splits {
 impl Splits {
     pub fn new() -> Self {
         let now = Instant::now();
-        Self { news: true, labels: false, asked: None, next: now, manifests: now + MANIFESTS }
+        Self { news: News::Start, asked: None, next: now, manifests: now + MANIFESTS }
     }
 
     /// Work that began at `asked` has ended: the next comes after many times as long.
@@ -49,20 +56,27 @@ impl Engine {
     pub fn divide_when_idle(&mut self, now: Instant) {
         let splits = &self.splits;
         let idle = self.queue.is_empty() || splits.next + PATIENCE <= now;
-        if self.handed.is_building() || !splits.news || splits.asked.is_some() || now < splits.next || !idle {
+        if self.handed.is_building()
+            || splits.news == News::Nothing
+            || splits.asked.is_some()
+            || now < splits.next
+            || !idle
+        {
             return;
         }
         // An error is told by whoever reads next.
         if self.reader.has_open_images().unwrap_or(true) {
-            self.splits.labels = false;
             self.splits.asked = Some(now);
             self.divide(None);
-        } else if !splits.labels {
-            self.splits.news = false;
+        } else if splits.news == News::Start {
+            self.splits.news = News::Nothing;
         } else if splits.manifests <= now {
-            (self.splits.news, self.splits.labels) = (false, false);
+            self.splits.news = News::Nothing;
             self.splits.asked = Some(now);
             self.store_write(Write::Manifests);
+        } else {
+            // Not with every turn of the loop.
+            self.splits.next = now + PAUSE.0;
         }
     }
 
@@ -79,7 +93,7 @@ impl Engine {
                 self.told_of_manifests(divided.manifests.as_ref());
             }
             Err(reason) => {
-                (self.splits.news, self.splits.labels) = (true, true);
+                self.splits.news = News::Labels;
                 self.problem("splits", format!("nobody was given a side of the split: {reason}"));
             }
         }
@@ -94,7 +108,7 @@ impl Engine {
         match written {
             Ok(()) => self.solved("splits"),
             Err(reason) => {
-                (self.splits.news, self.splits.labels) = (true, true);
+                self.splits.news = News::Labels;
                 self.problem("splits", format!("the manifests of the splits: {reason}"));
             }
         }

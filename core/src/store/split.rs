@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Reader, StoreError,
     divider::Watch,
-    near::{self, Sought},
+    near::{self, OPEN, Sought},
     writer::Fault,
 };
 use crate::{
@@ -229,10 +229,11 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn has_open_images(&self) -> Result<bool, StoreError> {
-        let mut select = self.connection().prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM images WHERE (near_sought = 0 OR (side IS NULL AND has_defect IS NOT NULL))
-                 AND (near_sought = 0 OR (clad_r IS NOT NULL AND NOT incomplete AND NOT gone)))",
-        )?;
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM images WHERE {OPEN}
+                 AND (near_sought = 0 OR (clad_r IS NOT NULL AND NOT incomplete AND NOT gone)))"
+        );
+        let mut select = self.connection().prepare_cached(&sql)?;
         Ok(select.query_row([], |row| row.get(0))?)
     }
 }

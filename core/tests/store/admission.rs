@@ -177,7 +177,8 @@ fn an_answer_for_a_rewritten_file_stays_beside_that_of_another_file_with_its_for
     assert_eq!(desk.ask(Write::Finish(Box::new(desk.answer(&first)))), Receipt::Dropped(first.capture));
     desk.run(heir.capture);
     desk.finish(desk.answer(&heir));
-    // Both were looked at by one pipeline; what is current is the heir's.
+    // Both were looked at by one pipeline; the late answer is nobody's result, what is current is the heir's.
+    assert_eq!(desk.one::<i64>("SELECT count(*) FROM captures WHERE state = 'replaced' AND inspection_id IS NULL"), 1);
     assert_eq!(desk.one::<i64>("SELECT count(*) FROM inspections WHERE state = 'done'"), 2);
     let current = "SELECT n.capture_id FROM inspections n JOIN images USING (inspection_id)";
     assert_eq!(desk.one::<i64>(current), heir.capture.0);

@@ -46,6 +46,25 @@ fn every_planted_spot_is_found_once_with_its_kind_and_nothing_else() {
 }
 
 #[test]
+fn faint_points_are_found_by_their_shape_and_streaks_as_faint_are_not() {
+    let contrast_only = [Parameter { name: "point".into(), value: Value::Real(20.0) }];
+    let mut by_shape = detector::<DetectRegion>(&[]).unwrap();
+    let mut by_contrast = detector::<DetectRegion>(&contrast_only).unwrap();
+    let mut counts = [0; 3];
+    for seed in 0..20 {
+        let place = (70.0 + seed as f64, 80.0);
+        let found = |drawn: &Drawn, by: &mut DetectRegion| usize::from(!at(&drawn.seen_by(by), place).is_empty());
+        // Six standard deviations of the noise.
+        let point = Drawn::clean(seed, 1.2).spot(place, -7.2, 4.0);
+        let streak = Drawn::clean(seed, 1.2).line(&[(place.0 - 9.0, 80.0), (place.0 + 9.0, 83.0)], -5.0, 3.0);
+        counts[0] += found(&point, &mut by_shape);
+        counts[1] += found(&point, &mut by_contrast);
+        counts[2] += found(&streak, &mut by_shape);
+    }
+    assert!(counts[0] >= 10 && counts[1] <= 6 && counts[2] <= 1, "{counts:?}");
+}
+
+#[test]
 fn the_closer_to_the_core_the_more_severe() {
     let spot = |place| seen(&Drawn::clean(5, 1.2).spot(place, -14.0, 3.0))[0].severity;
     let (ferrule, cladding, core) = (spot((60.0, 60.0)), spot(around(64.0, 10.0)), spot(around(10.0, 0.0)));

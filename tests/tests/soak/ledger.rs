@@ -225,11 +225,12 @@ impl Dropped {
         for image in images.iter().filter(|image| !wanted.contains(image) && !self.former.contains(image)) {
             audited.faults.push(format!("a result of what was never dropped: {image}"));
         }
-        // An answer for a file that was rewritten meanwhile stays in the history beside that of another file with its
-        // former content; any other pair is one too many.
+        // The answer for a file that was rewritten meanwhile is history, and was never that capture's result: another file
+        // with its former content has its own. Any other pair is one too many.
         let doubled = "SELECT n.image_id || ': ' || group_concat(n.capture_id || ' ' || c.state || ' attempt ' || n.attempt, ', ')
-             FROM inspections n JOIN captures c USING (capture_id) WHERE n.state = 'done' GROUP BY n.image_id, n.pipeline_id
-             HAVING count(*) FILTER (WHERE c.state <> 'replaced') > 1 OR count(*) > count(DISTINCT n.capture_id)";
+             FROM inspections n JOIN captures c USING (capture_id)
+             WHERE n.state = 'done' AND NOT (c.state = 'replaced' AND c.inspection_id IS NULL)
+             GROUP BY n.image_id, n.pipeline_id HAVING count(*) > 1";
         let mut doubled = database.prepare(doubled).unwrap();
         for double in doubled.query_map([], |row| row.get::<_, String>(0)).unwrap() {
             audited.doubled += 1;
