@@ -176,15 +176,24 @@ proptest! {
     }
 
     #[test]
-    fn no_window_grows_without_end(count in 0_usize..25_000) {
-        let now = Instant::now();
-        let mut rate = Watch::new(rule(AlarmKind::DefectRate, 1), now);
+    fn no_window_grows_without_end_and_none_forgets_too_soon(
+        count in 1_u32..3_000, pause in 0_u64..400, minutes in 1_u64..20,
+    ) {
+        let window = Duration::from_secs(60 * minutes);
+        let rule = AlarmRule { window, ..rule(AlarmKind::DefectRate, 1) };
+        let begin = Instant::now();
+        let mut rate = Watch::new(rule, begin);
+        let at = |number: u32| begin + Duration::from_millis(pause) * number;
         for number in 0..count {
-            rate.ended(&ended(Some(number % 2 == 0), None), now);
+            rate.ended(&ended(Some(number % 2 == 0), None), at(number));
         }
+        let now = at(count - 1);
+        rate.holds(now, &Around::default());
+        let within = |length: Duration| (0..count).filter(|number| now - at(*number) <= length).count();
         let (all, defective, _) = rate.remembered();
-        prop_assert_eq!(all, count.min(10_000));
+        prop_assert!(all <= within(window) && all >= within(window - window / 200), "{all} of {count}");
         prop_assert!(defective.abs_diff(all / 2) <= 1);
+        prop_assert!(rate.stretches() <= 201);
     }
 
     #[test]

@@ -11,8 +11,9 @@ use crate::report::Outcome;
 /// A share of fewer captures than this says nothing.
 const LEAST: usize = 20;
 
-/// Captures of a window that are remembered; of a faster microscope the last ones count.
-const MOST: usize = 10_000;
+/// Captures are counted together over this share of a window, so that one of a quarter of an hour is a few KiB, however fast
+/// the microscope is; they leave it together, too.
+const SHARE: u32 = 200;
 
 /// A capture that is through, for the first time.
 #[derive(Debug, Clone, Copy)]
@@ -33,14 +34,22 @@ pub struct Around {
     pub free_mb: Option<u64>,
 }
 
+/// Captures of a short time.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    /// When the first of them came.
+    since: Instant,
+    all: usize,
+    /// Of those, the ones that count.
+    counting: usize,
+}
+
 /// A rule with its memory.
 #[derive(Debug)]
 pub(super) struct Watch {
     pub rule: AlarmRule,
-    /// Captures of the window, the oldest first, and whether each counts.
-    window: VecDeque<(Instant, bool)>,
-    /// Of those, the ones that count.
-    counting: usize,
+    /// The oldest first.
+    window: VecDeque<Stretch>,
     row: u32,
     /// The last capture, or the beginning of the watch.
     last: Instant,
@@ -48,7 +57,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub fn new(rule: AlarmRule, now: Instant) -> Self {
-        Self { rule, window: VecDeque::new(), counting: 0, row: 0, last: now }
+        Self { rule, window: VecDeque::new(), row: 0, last: now }
     }
 
     /// The same memory under a rule that rings elsewhere.
@@ -86,11 +95,11 @@ impl Watch {
         }
         self.forget(now);
         let window = minutes(self.rule.window);
+        let (all, counting) = self.within();
         let said = match self.rule.kind {
             AlarmKind::DefectRate => {
-                let (defective, all) = (self.counting, self.window.len());
-                let reached = all >= LEAST && defective as u64 * 100 >= u64::from(threshold) * all as u64;
-                let percent = 100.0 * defective as f64 / all.max(1) as f64;
+                let reached = all >= LEAST && counting as u64 * 100 >= u64::from(threshold) * all as u64;
+                let percent = 100.0 * counting as f64 / all.max(1) as f64;
                 reached.then(|| {
                     format!("{percent:.0} % of the last {all} captures have a defect ({threshold} % within {window})")
                 })
@@ -98,8 +107,8 @@ impl Watch {
             AlarmKind::FailsInARow => {
                 (self.row >= threshold).then(|| format!("verdict fail {} times in a row", self.row))
             }
-            AlarmKind::Failures => (self.counting as u64 >= u64::from(threshold))
-                .then(|| format!("{} could not be inspected within {window}", captures(self.counting as u64))),
+            AlarmKind::Failures => (counting as u64 >= u64::from(threshold))
+                .then(|| format!("{} could not be inspected within {window}", captures(counting as u64))),
             AlarmKind::Silence => {
                 let silent = now.saturating_duration_since(self.last);
                 (silent >= Duration::from_secs(u64::from(threshold) * 60))
@@ -123,28 +132,40 @@ impl Watch {
     }
 
     fn remember(&mut self, now: Instant, counts: bool) {
-        if self.window.len() == MOST {
-            self.drop_oldest();
+        let length = self.rule.window / SHARE;
+        match self.window.back_mut().filter(|last| now.saturating_duration_since(last.since) < length) {
+            Some(last) => {
+                last.all += 1;
+                last.counting += usize::from(counts);
+            }
+            None => {
+                self.forget(now);
+                self.window.push_back(Stretch { since: now, all: 1, counting: usize::from(counts) });
+            }
         }
-        self.window.push_back((now, counts));
-        self.counting += usize::from(counts);
     }
 
     fn forget(&mut self, now: Instant) {
-        while self.window.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > self.rule.window) {
-            self.drop_oldest();
+        let window = self.rule.window;
+        while self.window.front().is_some_and(|oldest| now.saturating_duration_since(oldest.since) > window) {
+            self.window.pop_front();
         }
     }
 
-    fn drop_oldest(&mut self) {
-        if let Some((_, counts)) = self.window.pop_front() {
-            self.counting -= usize::from(counts);
-        }
+    /// Captures of the window, and how many of them count.
+    fn within(&self) -> (usize, usize) {
+        self.window.iter().fold((0, 0), |(all, counting), it| (all + it.all, counting + it.counting))
     }
 
     #[cfg(test)]
     pub fn remembered(&self) -> (usize, usize, u32) {
-        (self.window.len(), self.counting, self.row)
+        let (all, counting) = self.within();
+        (all, counting, self.row)
+    }
+
+    #[cfg(test)]
+    pub fn stretches(&self) -> usize {
+        self.window.len()
     }
 }
 

@@ -1,11 +1,15 @@
 //! The engine's own memory. It lives for weeks with a dozen threads, and glibc keeps what they free, in pieces, in an arena
-//! for each: at 12 captures a second it grew by a MiB every two minutes with 5 MiB in use. Fewer arenas, and what is free
-//! goes back to the system now and then.
+//! for each: at 12 captures a second it grew by a MiB every two minutes with 5 MiB in use. Fewer arenas, large blocks in
+//! mappings of their own, and what is free goes back to the system now and then.
 
 use std::time::{Duration, Instant};
 
 /// How often.
 const PAUSE: Duration = Duration::from_secs(20);
+/// Bytes from which a block is a mapping of its own. Left to itself glibc raises this to the size of whatever was freed:
+/// plug-ins are read whole at the start, and from then on blocks of tens of MiB would lie in the arenas and part them.
+#[cfg(target_env = "gnu")]
+const LARGE: libc::c_int = 256 << 10;
 
 /// When memory was given back.
 #[derive(Debug)]
@@ -29,10 +33,12 @@ impl Heap {
 
 /// Before there are threads: those that are there keep the arenas that they have.
 #[cfg(target_env = "gnu")]
-pub(super) fn few_arenas() {
-    // SAFETY: a plain setting of the C library's allocator.
-    if unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) } == 0 {
-        tracing::debug!("the allocator takes no number of arenas");
+pub(super) fn keep_together() {
+    for (what, setting, value) in [("arenas", libc::M_ARENA_MAX, 2), ("large blocks", libc::M_MMAP_THRESHOLD, LARGE)] {
+        // SAFETY: a plain setting of the C library's allocator.
+        if unsafe { libc::mallopt(setting, value) } == 0 {
+            tracing::debug!(what, value, "the allocator does not take it");
+        }
     }
 }
 
@@ -43,7 +49,7 @@ fn give_back() {
 }
 
 #[cfg(not(target_env = "gnu"))]
-pub(super) fn few_arenas() {}
+pub(super) fn keep_together() {}
 
 #[cfg(not(target_env = "gnu"))]
 fn give_back() {}

@@ -113,7 +113,7 @@ pub enum EngineError {
 /// # Errors
 /// The configuration is wrong, another engine runs, the dataset cannot be used. Nothing was changed then.
 pub fn run(settings: EngineSettings) -> Result<(), EngineError> {
-    heap::few_arenas();
+    heap::keep_together();
     let configuration = Configuration::load(&settings.workspace)?;
     let dataset = DatasetPaths::at(&configuration.settings.dataset.path);
     access::check(&settings.workspace, &dataset)?;
@@ -122,7 +122,8 @@ pub fn run(settings: EngineSettings) -> Result<(), EngineError> {
     access::make_private(&settings.workspace.private()).map_err(folder(settings.workspace.private()))?;
     let lock = EngineLock::take(&dataset)?;
     lock::record(&settings.workspace, &dataset).map_err(folder(settings.workspace.dataset_in_force()))?;
-    let (store, recovery) = Store::open(&dataset, StoreSettings::at_once(configuration.settings.dataset.images))?;
+    let at_once = StoreSettings::at_once(configuration.settings.dataset.images);
+    let (store, recovery) = Store::open(&dataset, StoreSettings { frugal: true, ..at_once })?;
     tracing::info!(requeued = recovery.requeued, swept = recovery.swept, "store opened");
     let (sender, clients) = crossbeam_channel::bounded(256);
     let name = socket_name(&dataset);

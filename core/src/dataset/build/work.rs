@@ -64,7 +64,7 @@ impl<'a> Work<'a> {
     pub(super) fn begin(build: &'a Build, files: Vec<Listed>) -> Result<Self, BuildError> {
         let settings = &build.settings;
         let images = settings.dataset.images;
-        let (store, recovery) = Store::open(&build.dataset, StoreSettings { images, gather: GATHER })?;
+        let (store, recovery) = Store::open(&build.dataset, StoreSettings { images, gather: GATHER, frugal: false })?;
         let reader = Reader::open(&build.dataset)?;
         let mut sources = settings.sources.clone();
         let outside = files_source(&sources, &build.optics);
