@@ -8,9 +8,8 @@ use std::{
 
 use super::{faults::Fault, ledger::Audited};
 
-/// What is not looked at yet when it grows: workers come up, and what has a bound fills to it. The longest of those is the
-/// list of files of the last two minutes, which are looked at again.
-const WARM: Duration = Duration::from_secs(150);
+/// What is not looked at yet when it grows: caches fill, workers come up.
+const WARM: Duration = Duration::from_secs(60);
 
 /// One engine's life, by what /proc said of it.
 #[derive(Debug)]
