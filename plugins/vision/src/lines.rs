@@ -391,26 +391,6 @@ mod tests {
         }
 
         #[test]
-        fn a_line_is_found_in_its_direction(seed in any::<u64>(), angle in 0.0..180.0f32, dark in any::<bool>()) {
-            let (w, h) = (180usize, 170usize);
-            let mut values = noise(seed, w * h);
-            let (sin, cos) = angle.to_radians().sin_cos();
-            for t in -80..=80 {
-                let (x, y) = (90.0 + t as f32 * 0.5 * cos, 85.0 + t as f32 * 0.5 * sin);
-                values[y.round() as usize * w + x.round() as usize] = if dark { -96 } else { 96 };
-            }
-            let bank = LineBank { directions: 28, length: 23.0, aside: 3.0 };
-            let mut map = LineMap::default();
-            map.look(&values, w, bank);
-            let middle = 85 * w + 90;
-            prop_assert!(map.score(middle) > 8 * SCORE_UNIT, "score {}", map.score(middle));
-            prop_assert_eq!(map.is_dark(middle), dark);
-            let found = map.direction(middle) as f32 * 180.0 / 28.0;
-            let off = (found - angle).abs();
-            prop_assert!(off.min(180.0 - off) < 10.0, "{found} for {angle}");
-        }
-
-        #[test]
         fn turning_twice_changes_nothing(values in proptest::collection::vec(any::<i16>(), 1..3000), width in 1..70usize) {
             let n = values.len() / width * width;
             let (mut once, mut twice) = (Vec::new(), Vec::new());
@@ -418,6 +398,34 @@ mod tests {
             transpose(&once, n / width, &mut twice);
             prop_assert_eq!(&twice[..], &values[..n]);
         }
+    }
+
+    /// How strong one line is in noise is a matter of chance: said of two hundred of them, always the same.
+    #[test]
+    fn a_line_of_four_sigma_is_found_in_its_direction() {
+        let (w, h) = (180usize, 170usize);
+        let bank = LineBank { directions: 28, length: 23.0, aside: 3.0 };
+        let mut map = LineMap::default();
+        let mut scores: Vec<i16> = (0..200u32)
+            .map(|i| {
+                let (angle, dark) = ((i as f32 * 0.618_034).fract() * 180.0, i % 2 == 0);
+                let mut values = noise(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(u64::from(i + 1)), w * h);
+                let (sin, cos) = angle.to_radians().sin_cos();
+                for t in -80..=80 {
+                    let (x, y) = (90.0 + t as f32 * 0.5 * cos, 85.0 + t as f32 * 0.5 * sin);
+                    values[y.round() as usize * w + x.round() as usize] = if dark { -96 } else { 96 };
+                }
+                map.look(&values, w, bank);
+                let middle = 85 * w + 90;
+                assert_eq!(map.is_dark(middle), dark, "at {angle} degrees");
+                let found = map.direction(middle) as f32 * 180.0 / 28.0;
+                let off = (found - angle).abs();
+                assert!(off.min(180.0 - off) < 10.0, "{found} for {angle}");
+                map.score(middle)
+            })
+            .collect();
+        scores.sort_unstable();
+        assert!(scores[2] > 8 * SCORE_UNIT && scores[100] > 14 * SCORE_UNIT, "{scores:?}");
     }
 
     #[test]
