@@ -66,26 +66,41 @@ pub fn features(house: &House) -> Result<Vec<String>> {
 /// Builds the binary and every plug-in.
 pub fn build(profile: Profile) -> Result<Built> {
     let house = House::find()?;
-    let features = features(&house)?;
     let mut command = cargo(["build", "--package", "ferrule"]);
-    // Without libtorch that package offers nothing to load.
-    let built = |plugin: &&String| !features.is_empty() || **plugin != libtorch::PACKAGE;
-    let packages: Vec<String> = house.plugins.iter().filter(built).cloned().collect();
-    for plugin in &packages {
+    let features = features(&house)?;
+    for plugin in shipped(&house, &features) {
         command.args(["--package", plugin]);
     }
+    make(command, profile, house, features)
+}
+
+/// Builds them with every test, for a run of the tests. Cargo chooses the features of a dependency for all that one command
+/// builds: built without the tests, 65 crates, among them the C++ of libtorch, would be built again with more features.
+pub fn build_with_tests() -> Result<Built> {
+    let house = House::find()?;
+    let features = features(&house)?;
+    make(cargo(["build", "--workspace", "--lib", "--bins", "--tests"]), Profile::Debug, house, features)
+}
+
+/// The plug-ins' packages. Without libtorch the one that trains offers nothing to load.
+fn shipped<'a>(house: &'a House, features: &'a [String]) -> impl Iterator<Item = &'a String> {
+    house.plugins.iter().filter(|plugin| !features.is_empty() || *plugin != libtorch::PACKAGE)
+}
+
+fn make(mut command: Command, profile: Profile, house: House, features: Vec<String>) -> Result<Built> {
     command.args(&features);
     if profile == Profile::Release {
         command.arg("--release");
     }
     run(command.current_dir(&house.root))?;
     let folder = house.target.join(profile.folder());
+    let packages: Vec<&String> = shipped(&house, &features).collect();
     let plugins = place_plugins(&packages, &folder, &folder.join("plugins"))?;
     Ok(Built { binary: folder.join("ferrule"), house, plugins, features })
 }
 
 /// Copies the libraries that cargo left in `from`, and takes away those of plug-ins that are no more.
-fn place_plugins(packages: &[String], from: &Path, to: &Path) -> Result<Vec<PathBuf>> {
+fn place_plugins(packages: &[&String], from: &Path, to: &Path) -> Result<Vec<PathBuf>> {
     make_folder(to)?;
     let mut placed = Vec::new();
     for package in packages {

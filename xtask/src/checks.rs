@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::{
-    build::{Profile, build, features},
+    build::{build_with_tests, features},
     house::{House, cargo, has_cargo, run, say},
     peers,
 };
@@ -60,7 +60,7 @@ impl Checks {
         }
 
         say("== build");
-        let built = build(Profile::Debug)?;
+        let built = build_with_tests()?;
         built.tell();
         if !self.only_tests {
             say("== examples in the documentation");

@@ -32,7 +32,7 @@ pub struct Filter {
 /// One word of a filter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Term {
-    /// As it was typed, with its `-`.
+    /// As it was typed, with its `-` and without blanks around a sign.
     text: String,
     pub negated: bool,
     pub test: Test,

@@ -24,7 +24,7 @@ pub(super) fn parse(text: &str, now: &Zoned) -> Result<Vec<Term>, FilterError> {
     let mut at = 0;
     while let Some(begin) = text[at..].find(|character: char| !character.is_whitespace()) {
         let begin = at + begin;
-        let end = end_of_word(text, begin)?;
+        let end = end_of_term(text, begin)?;
         terms.push(term(text, begin..end, now)?);
         at = end;
     }
@@ -33,6 +33,30 @@ pub(super) fn parse(text: &str, now: &Zoned) -> Result<Vec<Term>, FilterError> {
 
 fn wrong(at: Range<usize>, message: impl Into<String>, remedy: impl Into<String>) -> FilterError {
     FilterError { at, message: message.into(), remedy: remedy.into() }
+}
+
+/// Signs that may have blanks around them: a name of a file hardly has one, and `defects > 3` is how people write.
+const COMPARING: [char; 3] = ['<', '=', '>'];
+
+/// Where the term ends that begins here: a word, with what stands beyond the blanks around a sign that compares a field.
+fn end_of_term(text: &str, begin: usize) -> Result<usize, FilterError> {
+    let next = |end: usize| text[end..].find(|character: char| !character.is_whitespace()).map(|blanks| end + blanks);
+    let is_field = |word: &str| Field::parse(&word.strip_prefix('-').unwrap_or(word).to_ascii_lowercase()).is_some();
+    let mut end = end_of_word(text, begin)?;
+    if is_field(&text[begin..end])
+        && let Some(sign) = next(end)
+        && text[sign..].starts_with(COMPARING)
+    {
+        end = end_of_word(text, sign)?;
+    }
+    let before = text[begin..end].trim_end_matches(COMPARING);
+    if before.len() < end - begin
+        && is_field(before.trim_end())
+        && let Some(value) = next(end)
+    {
+        end = end_of_word(text, value)?;
+    }
+    Ok(end)
 }
 
 /// Where the word ends: at the first blank that is in no quotes.
@@ -61,15 +85,19 @@ fn term(text: &str, place: Range<usize>, now: &Zoned) -> Result<Term, FilterErro
     let begin = place.start + usize::from(negated);
     let body = &text[begin..place.end];
     let letters = body.bytes().take_while(u8::is_ascii_alphabetic).count();
-    let operators: String = body[letters..].chars().take_while(|sign| matches!(sign, ':' | '<' | '>' | '=')).collect();
+    let name = &body[..letters];
+    let signs = body[letters..].trim_start();
+    let operators: String = signs.chars().take_while(|sign| matches!(sign, ':' | '<' | '>' | '=')).collect();
+    let mut typed = word.to_owned();
     let test = if letters > 0 && !operators.is_empty() {
-        let name = &body[..letters];
         let Some(field) = Field::parse(&name.to_ascii_lowercase()) else {
             return Err(unknown_field(name, begin..begin + letters));
         };
-        let value = begin + letters + operators.len()..place.end;
+        let sign = place.end - signs.len();
+        let value = place.end - signs[operators.len()..].trim_start().len()..place.end;
+        typed = format!("{}{name}{operators}{}", &text[place.start..begin], &text[value.clone()]);
         let compare = compare(&operators)
-            .ok_or_else(|| wrong(begin + letters..value.start, format!("`{operators}` compares nothing"), EXAMPLE))?;
+            .ok_or_else(|| wrong(sign..sign + operators.len(), format!("`{operators}` compares nothing"), EXAMPLE))?;
         let values = alternatives(text, value.clone());
         if let Some(empty) = values.iter().find(|value| value.text.is_empty()) {
             let help = field.help();
@@ -83,7 +111,7 @@ fn term(text: &str, place: Range<usize>, now: &Zoned) -> Result<Term, FilterErro
     } else {
         Test::Name(alternatives(text, begin..place.end).iter().map(|value| Pattern::part(&value.text)).collect())
     };
-    Ok(Term { text: word.to_owned(), negated, test })
+    Ok(Term { text: typed, negated, test })
 }
 
 const EXAMPLE: &str = "write it as in label:defect or conf>0.8";

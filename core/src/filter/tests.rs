@@ -59,6 +59,18 @@ fn words_mean_what_they_say() {
 }
 
 #[test]
+fn blanks_may_stand_around_a_sign_that_compares_a_field() {
+    for text in ["defects > 3", "defects> 3", "defects >3", "  Defects  >  3 "] {
+        assert_eq!(tests(text), tests("defects>3"), "{text}");
+    }
+    assert_eq!(parse("lot7 -conf >= 0.8 label:defect"), parse("lot7 -conf>=0.8 label:defect"));
+    assert_eq!(parse("quality < 50 defects = 0").to_string(), "quality<50 defects=0");
+    // Of names: no field, and a field's name without a sign.
+    assert_eq!(tests("lot7 > 3").len(), 3);
+    assert_eq!(tests("defects 3").len(), 2);
+}
+
+#[test]
 fn every_field_has_an_example_that_can_be_read() {
     for help in FIELDS {
         assert_eq!(tests(help.example).len(), 1, "{}", help.example);

@@ -17,6 +17,7 @@ use ferrule_abi as abi;
 use super::{
     feed,
     order::{FromTraining, Order, Outcome, Said, Steer},
+    samples::are_left_out,
 };
 use crate::{
     host::loader::Library,
@@ -128,7 +129,7 @@ fn make_feed(order: &Order, limits: &Limits, desk: &Desk) -> Result<Vec<feed::Fi
 /// Pictures that nothing is learned from, the first of them by name; by number alone where an earlier run made the feed.
 fn told_of(mut remarks: Vec<String>, left_out: usize) -> Vec<String> {
     if remarks.is_empty() && left_out > 0 {
-        return vec![format!("{left_out} pictures are left out: they could not be read when their feed was made")];
+        return vec![format!("{}: they could not be read when their feed was made", are_left_out(left_out as u64))];
     }
     let more = remarks.len().saturating_sub(MOST_NAMED);
     remarks.truncate(MOST_NAMED);

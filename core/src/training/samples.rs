@@ -288,3 +288,8 @@ fn hash(classes: &[String], pictures: &[Picture]) -> String {
     }
     hasher.finalize().to_hex()[..16].to_owned()
 }
+
+/// So many pictures take no part, in words that end before the reason.
+pub(super) fn are_left_out(count: u64) -> String {
+    if count == 1 { "1 picture is left out".to_owned() } else { format!("{count} pictures are left out") }
+}

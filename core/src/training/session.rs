@@ -18,6 +18,7 @@ use super::{
     Ended, Levels, Order, Places, Plan, RunFolder, Said, Samples, Steer, TRAINER, Task, Told, TrainingError, choose,
     order::{FromTraining, Outcome},
     record::{About, Record},
+    samples::are_left_out,
 };
 use crate::{
     host::{Available, Catalogue},
@@ -234,7 +235,7 @@ fn live(start: Start, shared: &Shared, told: &Sender<Told>) {
     let (mut record, writes) = Record::begin(about);
     writes.into_iter().for_each(|write| send(Told::Write(Box::new(write))));
     for (why, count) in left_out {
-        let message = format!("{count} pictures are left out: {why}");
+        let message = format!("{}: {why}", are_left_out(count));
         let said = Said { name: "warning".into(), message, ..Said::default() };
         record.take(&said);
         send(Told::Said(said));

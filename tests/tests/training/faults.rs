@@ -164,7 +164,7 @@ fn a_broken_picture_is_named_and_left_out() {
     assert!(said.lines().any(|line| line.contains(&name) && line.contains("left out")), "{said}");
     // The next run finds the feed, and tells it again.
     let output = train(&lab, &["--epochs", "1"]).output().unwrap();
-    assert!(text(&output).contains("1 pictures are left out"), "{}", text(&output));
+    assert!(text(&output).contains("1 picture is left out"), "{}", text(&output));
 }
 
 #[test]

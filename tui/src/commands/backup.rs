@@ -10,7 +10,12 @@ use ferrule_core::{
 use serde_json::json;
 
 use crate::{
-    environment, failure::Failure, interrupt::Interrupt, output::Output, place::DatasetPlace, progress::Progress,
+    environment,
+    failure::Failure,
+    interrupt::Interrupt,
+    output::{Output, counted},
+    place::DatasetPlace,
+    progress::Progress,
 };
 
 /// Copy a dataset, with the settings and models around it, while an engine may run
@@ -55,7 +60,8 @@ impl Backup {
             )?;
         } else {
             let size = saved.bytes as f64 / 1e6;
-            output.line(&format!("{}: {} images, {} files, {size:.1} MB", to.display(), saved.images, saved.files))?;
+            let (images, files) = (counted(saved.images, "image"), counted(saved.files, "file"));
+            output.line(&format!("{}: {images}, {files}, {size:.1} MB", to.display()))?;
         }
         output.flush()
     }

@@ -30,7 +30,7 @@ use crate::{
     batch::{self, Which, With},
     environment::Environment,
     failure::{Failure, Kind},
-    output::Output,
+    output::{Output, counted},
     progress::Progress,
 };
 
@@ -250,7 +250,8 @@ fn lines(summary: &Summary, seconds: f64) -> Vec<String> {
     let Summary { files, known, duplicates, ignored, inspected, failed, incomplete, divided } = summary;
     let some = |count: u64, what: &str| if count > 0 { format!(", {count} {what}") } else { String::new() };
     let mut lines = vec![format!(
-        "{files} pictures in {seconds:.1} s: {inspected} inspected, {known} known{}{}, {failed} failed{}",
+        "{} in {seconds:.1} s: {inspected} inspected, {known} known{}{}, {failed} failed{}",
+        counted(*files, "picture"),
         some(*duplicates, "duplicates"),
         some(*ignored, "other files"),
         some(*incomplete, "incomplete"),

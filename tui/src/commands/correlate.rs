@@ -16,7 +16,7 @@ use crate::{
     batch,
     failure::{Failure, Kind},
     interrupt::Interrupt,
-    output::Output,
+    output::{Output, counted},
     place::DatasetPlace,
     program::worker_program,
     progress::Progress,
@@ -134,7 +134,8 @@ fn tell(summary: &Summary, json: bool) -> Result<(), Failure> {
         for (image, reason) in failed {
             output.line(&format!("FAILED {image}: {}", names::visible(reason)))?;
         }
-        output.line(&format!("{written} pairs of {pictures} pictures, {fresh} of them new or changed"))?;
+        let (pairs, of) = (counted(*written, "pair"), counted(*pictures, "picture"));
+        output.line(&format!("{pairs} of {of}, {fresh} of them new or changed"))?;
         if *removed > 0 {
             output.line(&format!("{removed} former pairs are among nobody's most alike any more"))?;
         }

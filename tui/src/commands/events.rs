@@ -11,7 +11,7 @@ use ferrule_core::{
 use super::{plugin::swap_line, status::counts};
 use crate::{
     failure::{Failure, Kind},
-    output::Output,
+    output::{Output, counted},
     place::Place,
 };
 
@@ -88,7 +88,7 @@ fn line(event: &Event) -> Option<String> {
         // Its beginning and its end are in the log's words already.
         Event::Tidied(_) => return None,
         Event::Views => "saved views changed".to_owned(),
-        Event::Reviewed(reviewed) => format!("{} reviews stored", reviewed.added),
+        Event::Reviewed(reviewed) => format!("{} stored", counted(reviewed.added, "review")),
         Event::Swap(swap) => format!("swap {}", swap_line(swap)),
         Event::Log { at, level, message } => format!("{level} {at} {message}"),
         // Its steps are many: `ferrule train` shows them.

@@ -12,7 +12,7 @@ use crate::{
     batch::{self, Which, With},
     environment::Environment,
     failure::{Failure, Kind},
-    output::{self, Output},
+    output::{self, Output, counted},
 };
 
 /// Inspect pictures: one answer a file, in the order given, nothing stored
@@ -70,7 +70,8 @@ impl Teller {
         self.output.flush()?;
         let Summary { answered, failed, incomplete, interrupted } = summary;
         let unsure = if incomplete > 0 { format!(", {incomplete} incomplete") } else { String::new() };
-        self.remark(&format!("{answered} files in {:.1} s, {failed} failed{unsure}", begun.elapsed().as_secs_f64()));
+        let (files, seconds) = (counted(answered, "file"), begun.elapsed().as_secs_f64());
+        self.remark(&format!("{files} in {seconds:.1} s, {failed} failed{unsure}"));
         match (interrupted, failed) {
             (true, _) => Err(Failure::failed("interrupted before the last file")),
             (_, 0) => Ok(()),

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::{
     failure::{Failure, Kind},
-    output::Output,
+    output::{Output, counted},
     place::DatasetPlace,
 };
 
@@ -147,7 +147,8 @@ impl Import {
             for fault in &faults {
                 output.line(&format!("FAILED {}", names::visible(fault)))?;
             }
-            output.line(&format!("{} reviews added, {} known, {} failed", stored.added, stored.known, faults.len()))?;
+            let added = counted(stored.added, "review");
+            output.line(&format!("{added} added, {} known, {} failed", stored.known, faults.len()))?;
         }
         output.flush()?;
         if faults.is_empty() { Ok(()) } else { Err(Failure { kind: Kind::Failed, messages: Vec::new(), hint: None }) }

@@ -6,7 +6,13 @@ use clap::Args;
 use ferrule_core::simulate::{self, Format, Preset, SimulateSettings};
 use serde_json::json;
 
-use crate::{environment, failure::Failure, interrupt::Interrupt, output::Output, progress::Progress};
+use crate::{
+    environment,
+    failure::Failure,
+    interrupt::Interrupt,
+    output::{Output, counted},
+    progress::Progress,
+};
 
 /// Draw pictures with exact truth, as a microscope would drop them
 #[derive(Debug, Args)]
@@ -73,7 +79,7 @@ impl Simulate {
             }))?;
         } else {
             let kept = if report.progress.kept > 0 { " (some from an earlier run)" } else { "" };
-            output.line(&format!("{there} pictures{kept}, {} with defects", report.with_defects))?;
+            output.line(&format!("{}{kept}, {} with defects", counted(there, "picture"), report.with_defects))?;
             output.line(&format!("truth: {}", report.truth.display()))?;
         }
         output.flush()?;

@@ -11,7 +11,7 @@ use crate::{
     batch,
     failure::{Failure, Kind},
     interrupt::Interrupt,
-    output::Output,
+    output::{Output, counted},
     place::DatasetPlace,
     progress::Progress,
 };
@@ -75,19 +75,21 @@ impl Verify {
 
     fn summary(&self, report: &VerifyReport, repaired: Option<Repaired>, output: &mut Output) -> Result<(), Failure> {
         let VerifyReport { images, files, problems, more } = report;
-        let looked = format!("{images} images, {files} files{}", if self.quick { " (contents not read)" } else { "" });
+        let unread = if self.quick { " (contents not read)" } else { "" };
+        let looked = format!("{}, {}{unread}", counted(*images, "image"), counted(*files, "file"));
         let count = problems.len() as u64 + more;
         if count == 0 {
             return output.line(&format!("{looked}: sound"));
         }
-        output.line(&format!("{looked}: {count} problems"))?;
+        output.line(&format!("{looked}: {}", counted(count, "problem")))?;
         match repaired {
             None => {
                 output.line("`ferrule verify --repair` queues again what is missing and moves what is nobody's aside")
             }
-            Some(Repaired { queued, moved, left, counted }) => {
-                let counted = if counted { ", captures counted again" } else { "" };
-                output.line(&format!("{queued} images queued again, {moved} files moved to orphans/{counted}"))?;
+            Some(Repaired { queued, moved, left, counted: anew }) => {
+                let count = if anew { ", captures counted again" } else { "" };
+                let (again, aside) = (counted(queued, "image"), counted(moved, "file"));
+                output.line(&format!("{again} queued again, {aside} moved to orphans/{count}"))?;
                 if queued > 0 {
                     output.line("the next engine, or the next `ferrule build`, inspects them")?;
                 }

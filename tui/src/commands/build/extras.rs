@@ -18,6 +18,7 @@ use crate::{
         export::let_go,
     },
     failure::{Failure, Kind},
+    output::counted,
     progress::Progress,
 };
 
@@ -96,8 +97,10 @@ impl Extras {
         let work = correlate::work(settings, Grid::default(), self.correlations, correlate::MEMORY, None)?;
         let summary = correlate::correlate(&work, dataset, settings, stop)?;
         told.lines.push(format!(
-            "correlations ({}): {} pairs of {} pictures",
-            self.correlations, summary.written, summary.pictures
+            "correlations ({}): {} of {}",
+            self.correlations,
+            counted(summary.written, "pair"),
+            counted(summary.pictures, "picture")
         ));
         told.object.insert(
             "correlations".into(),
@@ -138,7 +141,11 @@ impl Told {
             Err(ExportError::Interrupted) => return Err(interrupted()),
             other => other.map_err(Failure::failed)?,
         };
-        self.lines.push(format!("{name}: {} files, {} items", written.files.len(), written.items));
+        self.lines.push(format!(
+            "{name}: {}, {}",
+            counted(written.files.len() as u64, "file"),
+            counted(written.items, "item")
+        ));
         self.object.insert(name.into(), json!({"files": written.files.len(), "items": written.items}));
         self.lines.extend(let_go(&written));
         for (image, reason) in &written.skipped {

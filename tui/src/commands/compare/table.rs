@@ -5,6 +5,8 @@ use ferrule_core::{
     report::{Outcome, Timings},
 };
 
+use crate::output::counted;
+
 /// All lines.
 pub fn lines(report: &Report) -> Vec<String> {
     let mut lines = vec![
@@ -15,7 +17,7 @@ pub fn lines(report: &Report) -> Vec<String> {
         lines.push("both are the same pipeline".into());
     }
     lines.extend(plugins(report));
-    lines.push(format!("{} pictures, {} differ", report.pictures, report.differing));
+    lines.push(format!("{}, {} differ", counted(report.pictures, "picture"), report.differing));
     lines.extend(defects(report));
     lines.extend(labels(report));
     lines.extend([

@@ -20,7 +20,7 @@ use crate::{
     environment::Environment,
     failure::{Failure, Kind},
     interrupt::Interrupt,
-    output::Output,
+    output::{Output, counted},
     place::DatasetPlace,
     progress::Progress,
 };
@@ -128,10 +128,10 @@ impl Export {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         match self.what {
             What::Csv(common) => {
-                common.run("rows", DatasetPaths::features, &[], |export, progress| export::csv(export, progress))
+                common.run("row", DatasetPaths::features, &[], |export, progress| export::csv(export, progress))
             }
             What::Parquet(common) => {
-                common.run("rows", DatasetPaths::parquet, &[], |export, progress| export::parquet(export, progress))
+                common.run("row", DatasetPaths::parquet, &[], |export, progress| export::parquet(export, progress))
             }
             What::Masks(Masks { common, format }) => {
                 let format = match format {
@@ -140,7 +140,7 @@ impl Export {
                     Format::Both => MaskFormat::Both,
                 };
                 common
-                    .run("images", DatasetPaths::masks, &[], |export, progress| export::masks(export, format, progress))
+                    .run("image", DatasetPaths::masks, &[], |export, progress| export::masks(export, format, progress))
             }
             What::Coco(parted) => parted.run(DatasetPaths::coco, |export, progress| export::coco(export, progress)),
             What::Tfrecord(parted) => {
@@ -162,7 +162,7 @@ impl Common {
     /// Exports, tells what was written, and which images were left out.
     fn run(
         &self,
-        items: &'static str,
+        item: &'static str,
         folder: impl FnOnce(&DatasetPaths) -> PathBuf,
         splits: &[&str],
         write: impl FnOnce(&export::Export<'_>, Write<'_>) -> Result<Written, ExportError>,
@@ -178,21 +178,22 @@ impl Common {
         let limits = batch::Chosen::shipped()?.settings.workers.limits();
         let splits = splits.iter().map(|split| (*split).to_owned()).collect();
         let export = export::Export { dataset: &dataset, reader: &reader, out, splits, limits };
-        let mut progress = Progress::new(items, count);
+        let mut progress = Progress::new(format!("{item}s"), count);
         let written = write(&export, &mut |done| {
             progress.set_of(done, done.max(count));
             if interrupt.asked() { Err(ExportError::Interrupted) } else { Ok(()) }
         });
         progress.end();
-        self.tell(items, &written.map_err(Failure::failed)?)
+        self.tell(item, &written.map_err(Failure::failed)?)
     }
 
-    fn tell(&self, items: &str, written: &Written) -> Result<(), Failure> {
+    fn tell(&self, item: &str, written: &Written) -> Result<(), Failure> {
         let mut output = Output::new();
         if self.json {
             let skipped: Vec<_> =
                 written.skipped.iter().map(|(image, reason)| json!({"image_id": image, "error": reason})).collect();
             let files: Vec<String> = written.files.iter().map(|file| names::display(file)).collect();
+            let items = format!("{item}s");
             output.object(&json!({"files": files, items: written.items, "failed": skipped, "gone": written.gone}))?;
         } else {
             for (image, reason) in &written.skipped {
@@ -201,7 +202,7 @@ impl Common {
             for file in &written.files {
                 output.line(&names::display(file))?;
             }
-            output.line(&format!("{} {items}", written.items))?;
+            output.line(&counted(written.items, item))?;
             if let Some(line) = let_go(written) {
                 output.line(&line)?;
             }
@@ -238,7 +239,7 @@ impl Parted {
         if !all {
             self.check(&splits)?;
         }
-        self.common.run("images", folder, &splits, write)
+        self.common.run("image", folder, &splits, write)
     }
 
     /// Empty files would look like a success.
@@ -259,7 +260,7 @@ impl Report {
         if let Some(name) = &self.job {
             let job = jobs::find(&self.common.dataset.reader()?, name)?;
             let mut page = None;
-            self.common.run("ends", DatasetPaths::jobs, &[], |export, progress| {
+            self.common.run("end", DatasetPaths::jobs, &[], |export, progress| {
                 let written = export::job(export, &job, progress)?;
                 page = written.files.first().cloned();
                 Ok(written)
@@ -277,7 +278,7 @@ impl Report {
         };
         let (path, folder) = (page.clone(), page.parent().map(Into::into).unwrap_or_default());
         self.common.run(
-            "images",
+            "image",
             move |_| folder,
             &[],
             |export, progress| export::report(export, path, usize::from(self.worst), progress),

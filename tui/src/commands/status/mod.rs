@@ -16,7 +16,7 @@ use ferrule_core::{
 use super::alarms;
 use crate::{
     failure::{Failure, Kind},
-    output::Output,
+    output::{Output, counted},
     place::Place,
 };
 
@@ -85,8 +85,8 @@ fn lines(glance: &Glance) -> Vec<String> {
     for worker in &glance.workers {
         let state = if worker.busy { "busy" } else { "idle" };
         let whose = worker.plugin.as_ref().map(|plugin| format!(", for {plugin} alone")).unwrap_or_default();
-        let (pid, jobs, memory) = (worker.pid, worker.jobs, worker.memory_mb);
-        lines.push(format!("worker     pid {pid}, {state}, {jobs} jobs, {memory} MiB{whose}"));
+        let (pid, jobs, memory) = (worker.pid, counted(worker.jobs, "job"), worker.memory_mb);
+        lines.push(format!("worker     pid {pid}, {state}, {jobs}, {memory} MiB{whose}"));
     }
     for source in &glance.sources {
         let problem = source.problem.as_ref().map(|problem| format!(": {problem}")).unwrap_or_default();
