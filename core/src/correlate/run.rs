@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     client::Client,
-    engine::lock::{self, EngineLock, Holder},
+    engine::lock::{self, EngineLock},
     settings::ImageLinks,
     store::{CorrelationWrite, Reader, Store, StoreError, StoreSettings},
     workspace::DatasetPaths,
@@ -42,8 +42,7 @@ pub fn update(
         let mut desk = Desk::of_engine(Client::connect(dataset)?)?;
         return run(settings, dataset, &mut desk, stop, listener);
     }
-    let mut lock = EngineLock::take(dataset)?;
-    lock.announce(&Holder::of_command())?;
+    let _lock = EngineLock::take_for_command(dataset)?;
     let (store, _) = Store::open(dataset, StoreSettings::at_once(images))?;
     let summary = run(settings, dataset, &mut Desk::of_store(&store), stop, listener)?;
     store.close()?;

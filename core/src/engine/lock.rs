@@ -31,8 +31,7 @@ pub struct Holder {
 
 impl Holder {
     /// This process, as a command that writes the dataset itself and ends.
-    #[must_use]
-    pub fn of_command() -> Self {
+    fn of_command() -> Self {
         Self {
             pid: std::process::id(),
             started: jiff::Timestamp::now().to_string(),
@@ -67,7 +66,8 @@ pub struct EngineLock {
 }
 
 impl EngineLock {
-    /// Takes the lock of that dataset.
+    /// Takes the lock of that dataset, for an engine, which announces itself when its socket is there. Until then the
+    /// file says nothing: not who held it before.
     ///
     /// # Errors
     /// Another engine holds it, or the file cannot be made.
@@ -76,7 +76,7 @@ impl EngineLock {
         let trouble = |source| LockError::Io { path: path.display().to_string(), source };
         let file = open(&path).map_err(trouble)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { file, path }),
+            Ok(()) => file.set_len(0).map(|()| Self { file, path: path.clone() }).map_err(trouble),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let holder = read(&path).ok().flatten();
                 let pid = holder.as_ref().map_or_else(|| "unknown".into(), |holder| holder.pid.to_string());
@@ -88,6 +88,16 @@ impl EngineLock {
             }
             Err(errno) => Err(trouble(errno.into())),
         }
+    }
+
+    /// Takes the lock for this process, a command that writes the dataset itself and ends, and says so in the file.
+    ///
+    /// # Errors
+    /// As [`EngineLock::take`] says.
+    pub fn take_for_command(paths: &DatasetPaths) -> Result<Self, LockError> {
+        let mut lock = Self::take(paths)?;
+        lock.announce(&Holder::of_command())?;
+        Ok(lock)
     }
 
     /// Writes who holds it. In place, because the kernel's lock is on this very file.
@@ -109,24 +119,43 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-/// The engine that holds the dataset's lock right now, as it announced itself. `None` where none runs; an engine that
-/// has not announced itself yet is `None` too.
+/// Whether the dataset's lock is held right now, and by whom.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Held {
+    Not,
+    /// By an engine that begins: it has not announced itself yet.
+    Unsaid,
+    By(Holder),
+}
+
+/// Looks at the dataset's lock.
+///
+/// # Errors
+/// The lock file exists and cannot be read.
+pub fn look(paths: &DatasetPaths) -> io::Result<Held> {
+    let path = paths.lock();
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Held::Not),
+        Err(error) => return Err(error),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        // What it says is left from one that is gone.
+        Ok(()) => Ok(Held::Not),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(read(&path)?.map_or(Held::Unsaid, Held::By)),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// The engine or command that holds the dataset's lock right now, as it announced itself.
 ///
 /// # Errors
 /// The lock file exists and cannot be read.
 pub fn holder(paths: &DatasetPaths) -> io::Result<Option<Holder>> {
-    let path = paths.lock();
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    match flock(&file, FlockOperation::NonBlockingLockShared) {
-        // Nobody holds it: what it says is left from an engine that is gone.
-        Ok(()) => Ok(None),
-        Err(rustix::io::Errno::WOULDBLOCK) => read(&path),
-        Err(errno) => Err(errno.into()),
-    }
+    Ok(match look(paths)? {
+        Held::By(holder) => Some(holder),
+        Held::Not | Held::Unsaid => None,
+    })
 }
 
 /// Leaves word in the workspace of the dataset that its engine holds. Whole or not at all: clients read it at any time.
@@ -189,6 +218,22 @@ mod tests {
         drop(lock);
         assert_eq!(holder(&paths).unwrap(), None, "its text is still there, its holder is not");
         EngineLock::take(&paths).unwrap().announce(&holder_of(12)).unwrap();
+    }
+
+    #[test]
+    fn nobody_is_told_of_who_held_it_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = DatasetPaths::at(folder.path());
+        EngineLock::take(&paths).unwrap().announce(&holder_of(4711)).unwrap();
+        let quiet = EngineLock::take(&paths).unwrap();
+        assert_eq!(look(&paths).unwrap(), Held::Unsaid);
+        let refusal = EngineLock::take(&paths).unwrap_err().to_string();
+        assert!(refusal.contains("pid unknown"), "{refusal}");
+        drop(quiet);
+        let _command = EngineLock::take_for_command(&paths).unwrap();
+        let refusal = EngineLock::take(&paths).unwrap_err().to_string();
+        assert!(refusal.starts_with(&format!("another command (pid {})", std::process::id())), "{refusal}");
+        assert!(holder(&paths).unwrap().unwrap().is_build());
     }
 
     #[test]

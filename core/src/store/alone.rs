@@ -3,7 +3,7 @@
 
 use super::{Receipt, Store, StoreError, StoreSettings, Write};
 use crate::{
-    engine::lock::{EngineLock, Holder, LockError},
+    engine::lock::{EngineLock, LockError},
     settings::ImageLinks,
     workspace::DatasetPaths,
 };
@@ -32,9 +32,7 @@ impl Alone {
     /// # Errors
     /// An engine or another command has the dataset.
     pub fn take(paths: &DatasetPaths) -> Result<Self, AloneError> {
-        let mut lock = EngineLock::take(paths)?;
-        lock.announce(&Holder::of_command())?;
-        Ok(Self { paths: paths.clone(), _lock: lock })
+        Ok(Self { paths: paths.clone(), _lock: EngineLock::take_for_command(paths)? })
     }
 
     /// Opens the store for `work`, and closes it.

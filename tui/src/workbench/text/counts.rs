@@ -2,37 +2,42 @@
 
 /// `1 picture`, `2 pictures`.
 pub fn pictures(count: u64) -> String {
-    if count == 1 { "1 picture".to_owned() } else { format!("{} pictures", number(count)) }
+    of(count, "picture")
 }
 
 /// `1 group`, `2 groups`.
 pub fn groups(count: usize) -> String {
-    if count == 1 { "1 group".to_owned() } else { format!("{count} groups") }
+    of(count as u64, "group")
 }
 
 /// `1 task`, `2 tasks`.
 pub fn tasks(count: usize) -> String {
-    if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+    of(count as u64, "task")
 }
 
 /// `1 job`, `2 jobs`.
 pub fn jobs(count: usize) -> String {
-    if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") }
+    of(count as u64, "job")
 }
 
 /// `1 alarm`, `2 alarms`.
 pub fn alarms(count: usize) -> String {
-    if count == 1 { "1 alarm".to_owned() } else { format!("{count} alarms") }
+    of(count as u64, "alarm")
 }
 
 /// `1 run`, `2 runs`.
 pub fn runs(count: usize) -> String {
-    if count == 1 { "1 run".to_owned() } else { format!("{} runs", number(count as u64)) }
+    of(count as u64, "run")
 }
 
 /// `1 capture`, `2 captures`.
 pub fn captures(count: u64) -> String {
-    if count == 1 { "1 capture".to_owned() } else { format!("{} captures", number(count)) }
+    of(count, "capture")
+}
+
+/// Of a word whose plural ends in s.
+fn of(count: u64, one: &str) -> String {
+    format!("{} {one}{}", number(count), if count == 1 { "" } else { "s" })
 }
 
 /// A count with thousands set apart.
