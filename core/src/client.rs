@@ -13,7 +13,7 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::{
-    engine::lock::{self, Held, Holder},
+    engine::lock::{self, Holder},
     protocol::{Answer, ClientLine, EngineLine, Event, Hello, MAX_LINE, PROTOCOL, Refusal, Request},
     workspace::DatasetPaths,
 };
@@ -22,8 +22,6 @@ use crate::{
 const HELLO_LIMIT: Duration = Duration::from_secs(10);
 /// An engine whose socket vanished binds again within a few seconds.
 const REBIND_LIMIT: Duration = Duration::from_secs(10);
-/// Between two looks for its socket.
-const REBIND_PAUSE: Duration = Duration::from_millis(50);
 /// Lines that wait for the owner of the client; a client that takes none for longer is cut off by the engine.
 const BACKLOG: usize = 4096;
 
@@ -92,31 +90,22 @@ impl Drop for Requests {
 }
 
 impl Client {
-    /// Connects to the engine of that dataset. Waits for an engine that begins, or is just binding its socket again.
+    /// Connects to the engine of that dataset. Waits for an engine that begins, or binds its socket again.
     ///
     /// # Errors
     /// None runs, it does not answer, or it speaks another protocol.
     pub fn connect(paths: &DatasetPaths) -> Result<Self, ConnectError> {
         let start = Instant::now();
         loop {
-            let held = lock::look(paths)
-                .map_err(|source| ConnectError::Lock { path: paths.lock().display().to_string(), source })?;
-            let holder = match held {
-                Held::By(holder) => holder,
-                Held::Unsaid if start.elapsed() < REBIND_LIMIT => {
-                    thread::sleep(REBIND_PAUSE);
-                    continue;
-                }
-                Held::Unsaid | Held::Not => {
-                    return Err(ConnectError::NotRunning { dataset: paths.root().display().to_string() });
-                }
-            };
-            if holder.is_build() {
+            let holder = lock::holder(paths)
+                .map_err(|source| ConnectError::Lock { path: paths.lock().display().to_string(), source })?
+                .ok_or_else(|| ConnectError::NotRunning { dataset: paths.root().display().to_string() })?;
+            if holder.command {
                 return Err(ConnectError::Building { dataset: paths.root().display().to_string(), pid: holder.pid });
             }
             match UnixStream::connect(&holder.socket) {
                 Ok(stream) => return Self::greet(stream, &holder),
-                Err(_) if start.elapsed() < REBIND_LIMIT => thread::sleep(REBIND_PAUSE),
+                Err(_) if start.elapsed() < REBIND_LIMIT => thread::sleep(Duration::from_millis(50)),
                 Err(source) => return Err(unreachable(&holder, source)),
             }
         }
@@ -254,11 +243,12 @@ mod tests {
     fn an_engine_that_begins_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let paths = DatasetPaths::at(folder.path());
-        let lock = EngineLock::take(&paths).unwrap();
+        let begins = Holder::of_engine(jiff::Timestamp::now(), PathBuf::new());
+        let lock = EngineLock::take(&paths, &begins).unwrap();
         thread::scope(|scope| {
             let connecting = scope.spawn(|| Client::connect(&paths));
-            thread::sleep(3 * REBIND_PAUSE);
-            assert!(!connecting.is_finished(), "it holds the dataset, and says its socket soon");
+            thread::sleep(Duration::from_millis(200));
+            assert!(!connecting.is_finished(), "it has the dataset, and says its socket soon");
             drop(lock);
             let refusal = connecting.join().unwrap().unwrap_err();
             assert!(matches!(refusal, ConnectError::NotRunning { .. }), "{refusal}");

@@ -36,5 +36,6 @@ pub mod store;
 pub mod swap;
 pub mod training;
 pub mod trial;
+pub mod words;
 pub mod worker;
 pub mod workspace;

@@ -36,12 +36,6 @@ impl Output {
     }
 }
 
-/// `1 picture`, `2 pictures`: of a word whose plural ends in s.
-pub fn counted(count: impl Into<u64>, one: &str) -> String {
-    let count = count.into();
-    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
-}
-
 /// A line on standard error that is no failure.
 pub fn remark(remark: &str) {
     // There is no further place to complain when standard error is gone.

@@ -14,20 +14,19 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// One piece of long work.
 pub struct Progress {
     bar: ProgressBar,
-    what: String,
+    what: &'static str,
     told: Instant,
 }
 
 impl Progress {
     /// Begins `count` steps of what is named in the plural.
-    pub fn new(what: impl Into<String>, count: u64) -> Self {
-        let what = what.into();
+    pub fn new(what: &'static str, count: u64) -> Self {
         let bar = if stderr().is_terminal() { ProgressBar::new(count) } else { ProgressBar::hidden() };
         bar.set_length(count);
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {per_sec}, {eta} left") {
             bar.set_style(style.progress_chars("##-"));
         }
-        bar.set_message(what.clone());
+        bar.set_message(what);
         Self { bar, what, told: Instant::now() }
     }
 

@@ -75,7 +75,7 @@ pub fn build(profile: Profile) -> Result<Built> {
 }
 
 /// Builds them with every test, for a run of the tests. Cargo chooses the features of a dependency for all that one command
-/// builds: built without the tests, 65 crates, among them the C++ of libtorch, would be built again with more features.
+/// builds: what was built without the tests, the C++ of libtorch with it, would be built again with theirs.
 pub fn build_with_tests() -> Result<Built> {
     let house = House::find()?;
     let features = features(&house)?;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{AlarmKind, AlarmRule};
-use crate::report::Outcome;
+use crate::{report::Outcome, words::counted};
 
 /// A share of fewer captures than this says nothing.
 const LEAST: usize = 20;
@@ -108,7 +108,7 @@ impl Watch {
                 (self.row >= threshold).then(|| format!("verdict fail {} times in a row", self.row))
             }
             AlarmKind::Failures => (counting as u64 >= u64::from(threshold))
-                .then(|| format!("{} could not be inspected within {window}", captures(counting as u64))),
+                .then(|| format!("{} could not be inspected within {window}", counted(counting as u64, "capture"))),
             AlarmKind::Silence => {
                 let silent = now.saturating_duration_since(self.last);
                 (silent >= Duration::from_secs(u64::from(threshold) * 60))
@@ -167,10 +167,6 @@ impl Watch {
     pub fn stretches(&self) -> usize {
         self.window.len()
     }
-}
-
-fn captures(count: u64) -> String {
-    if count == 1 { "1 capture".to_owned() } else { format!("{count} captures") }
 }
 
 /// Whole minutes, or seconds where it is shorter.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     client::Client,
-    engine::lock::{self, EngineLock},
+    engine::lock::{self, EngineLock, Holder},
     settings::ImageLinks,
     store::{CorrelationWrite, Reader, Store, StoreError, StoreSettings},
     workspace::DatasetPaths,
@@ -38,11 +38,11 @@ pub fn update(
     stop: &dyn Fn() -> bool,
     listener: &mut dyn Listener,
 ) -> Result<Summary, CorrelateError> {
-    if matches!(lock::holder(dataset), Ok(Some(holder)) if !holder.is_build()) {
+    if matches!(lock::holder(dataset), Ok(Some(holder)) if !holder.command) {
         let mut desk = Desk::of_engine(Client::connect(dataset)?)?;
         return run(settings, dataset, &mut desk, stop, listener);
     }
-    let _lock = EngineLock::take_for_command(dataset)?;
+    let _lock = EngineLock::take(dataset, &Holder::of_command())?;
     let (store, _) = Store::open(dataset, StoreSettings::at_once(images))?;
     let summary = run(settings, dataset, &mut Desk::of_store(&store), stop, listener)?;
     store.close()?;

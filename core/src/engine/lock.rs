@@ -25,25 +25,26 @@ pub struct Holder {
     pub pid: u32,
     /// RFC 3339, UTC.
     pub started: String,
+    /// Empty where nobody answers: a command, or an engine that begins.
     pub socket: PathBuf,
     pub software: String,
+    /// A build, or another command that writes the dataset itself and ends.
+    #[serde(default)]
+    pub command: bool,
 }
 
 impl Holder {
     /// This process, as a command that writes the dataset itself and ends.
-    fn of_command() -> Self {
-        Self {
-            pid: std::process::id(),
-            started: jiff::Timestamp::now().to_string(),
-            socket: PathBuf::new(),
-            software: crate::client::software(),
-        }
+    #[must_use]
+    pub fn of_command() -> Self {
+        Self { command: true, ..Self::of_engine(jiff::Timestamp::now(), PathBuf::new()) }
     }
 
-    /// A build, or another command that writes the dataset itself, holds it: nobody answers at a socket.
+    /// This process, as an engine.
     #[must_use]
-    pub fn is_build(&self) -> bool {
-        self.socket.as_os_str().is_empty()
+    pub fn of_engine(started: jiff::Timestamp, socket: PathBuf) -> Self {
+        let software = crate::client::software();
+        Self { pid: std::process::id(), started: started.to_string(), socket, software, command: false }
     }
 }
 
@@ -66,38 +67,31 @@ pub struct EngineLock {
 }
 
 impl EngineLock {
-    /// Takes the lock of that dataset, for an engine, which announces itself when its socket is there. Until then the
-    /// file says nothing: not who held it before.
+    /// Takes the lock of that dataset, and says in the file who has it now.
     ///
     /// # Errors
-    /// Another engine holds it, or the file cannot be made.
-    pub fn take(paths: &DatasetPaths) -> Result<Self, LockError> {
+    /// Somebody else holds it, or the file cannot be made or written.
+    pub fn take(paths: &DatasetPaths, holder: &Holder) -> Result<Self, LockError> {
         let path = paths.lock();
         let trouble = |source| LockError::Io { path: path.display().to_string(), source };
         let file = open(&path).map_err(trouble)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => file.set_len(0).map(|()| Self { file, path: path.clone() }).map_err(trouble),
+            Ok(()) => {
+                let mut lock = Self { file, path };
+                lock.announce(holder)?;
+                Ok(lock)
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let holder = read(&path).ok().flatten();
                 let pid = holder.as_ref().map_or_else(|| "unknown".into(), |holder| holder.pid.to_string());
                 let dataset = paths.root().display().to_string();
                 match holder {
-                    Some(holder) if holder.is_build() => Err(LockError::Building { dataset, pid }),
+                    Some(holder) if holder.command => Err(LockError::Building { dataset, pid }),
                     _ => Err(LockError::Held { dataset, pid }),
                 }
             }
             Err(errno) => Err(trouble(errno.into())),
         }
-    }
-
-    /// Takes the lock for this process, a command that writes the dataset itself and ends, and says so in the file.
-    ///
-    /// # Errors
-    /// As [`EngineLock::take`] says.
-    pub fn take_for_command(paths: &DatasetPaths) -> Result<Self, LockError> {
-        let mut lock = Self::take(paths)?;
-        lock.announce(&Holder::of_command())?;
-        Ok(lock)
     }
 
     /// Writes who holds it. In place, because the kernel's lock is on this very file.
@@ -119,43 +113,23 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-/// Whether the dataset's lock is held right now, and by whom.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Held {
-    Not,
-    /// By an engine that begins: it has not announced itself yet.
-    Unsaid,
-    By(Holder),
-}
-
-/// Looks at the dataset's lock.
-///
-/// # Errors
-/// The lock file exists and cannot be read.
-pub fn look(paths: &DatasetPaths) -> io::Result<Held> {
-    let path = paths.lock();
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Held::Not),
-        Err(error) => return Err(error),
-    };
-    match flock(&file, FlockOperation::NonBlockingLockShared) {
-        // What it says is left from one that is gone.
-        Ok(()) => Ok(Held::Not),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(read(&path)?.map_or(Held::Unsaid, Held::By)),
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-/// The engine or command that holds the dataset's lock right now, as it announced itself.
+/// The engine or command that holds the dataset's lock right now, as it said itself.
 ///
 /// # Errors
 /// The lock file exists and cannot be read.
 pub fn holder(paths: &DatasetPaths) -> io::Result<Option<Holder>> {
-    Ok(match look(paths)? {
-        Held::By(holder) => Some(holder),
-        Held::Not | Held::Unsaid => None,
-    })
+    let path = paths.lock();
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        // Nobody holds it: what it says is left from an engine that is gone.
+        Ok(()) => Ok(None),
+        Err(rustix::io::Errno::WOULDBLOCK) => read(&path),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 /// Leaves word in the workspace of the dataset that its engine holds. Whole or not at all: clients read it at any time.
@@ -195,6 +169,7 @@ mod tests {
             started: "2026-01-01T00:00:00Z".into(),
             socket: "/run/x.sock".into(),
             software: "ferrule 0".into(),
+            command: false,
         }
     }
 
@@ -202,38 +177,25 @@ mod tests {
     fn a_second_engine_is_refused_and_told_who_holds_the_dataset() {
         let folder = tempfile::tempdir().unwrap();
         let paths = DatasetPaths::at(folder.path());
-        let mut lock = EngineLock::take(&paths).unwrap();
-        lock.announce(&holder_of(4711)).unwrap();
-        let refusal = EngineLock::take(&paths).unwrap_err().to_string();
+        let lock = EngineLock::take(&paths, &holder_of(4711)).unwrap();
+        let refusal = EngineLock::take(&paths, &holder_of(12)).unwrap_err().to_string();
         assert!(refusal.contains("pid 4711"), "{refusal}");
         assert_eq!(holder(&paths).unwrap(), Some(holder_of(4711)));
+        drop(lock);
+        let _lock = EngineLock::take(&paths, &Holder::of_command()).unwrap();
+        let refusal = EngineLock::take(&paths, &holder_of(12)).unwrap_err().to_string();
+        assert!(refusal.starts_with(&format!("another command (pid {})", std::process::id())), "{refusal}");
     }
 
     #[test]
     fn a_lock_left_behind_heals_itself() {
         let folder = tempfile::tempdir().unwrap();
         let paths = DatasetPaths::at(folder.path());
-        let mut lock = EngineLock::take(&paths).unwrap();
-        lock.announce(&holder_of(4711)).unwrap();
+        let lock = EngineLock::take(&paths, &holder_of(4711)).unwrap();
         drop(lock);
         assert_eq!(holder(&paths).unwrap(), None, "its text is still there, its holder is not");
-        EngineLock::take(&paths).unwrap().announce(&holder_of(12)).unwrap();
-    }
-
-    #[test]
-    fn nobody_is_told_of_who_held_it_before() {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = DatasetPaths::at(folder.path());
-        EngineLock::take(&paths).unwrap().announce(&holder_of(4711)).unwrap();
-        let quiet = EngineLock::take(&paths).unwrap();
-        assert_eq!(look(&paths).unwrap(), Held::Unsaid);
-        let refusal = EngineLock::take(&paths).unwrap_err().to_string();
-        assert!(refusal.contains("pid unknown"), "{refusal}");
-        drop(quiet);
-        let _command = EngineLock::take_for_command(&paths).unwrap();
-        let refusal = EngineLock::take(&paths).unwrap_err().to_string();
-        assert!(refusal.starts_with(&format!("another command (pid {})", std::process::id())), "{refusal}");
-        assert!(holder(&paths).unwrap().unwrap().is_build());
+        let _lock = EngineLock::take(&paths, &holder_of(12)).unwrap();
+        assert_eq!(holder(&paths).unwrap(), Some(holder_of(12)));
     }
 
     #[test]
@@ -245,8 +207,7 @@ mod tests {
             fs::create_dir(place).unwrap();
         }
         assert_eq!(running(&workspace), None);
-        let mut lock = EngineLock::take(&paths).unwrap();
-        lock.announce(&holder_of(4711)).unwrap();
+        let lock = EngineLock::take(&paths, &holder_of(4711)).unwrap();
         record(&workspace, &paths).unwrap();
         assert_eq!(running(&workspace), Some(paths));
         drop(lock);

@@ -64,7 +64,7 @@ use crate::{
 };
 
 use self::{
-    lock::{EngineLock, LockError},
+    lock::{EngineLock, Holder, LockError},
     socket::Socket,
 };
 
@@ -120,7 +120,8 @@ pub fn run(settings: EngineSettings) -> Result<(), EngineError> {
     let folder = |path: PathBuf| move |source| EngineError::Folder { path: path.display().to_string(), source };
     access::make_dataset(dataset.root()).map_err(folder(dataset.root().to_owned()))?;
     access::make_private(&settings.workspace.private()).map_err(folder(settings.workspace.private()))?;
-    let lock = EngineLock::take(&dataset)?;
+    // Clients wait for its socket from now on.
+    let lock = EngineLock::take(&dataset, &Holder::of_engine(jiff::Timestamp::now(), PathBuf::new()))?;
     lock::record(&settings.workspace, &dataset).map_err(folder(settings.workspace.dataset_in_force()))?;
     let at_once = StoreSettings::at_once(configuration.settings.dataset.images);
     let (store, recovery) = Store::open(&dataset, StoreSettings { frugal: true, ..at_once })?;

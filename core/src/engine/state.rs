@@ -367,9 +367,7 @@ impl Engine {
 
     /// Where clients find it.
     pub fn announce(&mut self, socket: std::path::PathBuf) {
-        let holder =
-            Holder { pid: std::process::id(), started: self.started.to_string(), socket, software: software() };
-        match self.lock.announce(&holder) {
+        match self.lock.announce(&Holder::of_engine(self.started, socket)) {
             Ok(()) => self.solved("socket"),
             Err(error) => self.problem("socket", error.to_string()),
         }

@@ -88,14 +88,13 @@ fn term(text: &str, place: Range<usize>, now: &Zoned) -> Result<Term, FilterErro
     let name = &body[..letters];
     let signs = body[letters..].trim_start();
     let operators: String = signs.chars().take_while(|sign| matches!(sign, ':' | '<' | '>' | '=')).collect();
-    let mut typed = word.to_owned();
-    let test = if letters > 0 && !operators.is_empty() {
+    let (test, text) = if letters > 0 && !operators.is_empty() {
         let Some(field) = Field::parse(&name.to_ascii_lowercase()) else {
             return Err(unknown_field(name, begin..begin + letters));
         };
         let sign = place.end - signs.len();
         let value = place.end - signs[operators.len()..].trim_start().len()..place.end;
-        typed = format!("{}{name}{operators}{}", &text[place.start..begin], &text[value.clone()]);
+        let plain = format!("{}{name}{operators}{}", &text[place.start..begin], &text[value.clone()]);
         let compare = compare(&operators)
             .ok_or_else(|| wrong(sign..sign + operators.len(), format!("`{operators}` compares nothing"), EXAMPLE))?;
         let values = alternatives(text, value.clone());
@@ -107,11 +106,12 @@ fn term(text: &str, place: Range<usize>, now: &Zoned) -> Result<Term, FilterErro
                 format!("for example {}", help.example),
             ));
         }
-        Reading { field, name, compare, values, at: value, now }.test()?
+        (Reading { field, name, compare, values, at: value, now }.test()?, plain)
     } else {
-        Test::Name(alternatives(text, begin..place.end).iter().map(|value| Pattern::part(&value.text)).collect())
+        let parts = alternatives(text, begin..place.end);
+        (Test::Name(parts.iter().map(|value| Pattern::part(&value.text)).collect()), word.to_owned())
     };
-    Ok(Term { text: typed, negated, test })
+    Ok(Term { text, negated, test })
 }
 
 const EXAMPLE: &str = "write it as in label:defect or conf>0.8";

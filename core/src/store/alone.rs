@@ -3,7 +3,7 @@
 
 use super::{Receipt, Store, StoreError, StoreSettings, Write};
 use crate::{
-    engine::lock::{EngineLock, LockError},
+    engine::lock::{EngineLock, Holder, LockError},
     settings::ImageLinks,
     workspace::DatasetPaths,
 };
@@ -32,7 +32,7 @@ impl Alone {
     /// # Errors
     /// An engine or another command has the dataset.
     pub fn take(paths: &DatasetPaths) -> Result<Self, AloneError> {
-        Ok(Self { paths: paths.clone(), _lock: EngineLock::take_for_command(paths)? })
+        Ok(Self { paths: paths.clone(), _lock: EngineLock::take(paths, &Holder::of_command())? })
     }
 
     /// Opens the store for `work`, and closes it.

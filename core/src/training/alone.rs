@@ -6,7 +6,7 @@ use crossbeam_channel::{at, never, select};
 
 use super::{Ended, Fence, Places, Said, Session, Site, Steer, Told, TrainingError, Wish};
 use crate::{
-    engine::lock::EngineLock,
+    engine::lock::{EngineLock, Holder},
     settings::ImageLinks,
     store::{Receipt, RunChange, Store, StoreError, StoreSettings, Write},
     workspace::DatasetPaths,
@@ -32,7 +32,7 @@ pub fn store_alone(
     dataset: &DatasetPaths,
     images: ImageLinks,
 ) -> Result<(), TrainingError> {
-    let _lock = EngineLock::take_for_command(dataset)?;
+    let _lock = EngineLock::take(dataset, &Holder::of_command())?;
     // The folder first: rows without a folder can be removed again, a folder without rows is found by nobody.
     if let RunChange::Delete { run } = &change {
         places.remove(run)?;
@@ -64,7 +64,7 @@ impl Alone {
     /// # Errors
     /// An engine or another command has the dataset; it cannot be used; or what [`Session::begin`] says.
     pub fn begin(wish: Wish, site: Site, images: ImageLinks) -> Result<Self, TrainingError> {
-        let lock = EngineLock::take_for_command(&site.dataset)?;
+        let lock = EngineLock::take(&site.dataset, &Holder::of_command())?;
         let (rows, _) = Store::open(&site.dataset, StoreSettings::at_once(images))?;
         Ok(Self { session: Session::begin(wish, site)?, rows, fence: Fence::default(), _lock: lock })
     }

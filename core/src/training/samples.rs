@@ -18,6 +18,7 @@ use crate::{
     report::{DefectKind, PIPELINE},
     simulate::truth::Label,
     store::{Reader, runs_from_bytes},
+    words::counted,
     workspace::DatasetPaths,
 };
 
@@ -291,5 +292,5 @@ fn hash(classes: &[String], pictures: &[Picture]) -> String {
 
 /// So many pictures take no part, in words that end before the reason.
 pub(super) fn are_left_out(count: u64) -> String {
-    if count == 1 { "1 picture is left out".to_owned() } else { format!("{count} pictures are left out") }
+    format!("{} {} left out", counted(count, "picture"), if count == 1 { "is" } else { "are" })
 }

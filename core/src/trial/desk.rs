@@ -1,7 +1,7 @@
 //! The child's side of a trial: loads the library, makes the instance, shows it the pictures, and says what came of each
 //! call. Runs in a worker that is thrown away; called by [`crate::worker::child`].
 
-use std::{fmt::Write, path::PathBuf, time::Instant};
+use std::{path::PathBuf, time::Instant};
 
 use ferrule_abi as abi;
 
@@ -13,6 +13,7 @@ use crate::{
         script::Script,
     },
     pipeline::{check, tools::Turn},
+    words::counted,
 };
 
 /// Pictures that are kept painted; the simulated one takes longer to paint than most plug-ins to look at.
@@ -122,7 +123,7 @@ fn call(slot: Slot, instance: &mut dyn Instance, shown: &Shown) -> Result<Call, 
                     // A byte a pixel: as text it would take longer than the call.
                     hasher.update(&std::mem::take(&mut answer.labels));
                     let zones = answer.zones.len();
-                    (lie, format!("{answer:?}"), counted(zones, "zone", "zones"))
+                    (lie, format!("{answer:?}"), counted(zones as u64, "zone"))
                 }),
             )
         }
@@ -134,7 +135,7 @@ fn call(slot: Slot, instance: &mut dyn Instance, shown: &Shown) -> Result<Call, 
                 answer.map(|mut answer| {
                     let before = format!("{answer:?}");
                     let lie = check::detections(&mut answer, width, height);
-                    (lie, before, counted(answer.defects.len(), "defect", "defects"))
+                    (lie, before, counted(answer.defects.len() as u64, "defect"))
                 }),
             )
         }
@@ -144,7 +145,7 @@ fn call(slot: Slot, instance: &mut dyn Instance, shown: &Shown) -> Result<Call, 
             (
                 ms,
                 answer.map(|answer| {
-                    let said = counted(answer.features.len(), "figure", "figures");
+                    let said = counted(answer.features.len() as u64, "figure");
                     (check::measurements(&answer), format!("{answer:?}"), said)
                 }),
             )
@@ -177,12 +178,6 @@ fn call(slot: Slot, instance: &mut dyn Instance, shown: &Shown) -> Result<Call, 
         }
     };
     Ok(Call { digest: hasher.finalize().to_hex()[..32].to_owned(), said, ms, resident: resident() })
-}
-
-fn counted(count: usize, one: &str, more: &str) -> String {
-    let mut text = String::new();
-    let _ = write!(text, "{count} {}", if count == 1 { one } else { more });
-    text
 }
 
 fn milliseconds(start: Instant) -> f64 {

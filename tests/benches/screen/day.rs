@@ -27,10 +27,8 @@ pub fn spend(lab: &Lab, captures: u64, known: u64) {
     let dataset = DatasetPaths::at(lab.dataset());
     let socket = lab.runtime().join("day.sock");
     let listener = UnixListener::bind(&socket).unwrap();
-    let mut lock = EngineLock::take(&dataset).unwrap();
-    let software = "ferrule bench".to_owned();
-    let pid = std::process::id();
-    lock.announce(&Holder { pid, started: "2026-01-01T00:00:00Z".into(), socket, software }).unwrap();
+    let holder = Holder::of_engine("2026-01-01T00:00:00Z".parse().unwrap(), socket);
+    let _lock = EngineLock::take(&dataset, &holder).unwrap();
     let stories = stories(lab, known);
 
     let terminal = open(lab, &[]);

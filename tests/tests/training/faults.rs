@@ -57,6 +57,25 @@ fn feed(lab: &Lab) -> PathBuf {
 }
 
 #[test]
+fn who_comes_beside_a_training_is_told_of_that_training() {
+    if !has_networks() {
+        return;
+    }
+    let lab = divided(PICTURES, 4);
+    let mut endless = train(&lab, &["--epochs", "9999"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    // Held: a training whose reader has gone ends.
+    let mut lines = BufReader::new(endless.stdout.take().unwrap());
+    let mut first = String::new();
+    lines.read_line(&mut first).unwrap();
+    assert!(first.starts_with("run "), "{first}");
+    let output = train(&lab, &["--epochs", "1"]).output().unwrap();
+    endless.kill().unwrap();
+    endless.wait().unwrap();
+    let said = text(&output);
+    assert!(!output.status.success() && said.contains(&format!("another command (pid {})", endless.id())), "{said}");
+}
+
+#[test]
 fn a_loss_that_is_no_number_names_the_batch_and_what_to_change() {
     if !has_networks() {
         return;

@@ -5,17 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use ferrule_core::{
     store,
+    words::counted,
     workspace::{CONFIGURATION, Workspace},
 };
 use serde_json::json;
 
 use crate::{
-    environment,
-    failure::Failure,
-    interrupt::Interrupt,
-    output::{Output, counted},
-    place::DatasetPlace,
-    progress::Progress,
+    environment, failure::Failure, interrupt::Interrupt, output::Output, place::DatasetPlace, progress::Progress,
 };
 
 /// Copy a dataset, with the settings and models around it, while an engine may run

@@ -21,6 +21,7 @@ use ferrule_core::{
     names,
     settings::{Fractions, Settings, Split},
     store::StoreError,
+    words::counted,
     workspace::DatasetPaths,
 };
 use serde_json::json;
@@ -30,7 +31,7 @@ use crate::{
     batch::{self, Which, With},
     environment::Environment,
     failure::{Failure, Kind},
-    output::{Output, counted},
+    output::Output,
     progress::Progress,
 };
 

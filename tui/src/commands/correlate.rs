@@ -8,6 +8,7 @@ use ferrule_core::{
     names,
     settings::Settings,
     store::Reader,
+    words::counted,
     workspace::DatasetPaths,
 };
 use serde_json::json;
@@ -16,7 +17,7 @@ use crate::{
     batch,
     failure::{Failure, Kind},
     interrupt::Interrupt,
-    output::{Output, counted},
+    output::Output,
     place::DatasetPlace,
     program::worker_program,
     progress::Progress,

@@ -5,13 +5,14 @@ use ferrule_core::{
     alarm::{Alarm, AlarmStep},
     client::{Client, Incoming},
     protocol::{Answer, CaptureEvent, Event, Request},
+    words::counted,
     workspace::DatasetPaths,
 };
 
 use super::{plugin::swap_line, status::counts};
 use crate::{
     failure::{Failure, Kind},
-    output::{Output, counted},
+    output::Output,
     place::Place,
 };
 

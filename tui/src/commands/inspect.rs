@@ -6,13 +6,14 @@ use clap::Args;
 use ferrule_core::{
     inspect::{self, Answered, Line, Listener, Summary},
     report::{DefectKind, Inspection, Outline},
+    words::counted,
 };
 
 use crate::{
     batch::{self, Which, With},
     environment::Environment,
     failure::{Failure, Kind},
-    output::{self, Output, counted},
+    output::{self, Output},
 };
 
 /// Inspect pictures: one answer a file, in the order given, nothing stored

@@ -12,12 +12,13 @@ use ferrule_core::{
     dataset::review::{self, TakeError},
     names,
     store::{AloneError, Reader},
+    words::counted,
 };
 use serde_json::json;
 
 use crate::{
     failure::{Failure, Kind},
-    output::{Output, counted},
+    output::Output,
     place::DatasetPlace,
 };
 

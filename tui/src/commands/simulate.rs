@@ -3,16 +3,13 @@
 use std::{num::NonZeroUsize, ops::ControlFlow, path::PathBuf};
 
 use clap::Args;
-use ferrule_core::simulate::{self, Format, Preset, SimulateSettings};
+use ferrule_core::{
+    simulate::{self, Format, Preset, SimulateSettings},
+    words::counted,
+};
 use serde_json::json;
 
-use crate::{
-    environment,
-    failure::Failure,
-    interrupt::Interrupt,
-    output::{Output, counted},
-    progress::Progress,
-};
+use crate::{environment, failure::Failure, interrupt::Interrupt, output::Output, progress::Progress};
 
 /// Draw pictures with exact truth, as a microscope would drop them
 #[derive(Debug, Args)]

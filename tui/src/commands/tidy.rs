@@ -49,7 +49,7 @@ impl Tidy {
             return self.tell(Tidied::default(), None, "no rule is set: everything is kept (`[dataset.keep]`)");
         }
         let interrupt = Interrupt::listen()?;
-        let engine = lock::holder(&dataset).ok().flatten().is_some_and(|holder| !holder.is_build());
+        let engine = lock::holder(&dataset).ok().flatten().is_some_and(|holder| !holder.command);
         if engine && !self.dry_run {
             let done = ask(&dataset, &interrupt)?;
             return self.tell(done, None, "went");

@@ -3,6 +3,7 @@
 use clap::Args;
 use ferrule_core::{
     store::{self, Closeness, Problem, Repaired, VerifyReport},
+    words::counted,
     workspace::DatasetPaths,
 };
 use serde_json::json;
@@ -11,7 +12,7 @@ use crate::{
     batch,
     failure::{Failure, Kind},
     interrupt::Interrupt,
-    output::{Output, counted},
+    output::Output,
     place::DatasetPlace,
     progress::Progress,
 };
@@ -86,10 +87,10 @@ impl Verify {
             None => {
                 output.line("`ferrule verify --repair` queues again what is missing and moves what is nobody's aside")
             }
-            Some(Repaired { queued, moved, left, counted: anew }) => {
-                let count = if anew { ", captures counted again" } else { "" };
+            Some(Repaired { queued, moved, left, counted: recounted }) => {
+                let more = if recounted { ", captures counted again" } else { "" };
                 let (again, aside) = (counted(queued, "image"), counted(moved, "file"));
-                output.line(&format!("{again} queued again, {aside} moved to orphans/{count}"))?;
+                output.line(&format!("{again} queued again, {aside} moved to orphans/{more}"))?;
                 if queued > 0 {
                     output.line("the next engine, or the next `ferrule build`, inspects them")?;
                 }

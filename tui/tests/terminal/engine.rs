@@ -27,10 +27,9 @@ impl FakeEngine {
         let folder = tempfile::tempdir().expect("a folder");
         let socket = folder.path().join("socket");
         let listener = UnixListener::bind(&socket).expect("a socket");
-        let mut lock = EngineLock::take(&DatasetPaths::at(dataset)).expect("the lock");
-        let pid = std::process::id();
-        let holder = Holder { pid, started: "2026-09-21T14:00:00Z".into(), socket, software: "ferrule test".into() };
-        lock.announce(&holder).expect("announced");
+        let started = "2026-09-21T14:00:00Z".parse().expect("a time");
+        let holder = Holder::of_engine(started, socket);
+        let lock = EngineLock::take(&DatasetPaths::at(dataset), &holder).expect("the lock");
         let (lines, asked) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let (open, note) = (Arc::clone(&lines), Arc::clone(&asked));
         std::thread::spawn(move || {

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     client::{ConnectError, RequestError},
-    engine::lock::{EngineLock, LockError},
+    engine::lock::{EngineLock, Holder, LockError},
     ids::{ImageId, PluginId},
     pool::{PoolError, PoolSettings},
     settings::{Settings, Source},
@@ -137,7 +137,7 @@ pub fn run(build: &Build, stop: &Receiver<()>, listener: &mut dyn Listener) -> R
     let listing = list(&build.dataset, &build.settings, &build.given)?;
     let root = build.dataset.root();
     std::fs::create_dir_all(root).map_err(|source| BuildError::Folder { path: root.to_owned(), source })?;
-    let _lock = EngineLock::take_for_command(&build.dataset)?;
+    let _lock = EngineLock::take(&build.dataset, &Holder::of_command())?;
     room(build)?;
     let mut work = Work::begin(build, listing.files)?;
     work.summary.ignored = listing.ignored;

@@ -44,7 +44,7 @@ pub enum TakeError {
 pub fn take(paths: &DatasetPaths, reviews: Vec<Review>) -> Result<Reviewed, TakeError> {
     let batches = batches(reviews);
     match lock::holder(paths) {
-        Ok(Some(holder)) if !holder.is_build() => through_engine(paths, batches),
+        Ok(Some(holder)) if !holder.command => through_engine(paths, batches),
         _ => Ok(directly(paths, batches)?),
     }
 }

@@ -13,7 +13,7 @@ use crate::{batch, failure::Failure};
 
 /// The engine that has the dataset now.
 pub fn engine_of(dataset: &DatasetPaths) -> Option<Holder> {
-    lock::holder(dataset).ok().flatten().filter(|holder| !holder.is_build())
+    lock::holder(dataset).ok().flatten().filter(|holder| !holder.command)
 }
 
 impl Build {

@@ -8,6 +8,7 @@ use ferrule_core::{
     names,
     settings::Settings,
     store::Reader,
+    words::counted,
     workspace::DatasetPaths,
 };
 use serde_json::{Map, Value, json};
@@ -18,7 +19,6 @@ use crate::{
         export::let_go,
     },
     failure::{Failure, Kind},
-    output::counted,
     progress::Progress,
 };
 

@@ -3,9 +3,8 @@
 use ferrule_core::{
     compare::{Changed, DefectCounts, Report, Shift},
     report::{Outcome, Timings},
+    words::counted,
 };
-
-use crate::output::counted;
 
 /// All lines.
 pub fn lines(report: &Report) -> Vec<String> {

@@ -10,6 +10,7 @@ use ferrule_core::{
     names,
     settings::MaskFormat,
     store::{Portion, Reader},
+    words::counted,
     workspace::DatasetPaths,
 };
 use serde_json::json;
@@ -20,7 +21,7 @@ use crate::{
     environment::Environment,
     failure::{Failure, Kind},
     interrupt::Interrupt,
-    output::{Output, counted},
+    output::Output,
     place::DatasetPlace,
     progress::Progress,
 };
@@ -128,10 +129,10 @@ impl Export {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         match self.what {
             What::Csv(common) => {
-                common.run("row", DatasetPaths::features, &[], |export, progress| export::csv(export, progress))
+                common.run("rows", DatasetPaths::features, &[], |export, progress| export::csv(export, progress))
             }
             What::Parquet(common) => {
-                common.run("row", DatasetPaths::parquet, &[], |export, progress| export::parquet(export, progress))
+                common.run("rows", DatasetPaths::parquet, &[], |export, progress| export::parquet(export, progress))
             }
             What::Masks(Masks { common, format }) => {
                 let format = match format {
@@ -140,7 +141,7 @@ impl Export {
                     Format::Both => MaskFormat::Both,
                 };
                 common
-                    .run("image", DatasetPaths::masks, &[], |export, progress| export::masks(export, format, progress))
+                    .run("images", DatasetPaths::masks, &[], |export, progress| export::masks(export, format, progress))
             }
             What::Coco(parted) => parted.run(DatasetPaths::coco, |export, progress| export::coco(export, progress)),
             What::Tfrecord(parted) => {
@@ -162,7 +163,7 @@ impl Common {
     /// Exports, tells what was written, and which images were left out.
     fn run(
         &self,
-        item: &'static str,
+        items: &'static str,
         folder: impl FnOnce(&DatasetPaths) -> PathBuf,
         splits: &[&str],
         write: impl FnOnce(&export::Export<'_>, Write<'_>) -> Result<Written, ExportError>,
@@ -178,22 +179,21 @@ impl Common {
         let limits = batch::Chosen::shipped()?.settings.workers.limits();
         let splits = splits.iter().map(|split| (*split).to_owned()).collect();
         let export = export::Export { dataset: &dataset, reader: &reader, out, splits, limits };
-        let mut progress = Progress::new(format!("{item}s"), count);
+        let mut progress = Progress::new(items, count);
         let written = write(&export, &mut |done| {
             progress.set_of(done, done.max(count));
             if interrupt.asked() { Err(ExportError::Interrupted) } else { Ok(()) }
         });
         progress.end();
-        self.tell(item, &written.map_err(Failure::failed)?)
+        self.tell(items, &written.map_err(Failure::failed)?)
     }
 
-    fn tell(&self, item: &str, written: &Written) -> Result<(), Failure> {
+    fn tell(&self, items: &str, written: &Written) -> Result<(), Failure> {
         let mut output = Output::new();
         if self.json {
             let skipped: Vec<_> =
                 written.skipped.iter().map(|(image, reason)| json!({"image_id": image, "error": reason})).collect();
             let files: Vec<String> = written.files.iter().map(|file| names::display(file)).collect();
-            let items = format!("{item}s");
             output.object(&json!({"files": files, items: written.items, "failed": skipped, "gone": written.gone}))?;
         } else {
             for (image, reason) in &written.skipped {
@@ -202,7 +202,7 @@ impl Common {
             for file in &written.files {
                 output.line(&names::display(file))?;
             }
-            output.line(&counted(written.items, item))?;
+            output.line(&counted(written.items, items.trim_end_matches('s')))?;
             if let Some(line) = let_go(written) {
                 output.line(&line)?;
             }
@@ -239,7 +239,7 @@ impl Parted {
         if !all {
             self.check(&splits)?;
         }
-        self.common.run("image", folder, &splits, write)
+        self.common.run("images", folder, &splits, write)
     }
 
     /// Empty files would look like a success.
@@ -260,7 +260,7 @@ impl Report {
         if let Some(name) = &self.job {
             let job = jobs::find(&self.common.dataset.reader()?, name)?;
             let mut page = None;
-            self.common.run("end", DatasetPaths::jobs, &[], |export, progress| {
+            self.common.run("ends", DatasetPaths::jobs, &[], |export, progress| {
                 let written = export::job(export, &job, progress)?;
                 page = written.files.first().cloned();
                 Ok(written)
@@ -278,7 +278,7 @@ impl Report {
         };
         let (path, folder) = (page.clone(), page.parent().map(Into::into).unwrap_or_default());
         self.common.run(
-            "image",
+            "images",
             move |_| folder,
             &[],
             |export, progress| export::report(export, path, usize::from(self.worst), progress),

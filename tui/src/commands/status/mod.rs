@@ -10,13 +10,14 @@ use ferrule_core::{
     client::Client,
     protocol::{Answer, Counts, Request, Status as Glance},
     report::CaptureState,
+    words::counted,
     workspace::DatasetPaths,
 };
 
 use super::alarms;
 use crate::{
     failure::{Failure, Kind},
-    output::{Output, counted},
+    output::Output,
     place::Place,
 };
 
