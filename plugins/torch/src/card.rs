@@ -5,6 +5,8 @@ use ferrule_abi::PluginError;
 use ferrule_vision::frame::{MODEL_FORMAT, Part};
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::Calibration;
+
 /// The word in a safetensors file that holds a card.
 pub const WORD: &str = "ferrule";
 /// What this build writes and reads.
@@ -87,6 +89,9 @@ pub struct Card {
     pub input: Input,
     /// Class 0 is what nothing is wrong with.
     pub classes: Vec<String>,
+    /// Makes scores of log-odds; fitted to the validation split. A model that came from elsewhere is taken at its word.
+    #[serde(default)]
+    pub calibration: Calibration,
     /// Score from which on a picture is called defective; chosen on the validation split.
     pub threshold: f64,
     /// Share of clean validation pictures at or above it.

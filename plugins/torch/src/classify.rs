@@ -6,6 +6,7 @@ use ferrule_abi::{
 };
 
 use crate::{
+    calibration::log_odds,
     card::Task,
     judge::numbers,
     model::{Model, specs},
@@ -47,7 +48,8 @@ impl Measurer for ClassifyTorch {
         for (class, score) in model.card.classes.iter().zip(&scores) {
             tell(format!("probability_{class}"), (*score).into());
         }
-        let score = 1.0 - f64::from(scores.first().copied().unwrap_or(1.0));
+        let odds = log_odds(scores.first().copied().unwrap_or(1.0));
+        let score = model.card.calibration.score(odds);
         tell("defect_score".into(), score);
         // The word that counts as the picture's label.
         tell("has_defect".into(), f64::from(u8::from(score >= model.threshold)));

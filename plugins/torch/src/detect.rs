@@ -7,6 +7,7 @@ use ferrule_abi::{
 use ferrule_vision::{components::Components, frame::Frame, severity, shape::Shape};
 
 use crate::{
+    calibration::{Calibration, log_odds},
     card::Task,
     judge::numbers,
     model::{Model, specs},
@@ -84,18 +85,19 @@ impl DetectTorch {
         let wrong: Vec<f32> = scores[..plane].iter().map(|background| 1.0 - background).collect();
         let spread = frame.spread(&wrong, width, height);
         // A defect is as large as what is rather defect than not, and counts by its most suspicious pixels.
-        let outline = (model.threshold as f32).min(0.5);
+        let calibration = model.card.calibration;
+        let outline = Calibration::default().score(calibration.log_odds_of(model.threshold)).clamp(1e-6, 0.5) as f32;
         let mask: Vec<u8> = spread.iter().map(|value| u8::from(*value >= outline)).collect();
         let (mut runs, mut components) = (Vec::new(), Components::default());
         ferrule_vision::components::runs_of(&mask, width, &mut runs);
         components.label(&runs);
         let least = (f64::from(self.least) * frame.step_x * frame.step_y).max(1.0) as u32;
-        let pixels = Pixels { spread: &spread, scores, width, plane };
+        let pixels = Pixels { scores, plane, frame };
         let found = components.iter().filter_map(|runs| {
             let shape = Shape::of(runs).filter(|shape| shape.area >= least)?;
-            let score = pixels.peak(runs, least);
-            (f64::from(score) >= model.threshold).then(|| {
-                let class = pixels.class(runs, frame, model.card.classes.len());
+            let score = calibration.score(log_odds(pixels.nothing_wrong(runs, least)));
+            (score >= model.threshold).then(|| {
+                let class = pixels.class(runs, model.card.classes.len());
                 defect(runs, &shape, score, model, class, input)
             })
         });
@@ -103,54 +105,51 @@ impl DetectTorch {
     }
 }
 
-/// What the network says of a picture.
+/// What the network says of a picture: probabilities of each class in the square.
 struct Pixels<'a> {
-    /// That something is wrong, in the picture's pixels.
-    spread: &'a [f32],
-    /// Of each class, in the square's.
     scores: &'a [f32],
-    width: usize,
     plane: usize,
+    frame: &'a Frame,
 }
 
 impl Pixels<'_> {
-    /// The score that as many pixels reach as a defect must have.
-    fn peak(&self, runs: &[ferrule_vision::shape::Run], least: u32) -> f32 {
-        let mut all: Vec<f32> = runs
-            .iter()
-            .flat_map(|run| &self.spread[run.y as usize * self.width + run.x as usize..][..run.length as usize])
-            .copied()
-            .collect();
-        all.sort_by(|a, b| b.total_cmp(a));
-        all.get(least as usize - 1).or(all.last()).copied().unwrap_or(0.0)
+    /// The probability of no defect that as many pixels stay below as a defect must have.
+    fn nothing_wrong(&self, runs: &[ferrule_vision::shape::Run], least: u32) -> f32 {
+        let mut all: Vec<f32> = self.places(runs).map(|at| self.scores[at]).collect();
+        let Some(last) = all.len().checked_sub(1) else { return 1.0 };
+        *all.select_nth_unstable_by((least as usize - 1).min(last), f32::total_cmp).1
     }
 
     /// The class that most of a component is.
-    fn class(&self, runs: &[ferrule_vision::shape::Run], frame: &Frame, classes: usize) -> usize {
-        let last = frame.side as f64 - 1.0;
+    fn class(&self, runs: &[ferrule_vision::shape::Run], classes: usize) -> usize {
         let mut sums = vec![0.0_f32; classes];
-        for run in runs {
-            for x in run.x..run.end() {
-                let (u, v) = frame.place_of(f64::from(x), f64::from(run.y));
-                let at = v.clamp(0.0, last).round() as usize * frame.side + u.clamp(0.0, last).round() as usize;
-                sums.iter_mut().enumerate().for_each(|(class, sum)| *sum += self.scores[class * self.plane + at]);
-            }
+        for at in self.places(runs) {
+            sums.iter_mut().enumerate().for_each(|(class, sum)| *sum += self.scores[class * self.plane + at]);
         }
         (1..classes).max_by(|a, b| sums[*a].total_cmp(&sums[*b])).unwrap_or(0)
+    }
+
+    /// Where in the square a component's pixels lie.
+    fn places(&self, runs: &[ferrule_vision::shape::Run]) -> impl Iterator<Item = usize> {
+        let last = self.frame.side as f64 - 1.0;
+        runs.iter().flat_map(|run| (run.x..run.end()).map(|x| (f64::from(x), f64::from(run.y)))).map(move |(x, y)| {
+            let (u, v) = self.frame.place_of(x, y);
+            v.clamp(0.0, last).round() as usize * self.frame.side + u.clamp(0.0, last).round() as usize
+        })
     }
 }
 
 fn defect(
     runs: &[ferrule_vision::shape::Run],
     shape: &Shape,
-    score: f32,
+    score: f64,
     model: &Model,
     class: usize,
     input: &DetectInput<'_>,
 ) -> Defect {
     let name = model.card.classes.get(class).map_or("anomaly", String::as_str);
     let kind = DefectKind::ALL.into_iter().find(|kind| kind.as_str() == name).unwrap_or(DefectKind::Anomaly);
-    let (score, threshold) = (f64::from(score), model.threshold);
+    let threshold = model.threshold;
     // One half at the threshold that was chosen, which is where a person begins to agree.
     let confidence = 0.5 + 0.5 * ((score - threshold) / (1.0 - threshold).max(1e-6)).clamp(0.0, 1.0);
     let [x, y, width, height] = shape.bbox;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::{
+    calibration::{Calibration, log_odds},
     card::Task,
     fault::Fault,
     loader::Loader,
@@ -24,7 +25,7 @@ pub const PIXELS: i64 = 5;
 pub struct Judged {
     pub confusion: Confusion,
     pub loss: f64,
-    /// Of each picture, that something is wrong with it; and whether it is.
+    /// Log-odds that something is wrong with each picture; and whether it is.
     pub scored: Vec<Scored>,
     pub worst: Vec<Worst>,
     task: Task,
@@ -82,15 +83,14 @@ pub fn numbers(tensor: &Tensor) -> Result<Vec<f32>, Fault> {
     Ok(Vec::<f32>::try_from(&tensor.f_to_device(Device::Cpu)?.f_contiguous()?.f_view([-1])?)?)
 }
 
-/// For each picture of (n, classes, h, w) probabilities how sure it is that something is wrong with it.
+/// For each picture of (n, classes, h, w) probabilities the log-odds that something is wrong with it.
 ///
 /// # Errors
 /// libtorch's.
-pub fn picture_scores(scores: &Tensor) -> Result<Vec<f32>, Fault> {
+pub fn picture_odds(scores: &Tensor) -> Result<Vec<f64>, Fault> {
     let background = scores.f_select(1, 0)?.f_flatten(1, -1)?;
-    let wrong = background.f_neg()?.f_add_scalar(1.0)?;
-    let most = wrong.f_topk(PIXELS.min(wrong.size()[1]), 1, true, false)?.0;
-    numbers(&most.f_amin([1_i64].as_slice(), false)?)
+    let least = background.f_topk(PIXELS.min(background.size()[1]), 1, false, false)?.0;
+    Ok(numbers(&least.f_amax([1_i64].as_slice(), false)?)?.into_iter().map(log_odds).collect())
 }
 
 impl Judged {
@@ -99,7 +99,7 @@ impl Judged {
             let said = (0..classes).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap_or(0);
             self.confusion.add(sample.class, said, 1);
             let loss = -f64::from(row[sample.class].max(1e-12)).ln();
-            self.take(sample, said, 1.0 - f64::from(row[0]), loss);
+            self.take(sample, said, log_odds(row[0]), loss);
         }
         Ok(())
     }
@@ -113,20 +113,21 @@ impl Judged {
         let target = target.f_to_device(scores.device())?.f_to_kind(Kind::Int64)?;
         let losses = scores.f_gather(1, &target, false)?.f_clamp_min(1e-12)?.f_log()?.f_neg()?.f_flatten(1, -1)?;
         let losses = numbers(&losses.f_mean_dim([1_i64].as_slice(), false, Kind::Float)?)?;
-        let sure = picture_scores(scores)?;
+        let odds = picture_odds(scores)?;
         for (place, sample) in members.iter().enumerate() {
             let (said, truth) = (&said[place * plane..][..plane], &truth[place * plane..][..plane]);
             said.iter().zip(truth).for_each(|(said, truth)| self.confusion.add((*truth).into(), (*said).into(), 1));
             let found = usize::from(said.iter().any(|class| *class != 0));
-            self.take(sample, found, f64::from(sure[place]), f64::from(losses[place]));
+            self.take(sample, found, odds[place], f64::from(losses[place]));
         }
         Ok(())
     }
 
-    fn take(&mut self, sample: &Sample, said: usize, score: f64, loss: f64) {
+    fn take(&mut self, sample: &Sample, said: usize, odds: f64, loss: f64) {
         self.loss += loss;
-        self.scored.push((score, sample.class != 0));
+        self.scored.push((odds, sample.class != 0));
         let Sample { image, item, class } = sample.clone();
+        let score = Calibration::default().score(odds);
         self.worst.push(Worst { image_id: image, item, class, said, score, loss });
     }
 

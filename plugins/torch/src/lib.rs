@@ -5,6 +5,7 @@
 //! built and tested on every machine, and offers no plug-in. It knows nothing of datasets, databases or runs: the host
 //! hands it a feed of pictures, and takes events.
 
+pub mod calibration;
 pub mod card;
 pub mod loader;
 pub mod metrics;

@@ -144,7 +144,8 @@ pub fn average_precision(scored: &[Scored]) -> Option<f64> {
     (positives > 0.0).then(|| sum / positives)
 }
 
-/// The lowest threshold at which at most `rate` of the negatives score at or above it. Above all scores if it must be.
+/// The lowest threshold between 0 and 1 at which at most `rate` of the negatives score at or above it. Above all scores if it
+/// must be.
 #[must_use]
 pub fn threshold_for(scored: &[Scored], rate: f64) -> Option<f64> {
     let mut negatives: Vec<f64> = scored.iter().filter(|(_, positive)| !positive).map(|(score, _)| *score).collect();

@@ -7,6 +7,7 @@ use ferrule_vision::feed::{Feed, Shape};
 use memmap2::Mmap;
 
 use crate::{
+    calibration::Calibration,
     card::{Card, Input, Task},
     fault::Fault,
 };
@@ -147,6 +148,7 @@ impl Samples {
             width,
             input: self.input.clone(),
             classes: self.classes.clone(),
+            calibration: Calibration::default(),
             threshold: 0.5,
             false_alarms: settings.false_alarms,
         }

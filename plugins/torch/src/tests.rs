@@ -5,6 +5,7 @@ use std::{fs, path::Path, process::Command};
 use tch::{Device, Kind, Tensor};
 
 use crate::{
+    calibration::Calibration,
     card::{self, Card, Crop, Input, Levels, Network, Task},
     checkpoint::{self, State},
     judge::numbers,
@@ -188,6 +189,7 @@ fn case(folder: &Path, network: Network, task: Task) {
         width: Net::own_width(network),
         input: Input { side: SIDE, crop: Crop::Frame, margin: 1.5, levels: Levels::Raw },
         classes: vec!["clean".into(), "scratch".into(), "pit".into()],
+        calibration: Calibration::default(),
         threshold: 0.5,
         false_alarms: 0.02,
     };

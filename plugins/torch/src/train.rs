@@ -16,14 +16,15 @@ use ferrule_vision::augment::{Reach, chance::seed_of};
 use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::{
-    card::{self, Levels, Task},
+    calibration::Calibration,
+    card::{self, Card, Levels, Task},
     checkpoint::{self, State},
     device,
     fault::Fault,
     judge::{Judged, judge},
     loader::{Batch, Epoch, Loader},
     loss::Loss,
-    metrics::threshold_for,
+    metrics::{Scored, threshold_for},
     networks::{self, Channels, Net},
     optimizer::Optimizer,
     order, pickle,
@@ -212,7 +213,7 @@ impl Run {
             let better = judged.score() > self.state.best_score;
             if better {
                 (self.state.best_score, self.state.best_epoch) = (judged.score(), epoch);
-                self.save_best(0.5)?;
+                self.save_best(Calibration::default(), 0.5)?;
             }
             (self.state.epoch, self.state.steps) = (epoch, self.optimizer.steps);
             checkpoint::save(&self.folder, &self.net.weights, &self.optimizer, &self.state)?;
@@ -346,9 +347,8 @@ impl Run {
         judge(&self.net, self.settings.task, classes, samples, side, self.loader(&epoch)?, (self.device, self.half))
     }
 
-    fn save_best(&self, threshold: f64) -> Result<(), Fault> {
-        let mut card = self.samples.card(&self.settings, self.width);
-        card.threshold = threshold;
+    fn save_best(&self, calibration: Calibration, threshold: f64) -> Result<(), Fault> {
+        let card = Card { calibration, threshold, ..self.samples.card(&self.settings, self.width) };
         let tensors = self.net.weights.numbers()?;
         let pt = pickle::state_dict("best", &tensors);
         let file = Tensors { tensors, words: [(card::WORD.to_owned(), card.to_json())].into() };
@@ -356,13 +356,15 @@ impl Run {
         write_whole(&self.folder.join(checkpoint::BEST_PT), &pt).map_err(|error| checkpoint::no_disk(&error))
     }
 
-    /// The best weights once more: the threshold from the validation split, then the test split, once.
+    /// The best weights once more: scores and their threshold from the validation split, then the test split, once.
     fn conclude(&mut self, outcome: &str) -> Result<TrainReport, Fault> {
         let path = self.folder.join(checkpoint::BEST);
         self.net.weights.take(&Tensors::read(&path)?, &path.display().to_string())?;
         let val = self.judge_split(|samples| &samples.val)?;
-        let threshold = threshold_for(&val.scored, self.settings.false_alarms).unwrap_or(0.5);
-        self.save_best(threshold)?;
+        let calibration = Calibration::fit(&val.scored).unwrap_or_default();
+        let scored: Vec<Scored> = val.scored.iter().map(|(odds, defect)| (calibration.score(*odds), *defect)).collect();
+        let threshold = threshold_for(&scored, self.settings.false_alarms).unwrap_or(0.5);
+        self.save_best(calibration, threshold)?;
         let mut all: BTreeMap<String, f64> = BTreeMap::new();
         let mut keep = |prefix: &str, judged: &Judged, classes: &[String]| {
             all.extend(judged.figures(classes).into_iter().map(|(name, value)| (format!("{prefix}{name}"), value)));
@@ -374,6 +376,8 @@ impl Run {
             let values = figures(&test, &self.samples.classes, "test_");
             let _ = self.event("test", self.state.epoch, (0, 0), values, "");
         }
+        let chosen = [("slope", calibration.slope), ("offset", calibration.offset)];
+        all.extend(chosen.map(|(name, value)| (format!("calibration_{name}"), value)));
         all.insert("threshold".into(), threshold);
         Ok(self.report(outcome, all))
     }
