@@ -4,6 +4,7 @@
 //! A bench tells figures; it never passes or fails. The peers are scripts with the interface of `ferrule inspect --json`.
 
 mod dataset;
+mod networks;
 mod recovery;
 mod table;
 mod train;
@@ -33,6 +34,8 @@ pub enum Bench {
     Inspect(InspectBench),
     /// Images a second of a training, against the source design's script in PyTorch
     Train(train::TrainBench),
+    /// Networks from simulated pictures to the pipeline, against the classical detectors: an hour
+    Networks(networks::NetworksBench),
     /// What processes and the plug-in interface cost: a capture, a probe, a start, a kill, a swap
     Host,
     /// What a training set costs: building and writing it, its figures and its correlations, against NumPy and SciPy
@@ -67,6 +70,7 @@ impl Bench {
         match self {
             Self::Inspect(bench) => bench.run(),
             Self::Train(bench) => bench.run(),
+            Self::Networks(bench) => bench.run(),
             Self::Host => host(),
             Self::Dataset(bench) => bench.run(),
             Self::Tui(bench) => bench.run(),
