@@ -49,8 +49,12 @@ impl<'a> Bench<'a> {
         let settings = fs::read_to_string(lab.workspace.join("ferrule.toml")).unwrap();
         let machine = Machine::new(lab.root());
         let lived = Lived::default();
+        let closed = Arc::clone(&gate);
+        // What came while the first engine looks at its plug-ins would wait for them: no time of a result.
+        let _nothing_comes = closed.lock().unwrap();
         let mut bench = Self { lab, chance, disks, machine, gate, engine: None, settings, swaps: 0, seconds, lived };
         bench.start();
+        lab.wait_for("a pipeline", || lab.status()?["generation"].as_u64().filter(|generation| *generation > 0));
         bench
     }
 
