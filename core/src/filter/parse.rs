@@ -35,7 +35,10 @@ fn wrong(at: Range<usize>, message: impl Into<String>, remedy: impl Into<String>
     FilterError { at, message: message.into(), remedy: remedy.into() }
 }
 
-/// Signs that may have blanks around them: a name of a file hardly has one, and `defects > 3` is how people write.
+/// Signs that part a field and what it is compared with.
+const SIGNS: [char; 4] = [':', '<', '=', '>'];
+
+/// Those that may have blanks around them: a name of a file hardly has one, and `defects > 3` is how people write.
 const COMPARING: [char; 3] = ['<', '=', '>'];
 
 /// Where the term ends that begins here: a word, with what stands beyond the blanks around a sign that compares a field.
@@ -87,7 +90,7 @@ fn term(text: &str, place: Range<usize>, now: &Zoned) -> Result<Term, FilterErro
     let letters = body.bytes().take_while(u8::is_ascii_alphabetic).count();
     let name = &body[..letters];
     let signs = body[letters..].trim_start();
-    let operators: String = signs.chars().take_while(|sign| matches!(sign, ':' | '<' | '>' | '=')).collect();
+    let operators: String = signs.chars().take_while(|sign| SIGNS.contains(sign)).collect();
     let (test, text) = if letters > 0 && !operators.is_empty() {
         let Some(field) = Field::parse(&name.to_ascii_lowercase()) else {
             return Err(unknown_field(name, begin..begin + letters));
@@ -95,6 +98,10 @@ fn term(text: &str, place: Range<usize>, now: &Zoned) -> Result<Term, FilterErro
         let sign = place.end - signs.len();
         let value = place.end - signs[operators.len()..].trim_start().len()..place.end;
         let plain = format!("{}{name}{operators}{}", &text[place.start..begin], &text[value.clone()]);
+        // A sign beyond blanks: `> =` is no `>=`.
+        if let Some(more) = text[value.clone()].chars().next().filter(|sign| SIGNS.contains(sign)) {
+            return Err(wrong(sign..value.start + 1, format!("`{operators} {more}` compares nothing"), EXAMPLE));
+        }
         let compare = compare(&operators)
             .ok_or_else(|| wrong(sign..sign + operators.len(), format!("`{operators}` compares nothing"), EXAMPLE))?;
         let values = alternatives(text, value.clone());

@@ -100,6 +100,8 @@ fn errors_name_the_place_and_the_remedy() {
         ("conf>nan", "nan", "`nan` is no conf; for example conf>0.8"),
         ("conf>0.1,0.2", "0.1,0.2", "`conf` takes one value; leave the others out"),
         ("conf><1", "><", "`><` compares nothing; write it as in label:defect or conf>0.8"),
+        ("defects > = 3", "> =", "`> =` compares nothing; write it as in label:defect or conf>0.8"),
+        ("job =\n :x", "=\n :", "`= :` compares nothing; write it as in label:defect or conf>0.8"),
         ("label>defect", "defect", "`label` has no more and less; for example label:defect"),
         (
             "since:soon",
