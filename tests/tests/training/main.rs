@@ -87,7 +87,7 @@ fn a_training_killed_within_an_epoch_goes_on_to_the_same_weights_and_its_model_i
     assert_eq!(lab.query_count("SELECT count(*) FROM runs WHERE state = 'finished'"), 2);
     assert_eq!(lab.query_count("SELECT count(*) FROM models"), 2);
     let card = fs::read_to_string(lab.workspace.join("models/again.toml")).unwrap();
-    assert!(card.contains("network = \"unet\"") && card.contains("val_dice"), "{card}");
+    assert!(["network = \"unet\"", "val_dice", "calibration_slope"].iter().all(|word| card.contains(word)), "{card}");
 
     let deployed =
         lab.ferrule(&["model", "deploy", "again", "--threshold", "0.001"]).arg(&lab.workspace).output().unwrap();

@@ -62,24 +62,25 @@ impl NetworksBench {
         }
         fs::create_dir_all(&bench.folder)?;
         fs::write(bench.folder.join("faint.toml"), preset.replace(LEARNED, FAINT))?;
-        let truth = bench.simulate("learned", "train-v1", self.count, 41)?;
-        bench.workspace(&["build", "learned", "--out", "workspace/dataset"])?;
+        let (learned, truth) = bench.simulate("learned", "train-v1", self.count, 41)?;
+        bench.workspace(&["build", &learned, "--out", "workspace/dataset"])?;
 
         let mut text = format!("{} pictures of train-v1, {LEARNED}, validation split\n", self.count);
         for (name, arguments, epochs) in [("simple", &SIMPLE[..], self.simple), ("unet", &UNET[..], self.unet)] {
             bench.train(name, arguments, epochs, &truth, &mut text)?;
         }
         let faint = bench.simulate("faint", "faint.toml", self.faint, 42)?;
+        let faint = (faint.0.as_str(), faint.1.as_path());
         let _ = writeln!(
             text,
             "{} pictures, {FAINT}\n{:<34}{:>6}{:>14}  clean with any   right",
             self.faint, "", "F1", "false alarms"
         );
-        bench.compare("classical detectors", None, &faint, &mut text)?;
+        bench.compare("classical detectors", None, faint, &mut text)?;
         bench.ferrule(&["model", "deploy", "unet", "workspace", "--alone"])?;
-        bench.compare("unet, threshold of the validation", Some("workspace"), &faint, &mut text)?;
+        bench.compare("unet, threshold of the validation", Some("workspace"), faint, &mut text)?;
         bench.ferrule(&["model", "deploy", "unet", "workspace", "--alone", "--threshold", "0.5"])?;
-        bench.compare("unet, score .5", Some("workspace"), &faint, &mut text)?;
+        bench.compare("unet, score .5", Some("workspace"), faint, &mut text)?;
         std::io::stdout().lock().write_all(text.as_bytes())?;
         Ok(())
     }
@@ -96,18 +97,18 @@ impl Bench {
         run(self.command(arguments).stdout(Stdio::null()))
     }
 
-    /// Pictures, once; their truth file.
-    fn simulate(&self, name: &str, preset: &str, count: u32, seed: u32) -> Result<PathBuf> {
-        let (truth, done) = (format!("{name}.truth.json"), self.folder.join(format!("{name}.{count}")));
-        if !done.exists() {
-            let _ = fs::remove_dir_all(self.folder.join(name));
+    /// Pictures, once for each number of them; their folder and their truth file, which is written last.
+    fn simulate(&self, name: &str, preset: &str, count: u32, seed: u32) -> Result<(String, PathBuf)> {
+        let name = format!("{name}-{count}");
+        let truth = format!("{name}.truth.json");
+        if !self.folder.join(&truth).exists() {
+            let _ = fs::remove_dir_all(self.folder.join(&name));
             let (count, seed) = (count.to_string(), seed.to_string());
             self.ferrule(&[
-                "simulate", "--preset", preset, "--count", &count, "--seed", &seed, "--out", name, "--truth", &truth,
+                "simulate", "--preset", preset, "--count", &count, "--seed", &seed, "--out", &name, "--truth", &truth,
             ])?;
-            fs::write(done, "")?;
         }
-        Ok(self.folder.join(truth))
+        Ok((name, self.folder.join(truth)))
     }
 
     /// A new workspace, and in it what the arguments make.
@@ -150,8 +151,14 @@ impl Bench {
         Ok(())
     }
 
-    fn compare(&self, what: &str, workspace: Option<&str>, truth: &Path, text: &mut String) -> Result<()> {
-        let mut command = self.command(&["evaluate", "--json", "--images", "faint"]);
+    fn compare(
+        &self,
+        what: &str,
+        workspace: Option<&str>,
+        (images, truth): (&str, &Path),
+        text: &mut String,
+    ) -> Result<()> {
+        let mut command = self.command(&["evaluate", "--json", "--images", images]);
         if let Some(workspace) = workspace {
             command.args(["--workspace", workspace]);
         }
