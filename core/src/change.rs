@@ -19,7 +19,7 @@ use crate::{
     ids::PluginId,
     names,
     settings::{Settings, Slots},
-    training::{Places, Task, card::Card},
+    training::{Places, Task, TrainingError, card::Card},
     worker::messages::ParameterValue,
     workspace::Workspace,
 };
@@ -103,6 +103,8 @@ pub enum ChangeError {
     Assembly(#[from] AssemblyError),
     #[error("no model and no run with a model is called `{name}`; there are {known}; `ferrule train` makes one")]
     NoModel { name: String, known: String },
+    #[error(transparent)]
+    Model(#[from] TrainingError),
     #[error("{model} tells zones of patches apart; no slot of the pipeline asks for that")]
     NoUse { model: String },
     #[error("{}: {source}", names::display(file))]
@@ -335,14 +337,17 @@ fn check(
     Ok(())
 }
 
-/// The model of that name, or the one that this run made.
+/// The model of that name, or the one that this run made; it is put back where a later run's took its place.
 ///
 /// # Errors
-/// There is none; the message lists those that there are.
+/// There is none; the message lists those that there are. Or the disk does not take it.
 pub fn find_model(places: &Places, name: &str) -> Result<Card, ChangeError> {
     let (cards, _) = Card::all(&places.models);
     let by_run = cards.iter().find(|card| card.run.as_deref() == Some(name));
-    by_run.or_else(|| cards.iter().find(|card| card.name == name)).cloned().ok_or_else(|| {
+    if let Some(card) = by_run.or_else(|| cards.iter().find(|card| card.name == name)) {
+        return Ok(card.clone());
+    }
+    Card::bring_back(places, name)?.ok_or_else(|| {
         let known: Vec<&str> = cards.iter().map(|card| card.name.as_str()).collect();
         let known = if known.is_empty() { "none".into() } else { known.join(", ") };
         ChangeError::NoModel { name: name.into(), known }

@@ -64,7 +64,11 @@ impl Card {
     /// # Errors
     /// No such model, or a card that is none.
     pub fn read(models: &Path, name: &str) -> Result<Self, TrainingError> {
-        let path = models.join(format!("{name}.toml"));
+        Self::from_file(&models.join(format!("{name}.toml")))
+    }
+
+    pub(super) fn from_file(path: &Path) -> Result<Self, TrainingError> {
+        let path = path.to_owned();
         let text = fs::read_to_string(&path).map_err(|source| TrainingError::Io { path: path.clone(), source })?;
         toml::from_str(&text).map_err(|error| TrainingError::Malformed { path, reason: one_line(error.message()) })
     }
@@ -88,6 +92,20 @@ impl Card {
         (cards, faults)
     }
 
+    /// The model that a run made, put back under the run's own name: a later run of the same model's name took its place.
+    /// `None` for a run that made none, or is gone.
+    ///
+    /// # Errors
+    /// The run's files are damaged, or the disk.
+    pub fn bring_back(places: &Places, run: &str) -> Result<Option<Self>, TrainingError> {
+        let folder = places.run(run);
+        let made = if is_name(run) { folder.card()? } else { None };
+        let Some(mut card) = made else { return Ok(None) };
+        card.name = run.into();
+        card.publish(places, &folder)?;
+        Ok(Some(card))
+    }
+
     /// Puts the run's best weights and this card into the models' folder, each whole.
     ///
     /// # Errors
@@ -106,12 +124,23 @@ impl Card {
         Ok(at("safetensors"))
     }
 
+    /// Writes the card into the run's folder: its model can be put back whatever becomes of the one that is published.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn keep(&self, folder: &RunFolder) -> Result<(), TrainingError> {
+        self.write(folder.card_path())
+    }
+
     /// Writes the card alone.
     ///
     /// # Errors
     /// The disk.
     pub fn save(&self, places: &Places) -> Result<(), TrainingError> {
-        let path = places.models.join(format!("{}.toml", self.name));
+        self.write(places.models.join(format!("{}.toml", self.name)))
+    }
+
+    fn write(&self, path: PathBuf) -> Result<(), TrainingError> {
         let text = toml::to_string(self)
             .map_err(|error| TrainingError::Malformed { path: path.clone(), reason: error.to_string() })?;
         write(&path, text.as_bytes()).map_err(|source| TrainingError::Io { path, source })
@@ -168,6 +197,7 @@ mod tests {
             input: Input { side: 256, crop: Crop::Frame, margin: 1.5, levels: Levels::Raw },
             metrics: BTreeMap::from([("val_dice".into(), 0.8)]),
         };
+        card.keep(&folder).unwrap();
         let path = card.publish(&places, &folder).unwrap();
         assert_eq!(fs::read(path).unwrap(), b"weights");
         assert_eq!(Card::read(&places.models, "unet_defects").unwrap(), card);
@@ -175,6 +205,18 @@ mod tests {
         let (cards, faults) = Card::all(&places.models);
         assert_eq!((cards.len(), faults.len()), (1, 1));
         assert!(!faults[0].to_string().contains('\n'));
+
+        // Another run's model of the same name takes its place: the first one's is there still.
+        let later = places.begin(&Plan::new(Task::Defects)).unwrap();
+        fs::write(later.best(), "other weights").unwrap();
+        fs::write(later.best_pt(), "pickled otherwise").unwrap();
+        assert_eq!(Card::bring_back(&places, &later.run).unwrap(), None);
+        Card { run: Some(later.run.clone()), ..card.clone() }.publish(&places, &later).unwrap();
+        let back = Card::bring_back(&places, &folder.run).unwrap().unwrap();
+        assert_eq!(back, Card { name: folder.run.clone(), ..card });
+        assert_eq!(fs::read(places.models.join(format!("{}.safetensors", back.name))).unwrap(), b"weights");
+        assert_eq!(fs::read(places.models.join("unet_defects.safetensors")).unwrap(), b"other weights");
+        assert_eq!(Card::bring_back(&places, "../models").unwrap(), None);
     }
 
     #[test]

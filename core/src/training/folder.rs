@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Plan, TrainingError};
+use super::{Plan, TrainingError, card::Card};
 
 /// The folders of a workspace, or of a bare dataset's command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub const BEST: &str = "best.safetensors";
 pub const BEST_PT: &str = "best.pt";
 /// What was asked for.
 const PLAN: &str = "plan.json";
+/// What it made, as the card beside the model says it.
+const CARD: &str = "model.toml";
 /// One event a line.
 pub const JOURNAL: &str = "journal.jsonl";
 
@@ -148,6 +150,19 @@ impl RunFolder {
     #[must_use]
     pub fn best_pt(&self) -> PathBuf {
         self.path.join(BEST_PT)
+    }
+
+    /// The card of the model that it made; `None` for a run that made none.
+    ///
+    /// # Errors
+    /// A card that is none.
+    pub fn card(&self) -> Result<Option<Card>, TrainingError> {
+        let path = self.path.join(CARD);
+        if path.exists() { Card::from_file(&path).map(Some) } else { Ok(None) }
+    }
+
+    pub(super) fn card_path(&self) -> PathBuf {
+        self.path.join(CARD)
     }
 }
 

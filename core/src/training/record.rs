@@ -197,7 +197,8 @@ impl Record {
         if ended.state != "failed" && ended.figures.contains_key("threshold") {
             let run = &self.about.folder.run;
             let card = Card::of(&self.about.plan, &self.about.samples, run, &self.about.trainer, ended.figures.clone());
-            match card.publish(&self.about.places, &self.about.folder) {
+            let kept = card.keep(&self.about.folder);
+            match kept.and_then(|()| card.publish(&self.about.places, &self.about.folder)) {
                 Ok(path) => {
                     writes.push(StoreWrite::Run(Box::new(RunChange::Model {
                         model: card.name.clone(),

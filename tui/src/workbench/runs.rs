@@ -49,6 +49,11 @@ impl Run {
             None => DEFAULT_EPOCHS,
         }
     }
+
+    /// It made a model, if not at once stopped; a later run's may have taken the place of that.
+    pub fn has_ended_well(&self) -> bool {
+        self.best_epoch.is_some() && ["finished", "early", "stopped"].contains(&self.state.as_str())
+    }
 }
 
 /// What the trainer takes where a plan says nothing.

@@ -88,7 +88,7 @@ impl App {
 
     fn ask_to_deploy(&mut self) {
         let Some(run) = self.training.selected() else { return };
-        match &run.model {
+        match run.model.as_ref().or_else(|| run.has_ended_well().then_some(&run.name)) {
             Some(model) => {
                 let (run, model, task) = (run.name.clone(), model.clone(), run.task.clone());
                 self.dialog = Some(Dialog::Confirm(Confirm::Deploy { run, model, task }));

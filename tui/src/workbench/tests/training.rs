@@ -9,9 +9,9 @@ use ratatui::layout::Size;
 
 use super::{
     sample::{Bench, LARGE, SMALL, status},
-    trainings::{FAILED, FINISHED, RUNNING, batch, started, trainer},
+    trainings::{FAILED, FINISHED, RUNNING, batch, run, started, trainer},
 };
-use crate::workbench::{event::FromEngine, text, theme::Colours};
+use crate::workbench::{event::FromEngine, runs::Run, text, theme::Colours};
 
 /// On the Training screen, with a trainer.
 fn bench(size: Size) -> Bench {
@@ -181,6 +181,13 @@ fn notes_and_tags_are_kept_and_a_run_is_removed_and_deployed_and_gone_on_with() 
     assert!(bench.text().contains(&text::no_model(FAILED)), "{}", bench.text());
     bench.press("r");
     assert_eq!(bench.headless.asked, [Request::Train { plan: None, resume: Some(FAILED.into()) }]);
+}
+
+#[test]
+fn a_run_has_a_model_to_put_to_work_once_it_ended_with_a_best_epoch() {
+    let ended = |state: &str, best_epoch| Run { best_epoch, ..run(FINISHED, Task::Classify, state) }.has_ended_well();
+    assert!(["finished", "early", "stopped"].into_iter().all(|state| ended(state, Some(3)) && !ended(state, None)));
+    assert!(!["running", "failed", "interrupted"].into_iter().any(|state| ended(state, Some(3))));
 }
 
 #[test]

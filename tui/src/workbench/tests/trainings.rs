@@ -27,7 +27,7 @@ pub struct SampleRuns {
     pub epochs: u32,
 }
 
-fn run(name: &str, task: Task, state: &str) -> Run {
+pub fn run(name: &str, task: Task, state: &str) -> Run {
     let mut plan = Plan::new(task);
     plan.set("epochs", ParameterValue::Integer(20));
     plan.set("rate", ParameterValue::Real(if task == Task::Defects { 5e-4 } else { 1e-3 }));
