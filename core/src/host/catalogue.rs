@@ -3,7 +3,10 @@
 //! Each library found is checked for trust, copied into the store, probed in a child once a build, and entered. The
 //! engine builds a catalogue at start and whenever a plug-in directory changes; so does `ferrule plugin list`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +15,7 @@ use super::{
     probe,
     script::{self, Script},
     search::{Candidate, Origin, SearchPaths},
+    seen::Stamp,
     store::LibraryStore,
     trust,
 };
@@ -244,10 +248,20 @@ pub fn admit(
 ) -> Result<(BuildHash, Vec<DescriptorCard>), Refused> {
     let unread = |reason: String| Refused { build: None, reason };
     trust::check(library).map_err(|distrust| unread(distrust.to_string()))?;
-    let bytes = std::fs::read(library).map_err(|error| unread(format!("the library cannot be read: {error}")))?;
-    let build = BuildHash::of(&bytes);
+    let build = match store.seen(library) {
+        Some(build) => build,
+        None => {
+            let illegible = |error| unread(format!("the library cannot be read: {error}"));
+            let stamp = Stamp::of(library).map_err(illegible)?;
+            let bytes = std::fs::read(library).map_err(illegible)?;
+            let build = BuildHash::of(&bytes);
+            let unstored = |reason: String| Refused { build: Some(build.clone()), reason };
+            store.put(&bytes).map_err(|error| unstored(error.to_string()))?;
+            store.note(library, stamp, &build, SystemTime::now());
+            build
+        }
+    };
     let refused = |reason: String| Refused { build: Some(build.clone()), reason };
-    store.put(&bytes).map_err(|error| refused(error.to_string()))?;
     pinned(policy, &build)?;
     let cards = remembered(store, program, &build).map_or_else(|| probed(store, program, &build), Ok);
     let cards = cards.and_then(|cards| cards).map_err(refused)?;

@@ -12,6 +12,7 @@ pub mod loader;
 pub mod probe;
 pub mod script;
 pub mod search;
+mod seen;
 pub mod store;
 pub mod trust;
 

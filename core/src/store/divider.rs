@@ -129,7 +129,7 @@ impl Thread {
     }
 
     fn divide(&self, settings: Split) -> Result<Divided, String> {
-        let reader = Reader::open(&self.paths).map_err(told)?;
+        let reader = Reader::frugal(&self.paths).map_err(told)?;
         let plan = self.plan(reader.connection(), settings).map_err(told)?;
         let (given, groups, notes) = (plan.given(), plan.groups, plan.notes.clone());
         let (written, answer) = bounded(1);
@@ -154,7 +154,7 @@ impl Thread {
 
     fn manifests(&self) -> Result<(), String> {
         self.watch.go_on().map_err(told)?;
-        let reader = Reader::open(&self.paths).map_err(told)?;
+        let reader = Reader::frugal(&self.paths).map_err(told)?;
         manifest::write(&self.paths, reader.connection()).map_err(told)
     }
 }

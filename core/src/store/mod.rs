@@ -107,6 +107,9 @@ pub struct StoreSettings {
 
 /// Bytes that SQLite keeps where it is frugal, if it can: statements and schemas take one MiB, pages the other.
 const FRUGAL: i64 = 2 << 20;
+/// Kibibytes of pages that a frugal writer keeps, as SQLite wants them said: what one result touches fits twice, and they
+/// are there after minutes, not hours.
+const WRITER_KIB: i64 = -512;
 
 impl StoreSettings {
     /// Every answer is committed as soon as it is there.
@@ -150,6 +153,7 @@ impl Store {
         let recovery = recover::recover(&mut connection, paths)?;
         if settings.frugal {
             connection.pragma_update(None, "soft_heap_limit", FRUGAL)?;
+            connection.pragma_update(None, "cache_size", WRITER_KIB)?;
         }
         let publisher = publish::Publisher::new(paths, settings.images)?;
         let (writes, inbox) = bounded(QUEUE);
@@ -236,11 +240,12 @@ fn sync_names(paths: &DatasetPaths) -> Result<(), StoreError> {
 
 /// The writing connection: folders made, file system and schema checked, migrated.
 fn connect(paths: &DatasetPaths) -> Result<Connection, StoreError> {
+    let mut looked = None;
     for folder in [paths.root().to_owned(), paths.images(), paths.masks(), paths.defects(), paths.staging()] {
         make_folder(&folder)?;
         if folder == paths.root() {
             filesystem::check(&folder)?;
-            schema::refuse_unknown(&paths.database())?;
+            looked = schema::refuse_unknown(&paths.database())?;
         }
     }
     sync_names(paths)?;
@@ -248,6 +253,7 @@ fn connect(paths: &DatasetPaths) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY)?;
     // The first look takes back what was being made when the power went; now it is known whose it is.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    drop(looked);
     schema::refuse_unknown(&paths.database())?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // A `done` that was told must survive a power loss.

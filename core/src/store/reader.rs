@@ -15,11 +15,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, types::Type};
 use super::{StoreError, load, schema, write::QueuedCapture};
 use crate::{
     ids::{CaptureId, ImageId, PipelineId},
-    ingest::{FileKey, KnownFiles},
+    ingest::{FileKey, KnownFile, KnownFiles},
     protocol::Counts,
     report::{CaptureState, Failure, Inspection, Outcome, Severity},
     workspace::DatasetPaths,
 };
+
+/// Kibibytes of pages that a frugal reader keeps, as SQLite wants them said: the way from the root to where it reads.
+const FRUGAL_KIB: i64 = -256;
 
 /// A read-only connection. Each question sees the last commit.
 #[derive(Debug)]
@@ -105,6 +108,16 @@ impl Reader {
         connection.busy_timeout(Duration::from_secs(2))?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(Self { connection })
+    }
+
+    /// One for a process that lives for weeks: what it read stays in the system's memory, hardly any of it in the process's.
+    ///
+    /// # Errors
+    /// As of [`Reader::open`].
+    pub fn frugal(paths: &DatasetPaths) -> Result<Self, StoreError> {
+        let reader = Self::open(paths)?;
+        reader.connection.pragma_update(None, "cache_size", FRUGAL_KIB)?;
+        Ok(reader)
     }
 
     /// Captures by state; reads eight rows whatever the number of captures.
@@ -214,15 +227,11 @@ impl Reader {
             "SELECT path, dev, inode, size, mtime_ns FROM captures
              WHERE source_id = (SELECT source_id FROM sources WHERE name = ?1) AND state NOT IN ('replaced', 'ignored', 'settling')",
         )?;
-        let mut rows = select.query([source])?;
-        let mut known = KnownFiles::default();
-        while let Some(row) = rows.next()? {
-            known.insert(
-                Path::new(OsStr::from_bytes(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)),
-                &key_from(row, 1)?,
-            );
-        }
-        Ok(known)
+        let known = select.query_map([source], |row| {
+            let path = OsStr::from_bytes(row.get_ref(0)?.as_blob()?);
+            Ok(KnownFile::of(Path::new(path), &key_from(row, 1)?))
+        })?;
+        Ok(known.collect::<Result<_, _>>()?)
     }
 
     pub(super) fn connection(&self) -> &Connection {

@@ -32,16 +32,18 @@ fn steps() -> Vec<M<'static>> {
 }
 
 /// Refuses a database that is not ours or newer than us, without changing a byte of it. A missing or empty one is fine.
-pub(super) fn refuse_unknown(path: &Path) -> Result<(), StoreError> {
+///
+/// The connection that looked: while there is one, the next need not go through the write-ahead log again.
+pub(super) fn refuse_unknown(path: &Path) -> Result<Option<Connection>, StoreError> {
     let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     if length == 0 {
-        return Ok(());
+        return Ok(None);
     }
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let foreign = |_| StoreError::Foreign { path: path.to_owned() };
     let found = match connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)) {
-        Err(_) if is_half_made(path, length) => return Ok(()),
+        Err(_) if is_half_made(path, length) => return Ok(None),
         found => found.map_err(foreign)?,
     };
     let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(foreign)?;
@@ -53,7 +55,7 @@ pub(super) fn refuse_unknown(path: &Path) -> Result<(), StoreError> {
     if found > VERSION {
         return Err(StoreError::NewerSchema { path: path.to_owned(), found, known: VERSION });
     }
-    Ok(())
+    Ok(Some(connection))
 }
 
 /// Its first page was being written when the power went: a journal is left, by which whoever opens it to write takes that

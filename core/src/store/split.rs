@@ -91,11 +91,12 @@ pub(super) fn counts(connection: &Connection) -> Result<([u64; 3], u64), rusqlit
 fn division(connection: &Connection, settings: &Split, sought: &Sought) -> Result<Division, rusqlite::Error> {
     // The configuration has checked that it compiles.
     let pattern = settings.group_by.as_deref().and_then(|pattern| Regex::new(pattern).ok());
-    Ok(divide(&members(connection, sought)?, settings.fractions, settings.seed, pattern.as_ref()))
+    let members = members(connection, sought, pattern.is_some())?;
+    Ok(divide(&members, settings.fractions, settings.seed, pattern.as_ref()))
 }
 
-/// Every image, in the order in which their first files were seen.
-fn members(connection: &Connection, sought: &Sought) -> Result<Vec<Member>, rusqlite::Error> {
+/// Every image, in the order in which their first files were seen; with the names of their files only if they are asked for.
+fn members(connection: &Connection, sought: &Sought, names: bool) -> Result<Vec<Member>, rusqlite::Error> {
     let mut select = connection.prepare_cached(
         "SELECT c.image_id, c.path, i.side, i.near_of, i.has_defect, i.clad_r IS NOT NULL AND NOT i.incomplete AND NOT i.gone
          FROM captures c JOIN images i USING (image_id) ORDER BY c.capture_id",
@@ -105,8 +106,6 @@ fn members(connection: &Connection, sought: &Sought) -> Result<Vec<Member>, rusq
     let mut places: HashMap<ImageId, usize> = HashMap::new();
     while let Some(row) = rows.next()? {
         let Some(image) = super::reader::image_from(row, 0)? else { continue };
-        let path = Path::new(OsStr::from_bytes(row.get_ref(1)?.as_blob()?));
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let place = match places.get(&image) {
             Some(place) => *place,
             None => {
@@ -123,7 +122,10 @@ fn members(connection: &Connection, sought: &Sought) -> Result<Vec<Member>, rusq
                 members.len() - 1
             }
         };
-        members[place].names.extend(name);
+        if names {
+            let path = Path::new(OsStr::from_bytes(row.get_ref(1)?.as_blob()?));
+            members[place].names.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
+        }
     }
     Ok(members)
 }
