@@ -50,7 +50,7 @@ impl std::fmt::Display for Side {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     pub image: ImageId,
-    /// Names of the files that hold it, without folders.
+    /// Names of the files that hold it, without folders; they say nothing where no pattern groups them.
     pub names: Vec<String>,
     /// `None`: no fibre, no label, or an incomplete result; it is given no side.
     pub label: Option<bool>,
@@ -223,9 +223,10 @@ fn fill_empty(groups: &mut [Set], open: &[usize], tally: &mut Tally) {
 }
 
 /// Images that share a key of their names, or are near-duplicates, end up in one set; in the order of their first members.
+/// One that is alone has a set only if it is to be given a side: of a million images that are those of the last minute.
 fn grouped(members: &[Member], group_by: Option<&Regex>) -> Vec<Set> {
     let mut parents: Vec<usize> = (0..members.len()).collect();
-    let mut keys: Vec<Vec<String>> = vec![Vec::new(); members.len()];
+    let mut keys: Vec<Vec<String>> = if group_by.is_some() { vec![Vec::new(); members.len()] } else { Vec::new() };
     let by_image: HashMap<ImageId, usize> = members.iter().enumerate().map(|(i, member)| (member.image, i)).collect();
     let mut by_key: HashMap<String, usize> = HashMap::new();
     let mut near = vec![false; members.len()];
@@ -241,10 +242,18 @@ fn grouped(members: &[Member], group_by: Option<&Regex>) -> Vec<Set> {
             keys[i].push(key);
         }
     }
+    let mut sizes = vec![0_u32; members.len()];
+    for i in 0..members.len() {
+        sizes[root(&mut parents, i)] += 1;
+    }
     let mut places: HashMap<usize, usize> = HashMap::new();
     let mut sets: Vec<Set> = Vec::new();
     for (i, member) in members.iter().enumerate() {
-        let place = *places.entry(root(&mut parents, i)).or_insert_with(|| {
+        let root = root(&mut parents, i);
+        if sizes[root] == 1 && (member.side.is_some() || member.label.is_none()) {
+            continue;
+        }
+        let place = *places.entry(root).or_insert_with(|| {
             sets.push(Set {
                 members: Vec::new(),
                 keys: Vec::new(),
@@ -258,7 +267,7 @@ fn grouped(members: &[Member], group_by: Option<&Regex>) -> Vec<Set> {
         let set = &mut sets[place];
         set.members.push(i);
         set.near |= near[i];
-        for key in keys[i].drain(..) {
+        for key in keys.get_mut(i).into_iter().flat_map(|keys| keys.drain(..)) {
             if !set.keys.contains(&key) {
                 set.keys.push(key);
             }

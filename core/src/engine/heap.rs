@@ -9,7 +9,7 @@ const PAUSE: Duration = Duration::from_secs(20);
 /// Bytes from which a block is a mapping of its own. Left to itself glibc raises this to the size of whatever was freed:
 /// plug-ins are read whole at the start, and from then on blocks of tens of MiB would lie in the arenas and part them.
 #[cfg(target_env = "gnu")]
-const LARGE: libc::c_int = 256 << 10;
+const LARGE: libc::c_int = 64 << 10;
 
 /// When memory was given back.
 #[derive(Debug)]

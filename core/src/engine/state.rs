@@ -119,7 +119,7 @@ impl Engine {
         from_clients: Receiver<FromClients>,
     ) -> Result<Self, EngineError> {
         let hashers = Hashers::start().map_err(|source| EngineError::Thread { what: "reading files", source })?;
-        let reader = Reader::open(&dataset)?;
+        let reader = Reader::frugal(&dataset)?;
         let reload = Reload::start(&settings)?;
         let sources = Sources::of(&configuration.settings);
         let mut engine = Self {

@@ -89,7 +89,7 @@ impl Engine {
         let (dataset, keep) = (self.dataset.clone(), self.configuration.settings.dataset.keep);
         let stop = Arc::clone(&self.tidy.stop);
         let plan = move || {
-            let reader = Reader::open(&dataset)?;
+            let reader = Reader::frugal(&dataset)?;
             reader.tidy_plan(&dataset, keep, Timestamp::now(), &mut || !stop.load(Ordering::Relaxed))
         };
         match thread::Builder::new().name("tidy-plan".into()).spawn(plan) {

@@ -32,6 +32,9 @@ pub(super) struct Tempo {
 /// Files that are looked at after completion, at most.
 const MOST_RECENT: usize = 4096;
 
+/// Places from which a list is made smaller again after a burst.
+const MUCH_ROOM: usize = 256;
+
 /// How a file came to attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sight {
@@ -141,12 +144,21 @@ impl Intake {
             self.check_one(path, now, out);
         }
         self.next_due = self.settling.values().map(|file| file.due).min();
+        // What a burst needed is not kept.
+        let (used, room) = (self.settling.len(), self.settling.capacity());
+        if room > MUCH_ROOM && used < room / 8 {
+            self.settling.shrink_to(2 * used);
+        }
     }
 
     /// Looks again at files that were complete a while ago.
     pub(super) fn check_recent(&mut self, now: Instant, out: &mut Outbox) {
         while self.recent.front().is_some_and(|(_, at)| now.duration_since(*at) > self.tempo.recent) {
             self.recent.pop_front();
+        }
+        let (used, room) = (self.recent.len(), self.recent.capacity());
+        if room > MUCH_ROOM && used < room / 4 {
+            self.recent.shrink_to(2 * used);
         }
         let changed: Vec<_> = self
             .recent

@@ -17,7 +17,7 @@ mod watcher;
 mod writers;
 
 pub use key::FileKey;
-pub use known::KnownFiles;
+pub use known::{KnownFile, KnownFiles};
 
 use std::{
     io,
