@@ -73,6 +73,12 @@ impl Checks {
             failed.push("peers");
             None
         });
+        if !self.only_tests {
+            say("== kernels, with overflow checked");
+            if run(&mut kernels()).is_err() {
+                failed.push("kernels");
+            }
+        }
         say("== tests");
         let mut runner = self.runner(&built.features);
         if let Some(python) = peers {
@@ -86,6 +92,7 @@ impl Checks {
         tests
     }
 
+    /// Every test, of the kernels too.
     fn runner(&self, features: &[String]) -> Command {
         let mut command = if has_cargo("nextest") {
             cargo(["nextest", "run", "--workspace", "--no-fail-fast"])
@@ -96,4 +103,17 @@ impl Checks {
         command.args(features).args(&self.runner);
         command
     }
+}
+
+/// The kernels' own tests as a plain debug build has them; everything else uses kernels as they ship.
+fn kernels() -> Command {
+    let profile = "profile.dev.package.ferrule-vision";
+    let mut command = cargo(["test", "--package", "ferrule-vision", "--lib", "--quiet"]);
+    command.args([
+        "--config",
+        &format!("{profile}.overflow-checks=true"),
+        "--config",
+        &format!("{profile}.opt-level=1"),
+    ]);
+    command
 }
