@@ -39,6 +39,7 @@ pub struct Bench<'a> {
     engine: Option<Engine>,
     settings: String,
     swaps: u32,
+    begun: Instant,
     /// Seconds that the whole of it takes.
     seconds: u64,
     lived: Lived,
@@ -48,11 +49,12 @@ impl<'a> Bench<'a> {
     pub fn new(lab: &'a Lab, chance: Chance, disks: Option<Disks>, gate: Arc<Mutex<()>>, seconds: u64) -> Self {
         let settings = fs::read_to_string(lab.workspace.join("ferrule.toml")).unwrap();
         let machine = Machine::new(lab.root());
-        let lived = Lived::default();
+        let (begun, lived) = (Instant::now(), Lived::default());
         let closed = Arc::clone(&gate);
         // What came while the first engine looks at its plug-ins would wait for them: no time of a result.
         let _nothing_comes = closed.lock().unwrap();
-        let mut bench = Self { lab, chance, disks, machine, gate, engine: None, settings, swaps: 0, seconds, lived };
+        let mut bench =
+            Self { lab, chance, disks, machine, gate, engine: None, settings, swaps: 0, begun, seconds, lived };
         bench.start();
         lab.wait_for("a pipeline", || lab.status()?["generation"].as_u64().filter(|generation| *generation > 0));
         bench
@@ -70,12 +72,14 @@ impl<'a> Bench<'a> {
         all
     }
 
-    /// Any of them; an engine lives long enough for its memory to be looked at.
+    /// Any of them. Engines end often in the first third of the time; the last of them lives through the rest, for its
+    /// memory to be looked at.
     pub fn any(&mut self, all: &[Fault]) -> Fault {
-        let young = self.lived.lives.last().is_some_and(|life| life.age() < Duration::from_secs(self.seconds / 6));
+        let may_end = self.begun.elapsed() < Duration::from_secs(self.seconds / 3)
+            && self.lived.lives.last().is_none_or(|life| life.age() >= Duration::from_secs(self.seconds / 120));
         loop {
             let fault = all[self.chance.below(all.len())];
-            if !(young && fault.ends_the_engine()) {
+            if may_end || !fault.ends_the_engine() {
                 return fault;
             }
         }

@@ -102,7 +102,8 @@ impl fmt::Display for Figures<'_> {
         recoveries.sort_by(f64::total_cmp);
         let millis =
             |seconds: Option<&f64>| seconds.map_or("none".into(), |seconds| format!("{:.0} ms", seconds * 1e3));
-        row("kill -9 to the first new result, median", millis(recoveries.get(recoveries.len() / 2)), "500 ms")?;
+        let median = format!("kill -9 to the first new result, median of {}", recoveries.len());
+        row(&median, millis(recoveries.get(recoveries.len() / 2)), "500 ms")?;
         row("kill -9 to the first new result, at most", millis(recoveries.last()), "")?;
         let calm = self.calm.map_or("unknown".into(), |calm| format!("{calm:.0} ms"));
         row("complete file to result, p95, before anything struck", calm, "100 ms")
