@@ -26,6 +26,9 @@ use super::{
     figures::{Life, Lived},
 };
 
+/// What has stood still for so long is at rest: longer than an engine waits before it tries again what did not decode.
+const REST: Duration = Duration::from_secs(5);
+
 /// The engine under test, and what has happened to it.
 pub struct Bench<'a> {
     lab: &'a Lab,
@@ -378,8 +381,12 @@ impl<'a> Bench<'a> {
         let ended = |status: &Value| count(status, &["done", "duplicate", "failed"]);
         let start = Instant::now();
         self.lab.wait_while_it_moves("every capture comes to its end", files, ended);
+        let mut rest = Instant::now();
         self.lab.wait_for("nothing moves any more", || {
-            (count(&self.lab.status()?, &["settling", "queued", "running"]) == 0).then_some(())
+            if count(&self.lab.status()?, &["settling", "queued", "running"]) > 0 {
+                rest = Instant::now();
+            }
+            (rest.elapsed() > REST).then_some(())
         });
         println!("soak: at rest {:.1} s after the last capture", start.elapsed().as_secs_f64());
     }
