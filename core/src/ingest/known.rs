@@ -37,7 +37,7 @@ impl KnownFile {
     }
 }
 
-/// Every known file in eight bytes, whatever the length of its name: an engine grows by no more for each that comes.
+/// Every known file in eight bytes, whatever the length of its name.
 #[derive(Debug, Clone, Default)]
 pub struct KnownFiles {
     /// In order, one for each path, and no room for more.
