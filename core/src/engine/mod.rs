@@ -58,7 +58,7 @@ use crate::{
     alarm::{AlarmCall, AlarmCallEnd},
     config::{Configuration, ConfigurationError},
     host::{SearchPaths, trust::Distrust},
-    store::{Store, StoreError, StoreSettings},
+    store::{self, Store, StoreError, StoreSettings},
     worker::arguments::WorkerProgram,
     workspace::{DatasetPaths, Workspace},
 };
@@ -114,6 +114,7 @@ pub enum EngineError {
 /// The configuration is wrong, another engine runs, the dataset cannot be used. Nothing was changed then.
 pub fn run(settings: EngineSettings) -> Result<(), EngineError> {
     heap::keep_together();
+    store::set_pages_aside();
     let configuration = Configuration::load(&settings.workspace)?;
     let dataset = DatasetPaths::at(&configuration.settings.dataset.path);
     access::check(&settings.workspace, &dataset)?;

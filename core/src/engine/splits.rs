@@ -10,6 +10,9 @@ const PAUSE: (Duration, u32) = (Duration::from_secs(5), 20);
 /// The longest that a queue which is never empty puts it off.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What an engine that has just started leaves to what waits for it, perhaps since another was killed.
+const START: Duration = Duration::from_secs(2);
+
 /// How long manifests of changed labels can wait: they are written whole.
 const MANIFESTS: Duration = Duration::from_secs(30);
 
@@ -38,7 +41,7 @@ pub(super) struct Splits {
 impl Splits {
     pub fn new() -> Self {
         let now = Instant::now();
-        Self { news: News::Start, asked: None, next: now, manifests: now + MANIFESTS }
+        Self { news: News::Start, asked: None, next: now + START, manifests: now + MANIFESTS }
     }
 
     /// Work that began at `asked` has ended: the next comes after many times as long.

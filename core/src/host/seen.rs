@@ -15,7 +15,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::store::LibraryStore;
-use crate::ids::BuildHash;
+use crate::{ids::BuildHash, ingest::FileKey};
 
 /// Ticks of a file system's clock are at most two seconds long (FAT).
 const TICK: Duration = Duration::from_secs(3);
@@ -23,10 +23,8 @@ const TICK: Duration = Duration::from_secs(3);
 /// A file as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    dev: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
+    key: FileKey,
+    /// Seconds and nanoseconds since 1970, of the last change of its content or of what is said of it.
     changed: (i64, i64),
 }
 
@@ -37,13 +35,7 @@ impl Stamp {
     /// There is none, or nobody may look.
     pub fn of(file: &Path) -> io::Result<Self> {
         let found = fs::metadata(file)?;
-        Ok(Self {
-            dev: found.dev(),
-            inode: found.ino(),
-            size: found.size(),
-            modified: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        })
+        Ok(Self { key: FileKey::of(&found), changed: (found.ctime(), found.ctime_nsec()) })
     }
 
     /// It cannot change any more without another time of its change.

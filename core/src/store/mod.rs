@@ -24,6 +24,7 @@ mod listing;
 mod load;
 mod near;
 mod page;
+mod pages;
 mod pipelines;
 mod publish;
 mod reader;
@@ -58,6 +59,7 @@ pub use history::{InspectionKey, PipelineRow};
 pub use judgements::{Judge, Judgement};
 pub use listing::{CaptureQuery, Listed};
 pub(crate) use load::runs_from_bytes;
+pub(crate) use pages::set_aside as set_pages_aside;
 pub(crate) use publish::open_regular;
 pub use reader::{CaptureDetail, CaptureRow, Reader, SourceRow};
 pub use review_queue::ReviewQueue;
@@ -100,13 +102,11 @@ pub struct StoreSettings {
     /// How long an answer may wait for others to be committed with it: nothing where somebody watches, and less to be
     /// synced where nobody does.
     pub gather: Duration,
-    /// Bounds what SQLite keeps in the whole process, for one that lives for weeks: pages that it reads again are in the
+    /// Bounds what SQLite keeps for the writer, in a process that lives for weeks: pages that it reads again are in the
     /// system's memory, a few microseconds away. Long transactions are slower.
     pub frugal: bool,
 }
 
-/// Bytes that SQLite keeps where it is frugal, if it can: statements and schemas take one MiB, pages the other.
-const FRUGAL: i64 = 2 << 20;
 /// Kibibytes of pages that a frugal writer keeps, as SQLite wants them said: what one result touches fits twice, and they
 /// are there after minutes, not hours.
 const WRITER_KIB: i64 = -512;
@@ -152,7 +152,6 @@ impl Store {
         let mut connection = connect(paths)?;
         let recovery = recover::recover(&mut connection, paths)?;
         if settings.frugal {
-            connection.pragma_update(None, "soft_heap_limit", FRUGAL)?;
             connection.pragma_update(None, "cache_size", WRITER_KIB)?;
         }
         let publisher = publish::Publisher::new(paths, settings.images)?;

@@ -174,7 +174,10 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::{Crop, Levels};
+    use crate::{
+        change::find_model,
+        training::{Crop, Levels},
+    };
 
     #[test]
     fn a_card_is_read_back_and_a_broken_one_is_told() {
@@ -212,7 +215,7 @@ mod tests {
         fs::write(later.best_pt(), "pickled otherwise").unwrap();
         assert_eq!(Card::bring_back(&places, &later.run).unwrap(), None);
         Card { run: Some(later.run.clone()), ..card.clone() }.publish(&places, &later).unwrap();
-        let back = Card::bring_back(&places, &folder.run).unwrap().unwrap();
+        let back = find_model(&places, &folder.run).unwrap();
         assert_eq!(back, Card { name: folder.run.clone(), ..card });
         assert_eq!(fs::read(places.models.join(format!("{}.safetensors", back.name))).unwrap(), b"weights");
         assert_eq!(fs::read(places.models.join("unet_defects.safetensors")).unwrap(), b"other weights");

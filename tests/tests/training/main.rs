@@ -268,13 +268,36 @@ fn a_network_is_trained_and_put_to_work_from_the_screen() {
     assert!(configuration.contains("models/baseline_cnn.safetensors"), "{configuration}");
     let plugins = lab.status().unwrap()["plugins"].to_string();
     assert!(plugins.contains("classify-torch"), "{plugins}");
-    // A note, then the run goes and its model stays.
+
+    // A later training takes the model's name; this one is put to work all the same, under the run's.
+    let first = runs(&lab).remove(0);
+    let later = train(&lab, &["--task", "classify", "--epochs", "1"]).output().unwrap();
+    assert!(later.status.success(), "{}", text(&later));
+    assert_eq!(lab.query_count("SELECT count(*) FROM models WHERE model_id = 'baseline_cnn'"), 1);
+    lab.wait_for("the run that has no model any more is chosen", || {
+        terminal.press("\x1b[B");
+        terminal.press("d");
+        terminal.wait_for("Put model ");
+        let chosen = terminal.screen().contains(&format!("Put model {first} to work?"));
+        terminal.press(if chosen { "y" } else { "n" });
+        chosen.then_some(())
+    });
+    let weights = format!("models/{first}.safetensors");
+    lab.wait_for("it is in force", || {
+        fs::read_to_string(lab.workspace.join("ferrule.toml")).ok()?.contains(&weights).then_some(())
+    });
+    let deployed = lab.ferrule(&["model", "deploy", &first]).arg(&lab.workspace).output().unwrap();
+    assert!(deployed.status.success() && text(&deployed).contains(&first), "{}", text(&deployed));
+    // A note, then the runs go and their models stay.
     terminal.press("Nfrom the screen\r");
     let noted = "SELECT count(*) FROM runs WHERE notes = 'from the screen'";
     lab.wait_for("the note is stored", || (lab.query_count(noted) == 1).then_some(()));
     terminal.press("Dy");
+    lab.wait_for("the run is gone", || (runs(&lab).len() == 1).then_some(()));
+    terminal.press("Dy");
     terminal.wait_for("Nothing has been trained here yet");
-    assert!(runs(&lab).is_empty() && lab.workspace.join("models/baseline_cnn.pt").exists());
+    let kept = ["baseline_cnn", &first].map(|name| lab.workspace.join(format!("models/{name}.pt")));
+    assert!(runs(&lab).is_empty() && kept.iter().all(|model| model.exists()), "{kept:?}");
 }
 
 #[test]
