@@ -59,7 +59,7 @@ pub use history::{InspectionKey, PipelineRow};
 pub use judgements::{Judge, Judgement};
 pub use listing::{CaptureQuery, Listed};
 pub(crate) use load::runs_from_bytes;
-pub(crate) use pages::set_aside as set_pages_aside;
+pub use pages::set_aside as set_pages_aside;
 pub(crate) use publish::open_regular;
 pub use reader::{CaptureDetail, CaptureRow, Reader, SourceRow};
 pub use review_queue::ReviewQueue;

@@ -35,25 +35,6 @@ fn answers_of_which_nobody_waits_are_committed_with_the_next_thing_or_at_the_end
 }
 
 #[test]
-fn all_that_sqlite_keeps_in_a_process_has_one_bound_where_it_is_frugal() {
-    let desk = Desk::with(StoreSettings { frugal: true, ..COPY });
-    let path = desk.paths().root().join("large.sqlite");
-    let large =
-        "CREATE TABLE pages (n); WITH RECURSIVE n AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM n WHERE n < 4000)
-                 INSERT INTO pages SELECT zeroblob(2000) FROM n";
-    rusqlite::Connection::open(&path).unwrap().execute_batch(large).unwrap();
-    let readers: Vec<rusqlite::Connection> = (0..8).map(|_| rusqlite::Connection::open(&path).unwrap()).collect();
-    for reader in &readers {
-        let read: i64 = reader.query_row("SELECT sum(length(n)) FROM pages", [], |row| row.get(0)).unwrap();
-        assert_eq!(read, 8_000_000);
-    }
-    // SAFETY: reads a counter of the library.
-    let kept = unsafe { rusqlite::ffi::sqlite3_memory_used() };
-    // Left to themselves they keep 2 MB each.
-    assert!(kept < 6 << 20, "{kept} bytes");
-}
-
-#[test]
 fn what_was_running_is_queued_again_and_only_its_files_are_swept() {
     let mut desk = Desk::open();
     let done = desk.inspect("done.png", b"done");
