@@ -293,7 +293,8 @@ fn a_network_is_trained_and_put_to_work_from_the_screen() {
     let noted = "SELECT count(*) FROM runs WHERE notes = 'from the screen'";
     lab.wait_for("the note is stored", || (lab.query_count(noted) == 1).then_some(()));
     terminal.press("Dy");
-    lab.wait_for("the run is gone", || (runs(&lab).len() == 1).then_some(()));
+    let shown = |terminal: &Terminal| terminal.screen().matches("✓ finished").count();
+    lab.wait_for("the run is gone", || (shown(&terminal) == 1).then_some(()));
     terminal.press("Dy");
     terminal.wait_for("Nothing has been trained here yet");
     let kept = ["baseline_cnn", &first].map(|name| lab.workspace.join(format!("models/{name}.pt")));
