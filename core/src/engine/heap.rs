@@ -1,5 +1,5 @@
 //! The engine's own memory. It lives for weeks with a dozen threads, and glibc keeps what they free, in pieces, in an arena
-//! for each: at 12 captures a second it grew by a MiB every two minutes with 5 MiB in use. Fewer arenas, large blocks in
+//! for each: at 12 captures a second it grew by a MiB every two minutes with 5 MiB in use. One arena, large blocks in
 //! mappings of their own, and what is free goes back to the system now and then.
 
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ impl Heap {
 /// Before there are threads: those that are there keep the arenas that they have.
 #[cfg(target_env = "gnu")]
 pub(super) fn keep_together() {
-    for (what, setting, value) in [("arenas", libc::M_ARENA_MAX, 2), ("large blocks", libc::M_MMAP_THRESHOLD, LARGE)] {
+    for (what, setting, value) in [("arenas", libc::M_ARENA_MAX, 1), ("large blocks", libc::M_MMAP_THRESHOLD, LARGE)] {
         // SAFETY: a plain setting of the C library's allocator.
         if unsafe { libc::mallopt(setting, value) } == 0 {
             tracing::debug!(what, value, "the allocator does not take it");
