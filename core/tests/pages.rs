@@ -9,7 +9,8 @@ use rusqlite::{Connection, ffi};
 
 #[test]
 fn all_that_sqlite_keeps_in_a_process_has_one_bound_once_pages_have_a_place() {
-    store::set_pages_aside();
+    // SAFETY: the only test of its process.
+    unsafe { store::set_pages_aside() };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large.sqlite");
     let large =

@@ -114,7 +114,8 @@ pub enum EngineError {
 /// The configuration is wrong, another engine runs, the dataset cannot be used. Nothing was changed then.
 pub fn run(settings: EngineSettings) -> Result<(), EngineError> {
     heap::keep_together();
-    store::set_pages_aside();
+    // SAFETY: there are no threads yet that could call SQLite.
+    unsafe { store::set_pages_aside() };
     let configuration = Configuration::load(&settings.workspace)?;
     let dataset = DatasetPaths::at(&configuration.settings.dataset.path);
     access::check(&settings.workspace, &dataset)?;

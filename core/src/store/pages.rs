@@ -1,5 +1,5 @@
-//! A place of their own for the pages that SQLite keeps, in a process that lives for weeks: they come and go by the thousand
-//! among everything else that is allocated, and part the heap until a third more of it is held than is in use.
+//! A place of their own for the pages that SQLite keeps, in a process that lives for weeks: among everything else that is
+//! allocated they come and go by the thousand, and part the heap.
 
 use std::ffi::c_int;
 
@@ -11,12 +11,14 @@ const PAGE: c_int = 4096;
 /// from the heap.
 const PAGES: c_int = 320;
 
-/// Sets a place aside for the pages of all connections of this process.
+/// Sets a place aside for the pages of all connections of this process. SQLite does not take it after the first connection,
+/// which is told and nothing more.
 ///
-/// Before there are threads, and before the first connection: SQLite does not take it later, which is told and nothing more.
-pub fn set_aside() {
+/// # Safety
+/// No other thread calls SQLite meanwhile: `sqlite3_config` is not safe among threads.
+pub unsafe fn set_aside() {
     let mut header: c_int = 0;
-    // SAFETY: no other thread is inside SQLite, as the caller sees to; it writes one C integer, which lives through the call.
+    // SAFETY: nobody else is inside SQLite, as the caller sees to; it writes one C integer, which lives through the call.
     let known = unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_PCACHE_HDRSZ, &raw mut header) };
     // Slots begin at multiples of eight bytes.
     let words = (PAGE + header).unsigned_abs().div_ceil(8);
