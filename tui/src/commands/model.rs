@@ -188,7 +188,9 @@ impl Export {
         }
         std::fs::copy(&from, &self.to)
             .map_err(|error| Failure::failed(format!("{} to {}: {error}", from.display(), self.to.display())))?;
-        Ok(())
+        let mut output = Output::new();
+        output.line(&names::display(&self.to))?;
+        output.flush()
     }
 }
 
