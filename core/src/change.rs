@@ -354,8 +354,11 @@ pub fn find_model(places: &Places, name: &str) -> Result<Card, ChangeError> {
     })
 }
 
-/// The plug-in that works with such a model.
-fn judge_of(card: &Card) -> Result<(PluginId, Slot), ChangeError> {
+/// The plug-in that works with such a model, and where.
+///
+/// # Errors
+/// There is none for what it learned.
+pub fn judge_of(card: &Card) -> Result<(PluginId, Slot), ChangeError> {
     let (name, slot) = match card.task {
         Task::Defects => ("detect-torch", Slot::Detect),
         Task::Classify => ("classify-torch", Slot::Measure),

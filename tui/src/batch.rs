@@ -257,7 +257,7 @@ pub fn trying(workspace: Workspace, path: &PluginPath, environment: &Environment
 }
 
 /// In one worker: the engine has the others.
-fn beside_an_engine(program: WorkerProgram, settings: Settings, pipeline: Pipeline) -> Batch {
+pub fn beside_an_engine(program: WorkerProgram, settings: Settings, pipeline: Pipeline) -> Batch {
     let mut pool = PoolSettings::of(program, &settings.workers, &settings.plugins, None);
     pool.count = 1;
     let (extensions, sources) = (settings.capture.extensions, settings.sources);

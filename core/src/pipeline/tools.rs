@@ -113,7 +113,8 @@ impl Libraries {
             .iter()
             .map(|(name, value)| abi::Parameter { name: name.as_str().into(), value: value.into() })
             .collect();
-        let instance = library.create(&stage.plugin, &parameters).map_err(refuse)?;
+        let instance = library.create(&stage.plugin, &parameters);
+        let instance = instance.map_err(|reason| refuse(stage.in_known_names(&reason)))?;
         let DescriptorCard { id, accepts, .. } = card;
         Ok(Tool { plugin: id.clone(), name: card.name(), accepts: accepts.clone(), instance })
     }
@@ -124,7 +125,8 @@ impl Libraries {
     fn scripted(&self, stage: &Stage, script: &Script) -> Result<Tool, Refused> {
         let refuse = |reason: String| Refused { plugin: stage.plugin.clone(), reason, dump: None };
         let bridge = self.loaded.get(&stage.build).ok_or_else(|| refuse("the Python bridge is not loaded".into()))?;
-        let instance = bridge.create(&script.served_by, &script.parameters(&stage.given())).map_err(refuse)?;
+        let instance = bridge.create(&script.served_by, &script.parameters(&stage.given()));
+        let instance = instance.map_err(|reason| refuse(stage.in_known_names(&reason)))?;
         let (plugin, name) = (stage.plugin.clone(), format!("{} {}", stage.plugin, stage.version));
         Ok(Tool { plugin, name, accepts: stage.accepts.clone(), instance })
     }

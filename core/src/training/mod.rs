@@ -27,7 +27,7 @@ pub use alone::{Alone, News, store_alone};
 pub use feed::plane;
 pub(crate) use fence::Fence;
 pub use folder::{Places, RunFolder};
-pub use import::{Imported, import, with_card};
+pub use import::{Imported, Incoming, with_card};
 pub use order::{Crop, FromTraining, Input, Levels, Order, Outcome, Picture, Said, Steer, Task};
 pub(crate) use plan::plain;
 pub use plan::{Labels, Plan};

@@ -14,7 +14,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use plan::run;
-pub use subjects::Subject;
+pub use subjects::{Subject, face_picture};
 
 use crate::{
     host::{card::DescriptorCard, script::Script},

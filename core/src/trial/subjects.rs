@@ -227,6 +227,9 @@ fn rendered() -> Result<(GrayImage, Truth), String> {
 }
 
 /// The face as a file's picture.
+///
+/// # Errors
+/// It cannot be drawn.
 pub fn face_picture() -> Result<GrayImage, String> {
     rendered().map(|(picture, _)| picture)
 }

@@ -52,6 +52,20 @@ impl Stage {
         };
         self.parameters.iter().map(value).collect()
     }
+
+    /// What a plug-in said of its files, with the names that a person knows them by in place of the copies'.
+    #[must_use]
+    pub fn in_known_names(&self, said: &str) -> String {
+        let known =
+            |name: &str| self.parameters.iter().find(|(parameter, _)| parameter == name).map(|(_, value)| value);
+        let mut said = said.to_owned();
+        for (name, copy) in &self.files {
+            if let Some(ParameterValue::Text(path)) = known(name) {
+                said = said.replace(&*copy.to_string_lossy(), path);
+            }
+        }
+        said
+    }
 }
 
 /// A parameter's value as configuration and frames carry it.

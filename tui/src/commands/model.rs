@@ -1,20 +1,23 @@
 //! `ferrule model …`: what was trained, as files; and into the pipeline, by an edit of `ferrule.toml`.
 
+mod import;
+
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use ferrule_core::{
     change::{Change, Made, find_model},
     names,
-    training::{Crop, Imported, Input, Levels, Places, Task, card::Card, import},
+    training::{Places, card::Card},
 };
 use serde_json::json;
 
+use self::import::Import;
 use super::plugin::{
     bench::{Where, merge},
     taken_up::Patience,
 };
-use crate::{batch::absolute, environment::Environment, failure::Failure, output::Output, place::Place};
+use crate::{environment::Environment, failure::Failure, output::Output, place::Place};
 
 /// List trained models, put one to work, take one in or out
 #[derive(Debug, Args)]
@@ -74,49 +77,13 @@ struct Export {
     place: Place,
 }
 
-/// Take weights in that were trained in Python: .pt or .safetensors
-#[derive(Debug, Args)]
-struct Import {
-    /// A state dict, TorchScript, or safetensors
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    #[command(flatten)]
-    place: Place,
-    /// Name of the model
-    #[arg(long, value_name = "NAME")]
-    name: String,
-    #[arg(long, value_enum)]
-    task: TaskName,
-    /// simple, resnet or unet
-    #[arg(long, value_name = "NETWORK")]
-    arch: String,
-    /// Classes in the order of the network's outputs, the first one for nothing wrong
-    #[arg(long, value_name = "A,B", value_delimiter = ',', required = true)]
-    classes: Vec<String>,
-    /// Pixels a side of its input
-    #[arg(long, value_name = "PX", default_value_t = 256)]
-    size: usize,
-    /// Channels of the first layer
-    #[arg(long, value_name = "N", default_value_t = 16)]
-    width: i64,
-    /// Score of a defect
-    #[arg(long, value_name = "SCORE", default_value_t = 0.5)]
-    threshold: f64,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum TaskName {
-    Classify,
-    Defects,
-}
-
 impl Model {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         match self.what {
             What::List(list) => list.run(),
             What::Deploy(deploy) => deploy.run(environment),
             What::Export(export) => export.run(),
-            What::Import(import) => import.run(),
+            What::Import(import) => import.run(environment),
         }
     }
 }
@@ -190,32 +157,6 @@ impl Export {
             .map_err(|error| Failure::failed(format!("{} to {}: {error}", from.display(), self.to.display())))?;
         let mut output = Output::new();
         output.line(&names::display(&self.to))?;
-        output.flush()
-    }
-}
-
-impl Import {
-    fn run(self) -> Result<(), Failure> {
-        let places = Places::below(self.place.find()?.root());
-        let task = match self.task {
-            TaskName::Classify => Task::Classify,
-            TaskName::Defects => Task::Defects,
-        };
-        if !ferrule_core::training::card::is_name(&self.name) {
-            return Err(Failure::wrong(format!("--name {}: letters, digits, - _ .", self.name)));
-        }
-        let what = Imported {
-            name: self.name,
-            task,
-            network: self.arch,
-            width: self.width,
-            classes: self.classes,
-            input: Input { side: self.size, crop: Crop::Frame, margin: 1.5, levels: Levels::Raw },
-            threshold: self.threshold,
-        };
-        let card = import(&absolute(&self.file)?, &what, &places).map_err(Failure::wrong)?;
-        let mut output = Output::new();
-        output.line(&format!("model {}; `ferrule model deploy {}` puts it to work", card.name, card.name))?;
         output.flush()
     }
 }
