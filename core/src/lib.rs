@@ -31,7 +31,6 @@ pub mod report;
 pub mod scaffold;
 pub mod settings;
 pub mod sheet;
-pub mod simulate;
 pub mod store;
 pub mod swap;
 pub mod training;
@@ -39,3 +38,5 @@ pub mod trial;
 pub mod words;
 pub mod worker;
 pub mod workspace;
+
+pub use ferrule_simulate as simulate;

@@ -111,8 +111,8 @@ fn crates_name_only_the_crates_that_they_may() {
     assert!(plugins.len() >= 5, "only {plugins:?} found under plugins/");
     for package in &packages {
         let may: &[&str] = match (package.name.as_str(), package.folder.to_str().unwrap()) {
-            ("ferrule-abi" | "ferrule-vision" | "xtask", _) => &[],
-            ("ferrule-core", _) => &["ferrule-abi", "ferrule-vision"],
+            ("ferrule-abi" | "ferrule-simulate" | "ferrule-vision" | "xtask", _) => &[],
+            ("ferrule-core", _) => &["ferrule-abi", "ferrule-simulate", "ferrule-vision"],
             ("ferrule", _) => &["ferrule-core"],
             ("ferrule-tests", _) => &["ferrule-abi", "ferrule-vision", "ferrule-core", "ferrule"],
             (_, folder) if folder.starts_with("plugins/") => &["ferrule-abi", "ferrule-vision"],

@@ -3,7 +3,7 @@
 use rand::SeedableRng;
 
 use super::outlines::bare;
-use crate::simulate::{field, paint, render, scene::Scene, spread::Spread};
+use crate::{field, paint, render, scene::Scene, spread::Spread};
 
 /// A plain count of how much neighbouring values have in common.
 fn correlation(field: &[f32], width: usize, distance: usize) -> f64 {

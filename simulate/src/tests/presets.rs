@@ -1,8 +1,8 @@
 //! Preset and fibre files: the shipped ones are right, and a wrong one is told in one line.
 
-use crate::simulate::{FibreType, Preset};
+use crate::{FibreType, Preset};
 
-const GOOD: &str = include_str!("../../../../config/simulate/burst-v1.toml");
+const GOOD: &str = include_str!("../../../config/simulate/burst-v1.toml");
 
 #[test]
 fn every_shipped_preset_and_fibre_can_be_read() {

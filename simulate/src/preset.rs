@@ -17,7 +17,7 @@ const DRAWING: &str = "2";
 
 macro_rules! shipped {
     ($($name:literal),* $(,)?) => {
-        [$(($name, include_str!(concat!("../../../config/simulate/", $name, ".toml")))),*]
+        [$(($name, include_str!(concat!("../../config/simulate/", $name, ".toml")))),*]
     };
 }
 

@@ -3,7 +3,7 @@
 
 use image::{GrayImage, ImageBuffer, Luma};
 
-use crate::simulate::truth::Zone;
+use crate::truth::Zone;
 
 /// What was measured on a picture; None where the picture does not allow it.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! The stated outlines are where the gradient is steepest, in every preset.
 
 use super::figures::{Grey, between, distances, grey, sector};
-use crate::simulate::{
+use crate::{
     Preset, paint, render,
     scene::Scene,
     spread::Spread,

@@ -5,7 +5,7 @@
 //! photographs are JPEG files of quality 90 and 50, and most of their noise's texture is that of the compression.
 
 use super::figures::{Figures, grey, measure, median};
-use crate::simulate::{Preset, render, truth_of};
+use crate::{Preset, render, truth_of};
 
 /// Lowest 5th and highest 95th percentile over the sets of one kind of frames.
 struct Measured {

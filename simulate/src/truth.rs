@@ -143,7 +143,8 @@ pub struct Rle {
 
 impl Rle {
     /// From the mask's pixels as (x, y), sorted by column, then row.
-    pub(crate) fn from_columns(pixels: &[(u32, u32)], width: u32, height: u32) -> Self {
+    #[must_use]
+    pub fn from_columns(pixels: &[(u32, u32)], width: u32, height: u32) -> Self {
         let mut runs: Vec<(u64, u64)> = Vec::new();
         for &(x, y) in pixels {
             let at = u64::from(x) * u64::from(height) + u64::from(y);
@@ -179,7 +180,8 @@ impl Rle {
 
 /// Run lengths as pycocotools' `rleToString` packs them: five bits a character, from the third on as differences to the
 /// one before the last.
-pub(crate) fn packed(counts: &[u64]) -> String {
+#[must_use]
+pub fn packed(counts: &[u64]) -> String {
     let mut text = String::new();
     for (place, count) in counts.iter().enumerate() {
         let mut value = count.cast_signed() - if place > 2 { counts[place - 2].cast_signed() } else { 0 };

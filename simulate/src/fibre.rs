@@ -18,7 +18,7 @@ pub struct FibreType {
 
 macro_rules! shipped {
     ($($name:literal),* $(,)?) => {
-        [$(($name, include_str!(concat!("../../../config/fibres/", $name, ".toml")))),*]
+        [$(($name, include_str!(concat!("../../config/fibres/", $name, ".toml")))),*]
     };
 }
 

@@ -10,9 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::simulate::{
-    Format, Preset, Progress, SimulateError, SimulateReport, SimulateSettings, file_name, run, truth::Coco,
-};
+use crate::{Format, Preset, Progress, SimulateError, SimulateReport, SimulateSettings, file_name, run, truth::Coco};
 
 fn settings(out: &Path, count: u64) -> SimulateSettings {
     SimulateSettings {
@@ -68,7 +66,7 @@ fn the_truth_lists_every_picture_with_its_zones_and_defects_beside_the_folder() 
         let size = image::image_dimensions(out.join(&image.file_name)).unwrap();
         assert_eq!(size, (image.width, image.height));
         let of_it: Vec<_> = coco.annotations.iter().filter(|a| a.image_id == image.id).collect();
-        assert_eq!(of_it.is_empty(), image.label == crate::simulate::truth::Label::Clean);
+        assert_eq!(of_it.is_empty(), image.label == crate::truth::Label::Clean);
         for annotation in of_it {
             let [x, y, w, h] = annotation.defect.bbox;
             assert!(x + w <= image.width && y + h <= image.height && w > 0 && h > 0);

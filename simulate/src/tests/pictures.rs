@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::simulate::{
+use crate::{
     FibreType, Preset,
     ellipse::{Ellipse, Outline},
     render,
@@ -122,7 +122,7 @@ fn every_kind_and_both_polarities_occur_in_every_zone_that_has_room() {
         assert!(defects.iter().filter(|d| d.kind == kind).count() > 20, "{name}");
     }
     for zone in ["core", "cladding", "ferrule"] {
-        let found = |d: &&crate::simulate::truth::TrueDefect| serde_json::json!(d.zone) == zone;
+        let found = |d: &&crate::truth::TrueDefect| serde_json::json!(d.zone) == zone;
         assert!(defects.iter().filter(found).count() > 10, "{zone}");
     }
     assert!(defects.iter().any(|d| d.polarity == Polarity::Bright));
