@@ -9,6 +9,7 @@ pub mod direct_fit;
 pub mod ellipse;
 pub mod feed;
 pub mod fibre;
+pub mod fingerprint;
 pub mod flatten;
 pub mod frame;
 pub mod gradient;
