@@ -1,7 +1,7 @@
 //! One source's files between being seen and being complete.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     fs::{self, Metadata},
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
@@ -63,7 +63,8 @@ pub(super) struct Intake {
     /// Leases tell of writers: not on a network file system.
     leases: bool,
     known: KnownFiles,
-    settling: HashMap<PathBuf, Settling>,
+    /// A tree: a table would keep the room that a burst needed.
+    settling: BTreeMap<PathBuf, Settling>,
     /// How many of them may become captures.
     captures: u64,
     recent: VecDeque<(PathBuf, Instant)>,
@@ -78,7 +79,7 @@ impl Intake {
             tempo,
             leases,
             known,
-            settling: HashMap::new(),
+            settling: BTreeMap::new(),
             captures: 0,
             recent: VecDeque::new(),
             next_due: None,
@@ -144,11 +145,6 @@ impl Intake {
             self.check_one(path, now, out);
         }
         self.next_due = self.settling.values().map(|file| file.due).min();
-        // What a burst needed is not kept.
-        let (used, room) = (self.settling.len(), self.settling.capacity());
-        if room > MUCH_ROOM && used < room / 8 {
-            self.settling.shrink_to(2 * used);
-        }
     }
 
     /// Looks again at files that were complete a while ago.
