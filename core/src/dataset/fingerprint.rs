@@ -1,10 +1,9 @@
 //! What an image looks like, small: so that near-duplicates (the same exposure encoded again, cropped, rescaled or shifted)
 //! are found by comparing numbers, and nobody decodes a picture twice.
 //!
-//! All end faces of one kind look alike: what they have in common, rings and light, is taken off. What is left is the fine
-//! structure of the glass, its dirt and scratches, on a grid that is laid over the fitted cladding; by that crops, shifts
-//! and scales are undone before anything is compared. A hash of 256 signs finds candidates; whether two are one exposure is
-//! said by the share of their structure that differs once they are registered to a fraction of a cell.
+//! The kernel takes off what all end faces of one kind have in common, and undoes crops, shifts and scales. A hash of 256
+//! signs finds candidates; whether two are one exposure is said by the share of their structure that differs once they are
+//! registered to a fraction of a cell.
 //!
 //! On 122 photographs of 71 end faces no two end faces correlated above 0.79 here, because one microscope's pictures share
 //! the marks of its optics; crops, shifts, scales from 0.7 to 1.3 and JPEG at quality 80 stayed above 0.89. What JPEG takes
