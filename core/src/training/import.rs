@@ -47,7 +47,7 @@ impl Incoming {
     /// A file that cannot be read, or is neither a state dict nor TorchScript nor safetensors.
     pub fn read(file: &Path, what: &Imported) -> Result<Self, TrainingError> {
         let malformed = |reason: String| TrainingError::Malformed { path: file.into(), reason };
-        let given = fs::read(file).map_err(|source| TrainingError::Io { path: file.into(), source })?;
+        let given = fs::read(file).map_err(|source| TrainingError::Unread { path: file.into(), source })?;
         let of_torch = given.starts_with(ZIP).then(|| state_dict::read(&given)).transpose().map_err(malformed)?;
         let numbers = of_torch.as_ref().map(|it| state_dict::safetensors(&it.weights));
         let weights = with_card(numbers.as_ref().unwrap_or(&given), what).map_err(|fault| malformed(fault.into()))?;

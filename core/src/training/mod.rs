@@ -58,6 +58,8 @@ pub enum TrainingError {
     Truth(#[from] TruthError),
     #[error("{}: {source}; the run needs room and a folder that can be written", names::display(path))]
     Io { path: PathBuf, source: std::io::Error },
+    #[error("{}: cannot be read: {source}", names::display(path))]
+    Unread { path: PathBuf, source: std::io::Error },
     #[error("no plug-in `{TRAINER}`: {0}; `cargo xtask libtorch` fetches what it needs, or LIBTORCH names it")]
     NoTrainer(String),
     #[error("{TRAINER}: {0}")]

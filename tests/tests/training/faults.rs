@@ -249,6 +249,8 @@ fn a_state_dict_comes_in_and_one_of_another_network_neither_does_nor_is_put_to_w
     fs::write(models.join("junk.pt"), b"PK\x03\x04 and nothing more").unwrap();
     let said = refused_import(&import("junk", "junk.pt", &["--arch", "simple"]));
     assert!(said.contains("junk.pt") && said.contains("torch.save"), "{said}");
+    let said = refused_import(&import("gone", "gone.pt", &["--arch", "simple"]));
+    assert!(said.contains("gone.pt: cannot be read: No such file"), "{said}");
 }
 
 fn refused_import(output: &Output) -> String {
