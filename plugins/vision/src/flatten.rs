@@ -55,7 +55,7 @@ pub struct Flattener {
     cells: Vec<f32>,
     row: Vec<f32>,
     magnitudes: Magnitudes,
-    cell_sums: Vec<CellSum>,
+    sums: ColumnSums,
     /// The background's shape, what the cells are off it, and the first round's answer.
     shape: Vec<f32>,
     offsets: Vec<f32>,
@@ -117,28 +117,21 @@ impl Flattener {
     /// Means of the cells clear of the fibre, of values or of their magnitudes up to `cut`, over every `step`-th row;
     /// cells with fewer than `least` usable pixels there stay unknown.
     fn fill_cells(&mut self, plane: &[i16], scene: &Scene<'_>, cut: i16, step: usize, least: usize, magnitudes: bool) {
-        let Self { grid, spread, cell_sums, .. } = self;
-        let grid = if magnitudes { spread } else { grid };
+        let Self { grid, spread, sums, .. } = self;
+        let (grid, counted) = if magnitudes { (spread, Counted::Magnitudes(cut)) } else { (grid, Counted::Values) };
         let clear = scene.cladding.map(|c| (c.gauge(), 1.0 + f64::from(CLEARANCE) / c.ax.min(c.by)));
         for row in 0..grid.rows {
-            cell_sums.clear();
-            // Room for a last cell that the picture cuts.
-            cell_sums.resize(grid.columns * CELL, CellSum::default());
+            sums.clear(grid.columns * CELL);
             for y in (row * CELL..((row + 1) * CELL).min(scene.height)).step_by(step) {
                 let span = y * scene.width..(y + 1) * scene.width;
-                add_row(&plane[span.clone()], &scene.usable[span], magnitudes, cut, cell_sums);
+                add_row(&plane[span.clone()], &scene.usable[span], counted, sums);
             }
-            let sums = cell_sums
-                .as_chunks::<CELL>()
-                .0
-                .iter()
-                .map(|columns| columns.iter().copied().fold(CellSum::default(), CellSum::and));
-            for (column, sum) in sums.enumerate() {
+            for (column, (total, pixels)) in sums.cells().enumerate() {
                 let index = row * grid.columns + column;
                 let (x, y) = grid.centre(index);
                 let open = clear.is_none_or(|(gauge, clear)| gauge.radius_at(f64::from(x), f64::from(y)) > clear);
-                if open && sum.pixels >= least as i32 {
-                    grid.values[index] = sum.total as f32 / sum.pixels as f32;
+                if open && pixels >= least as i32 {
+                    grid.values[index] = total as f32 / pixels as f32;
                 }
             }
         }
@@ -169,11 +162,9 @@ impl Flattener {
         self.magnitudes.clear();
         for y in (1..scene.height).step_by(8) {
             let span = y * scene.width..(y + 1) * scene.width;
-            let pixels = response[span.clone()].iter().zip(&scene.usable[span]);
-            for (value, usable) in pixels.skip(y % 3).step_by(3) {
-                if *usable != 0 {
-                    self.magnitudes.add(*value);
-                }
+            let (row, usable) = (&response[span.clone()], &scene.usable[span]);
+            for x in (y % 3..scene.width).step_by(3).filter(|x| usable[*x] != 0) {
+                self.magnitudes.add(row[x]);
             }
         }
         self.magnitudes.sigma()
@@ -192,27 +183,55 @@ impl Flattener {
     }
 }
 
-/// Sum over the usable pixels of a cell, or of one column of it.
-#[derive(Debug, Clone, Copy, Default)]
-struct CellSum {
-    total: i32,
-    pixels: i32,
+/// Sums over the usable pixels of each column of a row of cells, in lists of their own, so that a vector register holds
+/// one kind.
+#[derive(Debug, Clone, Default)]
+struct ColumnSums {
+    totals: Vec<i32>,
+    pixels: Vec<i16>,
 }
 
-impl CellSum {
-    fn and(self, other: Self) -> Self {
-        Self { total: self.total + other.total, pixels: self.pixels + other.pixels }
+/// What is added up.
+#[derive(Debug, Clone, Copy)]
+enum Counted {
+    Values,
+    /// Up to that many.
+    Magnitudes(i16),
+}
+
+impl ColumnSums {
+    /// Starts anew, with room for a last cell that the picture cuts.
+    fn clear(&mut self, columns: usize) {
+        self.totals.clear();
+        self.totals.resize(columns, 0);
+        self.pixels.clear();
+        self.pixels.resize(columns, 0);
+    }
+
+    /// Sum and number of pixels of each cell.
+    fn cells(&self) -> impl Iterator<Item = (i32, i32)> {
+        let cells = self.totals.as_chunks::<CELL>().0.iter().zip(self.pixels.as_chunks::<CELL>().0);
+        cells.map(|(totals, pixels)| (totals.iter().sum(), pixels.iter().map(|n| i32::from(*n)).sum()))
     }
 }
 
-/// Adds a row of a plane to sums of columns.
+/// Adds a row of a plane to the sums of its columns.
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
-fn add_row(plane: &[i16], usable: &[u8], magnitudes: bool, cut: i16, sums: &mut [CellSum]) {
-    for (sum, (value, usable)) in sums.iter_mut().zip(plane.iter().zip(usable)) {
-        let counted = if magnitudes { value.saturating_abs().min(cut) } else { *value };
-        let counts = *usable != 0;
-        sum.total += i32::from(if counts { counted } else { 0 });
-        sum.pixels += i32::from(counts);
+fn add_row(plane: &[i16], usable: &[u8], counted: Counted, sums: &mut ColumnSums) {
+    match counted {
+        Counted::Values => add(plane, usable, |value| value, sums),
+        Counted::Magnitudes(cut) => add(plane, usable, |value| value.saturating_abs().min(cut), sums),
+    }
+}
+
+#[inline(always)]
+fn add(plane: &[i16], usable: &[u8], counted: impl Fn(i16) -> i16, sums: &mut ColumnSums) {
+    let pixels = plane.iter().zip(usable);
+    for ((total, pixel), (value, usable)) in sums.totals.iter_mut().zip(&mut sums.pixels).zip(pixels) {
+        // Of every pixel, and then taken or not: without a branch.
+        let (value, counts) = (counted(*value), *usable != 0);
+        *total += i32::from(if counts { value } else { 0 });
+        *pixel += i16::from(counts);
     }
 }
 
@@ -230,5 +249,35 @@ fn in_noise_units(row: &[f32], usable: &[u8], noise: &mut [i16]) {
     for ((n, usable), value) in noise.iter_mut().zip(usable).zip(row) {
         let value = nearest((value * f32::from(NOISE_UNIT)).min(f32::from(UNUSABLE))) as i16;
         *n = if *usable == 0 { UNUSABLE } else { value };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn cells_are_summed_pixel_by_pixel(
+            (pixels, width) in (1..70usize, 1..17usize).prop_flat_map(|(w, h)|
+                (proptest::collection::vec((any::<i16>(), 0..3u8), w * h), Just(w))),
+            cut in proptest::option::of(0..3000i16),
+        ) {
+            let (plane, usable): (Vec<i16>, Vec<u8>) = pixels.iter().copied().unzip();
+            let mut sums = ColumnSums::default();
+            sums.clear(width.next_multiple_of(CELL));
+            let counted = cut.map_or(Counted::Values, Counted::Magnitudes);
+            for (values, usable) in plane.chunks_exact(width).zip(usable.chunks_exact(width)) {
+                add_row(values, usable, counted, &mut sums);
+            }
+            let mut plain = vec![(0, 0); width.div_ceil(CELL)];
+            for (i, (value, _)) in pixels.iter().enumerate().filter(|(_, (_, usable))| *usable != 0) {
+                let (total, pixels) = &mut plain[i % width / CELL];
+                *total += cut.map_or(i32::from(*value), |cut| i32::from(*value).abs().min(i32::from(cut)));
+                *pixels += 1;
+            }
+            prop_assert_eq!(sums.cells().collect::<Vec<_>>(), plain);
+        }
     }
 }

@@ -5,6 +5,8 @@
 //! from a middle that is not quite the picture's: hence a cubic in x and y, and even powers of the radius with a tilt
 //! each, which let their middle move. Called by [`crate::flatten`].
 
+use multiversion::multiversion;
+
 use crate::grid::Grid;
 
 const TERMS: usize = 19;
@@ -114,17 +116,37 @@ fn median(mut values: Vec<f64>) -> f64 {
     *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
+/// Terms of a row that are multiplied together, and how many such groups a row has, with the value as its last.
+const GROUP: usize = 4;
+const GROUPS: usize = (TERMS + 1) / GROUP;
+
+/// Sums over cells of each of the first `n` terms times every term from its group on, and times the value.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn products(cells: &[(Terms, f64)], n: usize) -> [[[f64; GROUP]; GROUPS]; TERMS] {
+    let mut sums = [[[0.0; GROUP]; GROUPS]; TERMS];
+    for (terms, value) in cells {
+        let mut row = [[0.0; GROUP]; GROUPS];
+        row.as_flattened_mut()[..TERMS].copy_from_slice(terms);
+        row[GROUPS - 1][GROUP - 1] = *value;
+        for (i, (term, sums)) in terms[..n].iter().zip(&mut sums).enumerate() {
+            // One half of what is symmetric.
+            for (sums, others) in sums[i / GROUP..].iter_mut().zip(&row[i / GROUP..]) {
+                for k in 0..GROUP {
+                    sums[k] += term * others[k];
+                }
+            }
+        }
+    }
+    sums
+}
+
 /// The first `n` coefficients, the others 0: normal equations with a whisper of damping, solved by elimination with pivots.
 fn least_squares(cells: &[(Terms, f64)], n: usize) -> Option<Terms> {
     let mut system = [[0.0; TERMS + 1]; TERMS];
-    for (terms, value) in cells {
-        // One half of what is symmetric.
-        for (i, a) in terms[..n].iter().enumerate() {
-            for (cell, b) in system[i][i..n].iter_mut().zip(&terms[i..n]) {
-                *cell += a * b;
-            }
-            system[i][n] += a * value;
-        }
+    for (row, sums) in system.iter_mut().zip(products(cells, n)) {
+        let value = sums.as_flattened()[TERMS];
+        row[..n].copy_from_slice(&sums.as_flattened()[..n]);
+        row[n] = value;
     }
     for i in 0..n {
         let (above, rest) = system.split_at_mut(i);
