@@ -8,7 +8,7 @@ use ferrule_abi::{
 use ferrule_vision::{
     components::{Components, runs_of},
     ellipse::Ellipse as Outline,
-    flatten::{Scene, UNIT, widen},
+    flatten::{Scene, UNIT},
     hysteresis::strength,
     shape::Run,
     smooth::halve_gray,
@@ -35,7 +35,6 @@ const AT_BORDER: f32 = 2.5;
 pub struct DetectRegion {
     settings: Settings,
     usable: Usable,
-    plane: Vec<i16>,
     fine: Scale,
     half_plane: Vec<i16>,
     half_usable: Vec<u8>,
@@ -61,7 +60,6 @@ impl Plugin for DetectRegion {
         Ok(Self {
             settings: Settings::read(parameters)?,
             usable: Usable::default(),
-            plane: Vec::new(),
             fine: Scale::default(),
             half_plane: Vec::new(),
             half_usable: Vec::new(),
@@ -91,7 +89,6 @@ impl Detector for DetectRegion {
         }
         let (width, height) = (image.width as usize, image.height as usize);
         self.usable.find(gray, labels, width);
-        widen(gray, &mut self.plane);
         let outline = |name| segmentation.zone(name).map(|zone| zone.outline).filter(Ellipse::is_sound).map(plain);
         let (cladding, core) = (outline(ZoneName::Cladding), outline(ZoneName::Core));
         self.look(gray, width, height, cladding, core);
@@ -130,9 +127,9 @@ impl DetectRegion {
 
     /// Looks at the picture at both scales.
     fn look(&mut self, gray: &[u8], width: usize, height: usize, cladding: Option<Outline>, core: Option<Outline>) {
-        let Self { settings, usable, plane, fine, half_plane, half_usable, coarse, .. } = self;
+        let Self { settings, usable, fine, half_plane, half_usable, coarse, .. } = self;
         let scene = Scene { width, height, usable: &usable.mask, cladding, core };
-        fine.look(plane, &scene, 1, settings.low, 0.4 * settings.min_contrast);
+        fine.look(gray, &scene, 1, settings.low, 0.4 * settings.min_contrast);
         let (width, height) = halve_gray(gray, width, half_plane);
         usable.halve(scene.width, half_usable);
         let (cladding, core) = (cladding.map(halved), core.map(halved));
@@ -143,8 +140,8 @@ impl DetectRegion {
     /// Components of what stands out at the fine scale, joined by the smears that stand out at the coarse one.
     fn connect(&mut self, width: usize) {
         let Self { settings, fine, coarse, half_usable, mask, runs, components, .. } = self;
-        mask.clear();
-        mask.extend_from_slice(&fine.mask);
+        // The fine scale draws a new one for the next picture.
+        std::mem::swap(mask, &mut fine.mask);
         let half = width.div_ceil(2);
         runs_of(&coarse.mask, half, runs);
         components.label(runs);

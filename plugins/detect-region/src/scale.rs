@@ -1,7 +1,7 @@
 //! One scale of looking: the flattened picture, smoothed, with its noise and what stands out of it.
 
 use ferrule_vision::{
-    flatten::{Flattener, Scene, UNIT},
+    flatten::{Flattener, Sample, Scene, UNIT},
     hysteresis::exceeding,
     smooth::binomial5,
 };
@@ -25,7 +25,7 @@ pub struct Scale {
 impl Scale {
     /// Looks at a plane smoothed `passes` times (standard deviation 1 pixel each). A pixel counts above `sigmas` times
     /// the noise and above `floor` gray levels.
-    pub fn look(&mut self, plane: &[i16], scene: &Scene<'_>, passes: usize, sigmas: f32, floor: f32) {
+    pub fn look<T: Sample>(&mut self, plane: &[T], scene: &Scene<'_>, passes: usize, sigmas: f32, floor: f32) {
         self.flattener.flatten(plane, scene, &mut self.residual);
         binomial5(&self.residual, scene.width, &mut self.rows, &mut self.response);
         for _ in 1..passes {
@@ -33,7 +33,10 @@ impl Scale {
             std::mem::swap(&mut self.response, &mut self.smooth);
         }
         let unit = f32::from(UNIT);
-        self.flattener.noise(&self.response, scene, LEAST_NOISE * unit, &mut self.noise);
-        exceeding(&self.response, &self.noise, sigmas, floor * unit, &mut self.mask);
+        let Self { flattener, response, noise, mask, .. } = self;
+        mask.resize(response.len(), 0);
+        flattener.noise(response, scene, LEAST_NOISE * unit, noise, |row, noise| {
+            exceeding(&response[row.clone()], noise, sigmas, floor * unit, &mut mask[row]);
+        });
     }
 }

@@ -120,8 +120,11 @@ impl DetectScratch {
         self.usable.halve(width, &mut self.half_usable);
         let scene = Scene { width: half_width, height: half_height, usable: &self.half_usable, cladding, core };
         self.flattener.flatten(&self.half, &scene, &mut self.residual);
-        self.flattener.noise(&self.residual, &scene, LEAST_NOISE * f32::from(UNIT), &mut self.noise);
-        normalised(&self.residual, &self.noise, STEP, self.settings.clip, &mut self.values);
+        let Self { flattener, residual, noise, values, settings, .. } = self;
+        values.resize(residual.len(), 0);
+        flattener.noise(residual, &scene, LEAST_NOISE * f32::from(UNIT), noise, |row, noise| {
+            normalised(&residual[row.clone()], noise, STEP, settings.clip, &mut values[row]);
+        });
         if cladding.is_some() {
             // The rim is a circle that the model never meets exactly.
             self.flattener.fibre.blank_edge(RIM, half_width, &mut self.values);

@@ -14,6 +14,7 @@ use multiversion::multiversion;
 use self::distances::{CoreDistances, Distances, Place, Ray, lay_row, place, reach};
 use crate::{
     ellipse::{Ellipse, Gauge},
+    flatten::Sample,
     noise::{QUIETEST, sigma_of_quiet},
     order::{ABSENT, LANES, nth, present},
     round::nearest,
@@ -159,7 +160,7 @@ impl FibreFrame {
     }
 
     /// Samples a plane along all rays into `samples`, ray by ray.
-    fn sample(&mut self, plane: &[i16], usable: &[u8], width: usize) {
+    fn sample<T: Sample>(&mut self, plane: &[T], usable: &[u8], width: usize) {
         let height = plane.len() / width;
         self.samples.clear();
         self.samples.resize(RAYS * self.stride, ABSENT);
@@ -175,7 +176,7 @@ impl FibreFrame {
                 let (Some(top), Some(bottom)) = (plane.get(at..at + 2), plane.get(at + width..at + width + 2)) else {
                     continue;
                 };
-                let [a, b, c, d] = [top[0], top[1], bottom[0], bottom[1]].map(f32::from);
+                let [a, b, c, d] = [top[0], top[1], bottom[0], bottom[1]].map(|sample| f32::from(sample.units()));
                 let (upper, lower) = (a + (b - a) * place.u, c + (d - c) * place.u);
                 *sample = nearest(upper + (lower - upper) * place.v) as i16;
             }
@@ -183,7 +184,7 @@ impl FibreFrame {
     }
 
     /// Medians over directions of a plane (of values not below 0); [`Self::lay_model`] reads them.
-    pub fn measure_profiles(&mut self, plane: &[i16], usable: &[u8], width: usize) {
+    pub fn measure_profiles<T: Sample>(&mut self, plane: &[T], usable: &[u8], width: usize) {
         self.sample(plane, usable, width);
         self.profiles.clear();
         self.profiles.resize(SECTORS * self.stride, f32::NAN);

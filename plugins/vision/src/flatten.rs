@@ -5,6 +5,8 @@
 //! Noise is measured on whatever response a detector makes of the residual, locally outside, a distance from the middle
 //! inside. Planes hold `i16` in units of [`UNIT`] a gray level. Called by the detectors; keeps its buffers.
 
+use std::ops::Range;
+
 use multiversion::multiversion;
 
 use crate::{
@@ -62,16 +64,28 @@ pub struct Flattener {
     first: Vec<f32>,
 }
 
-/// A gray 8-bit picture as a plane.
-#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
-pub fn widen(gray: &[u8], plane: &mut Vec<i16>) {
-    plane.resize(gray.len(), 0);
-    plane.iter_mut().zip(gray).for_each(|(p, g)| *p = i16::from(*g) * UNIT);
+/// A pixel of what is flattened, in units of [`UNIT`]: a plane's, or a gray level, of which no plane is made first.
+pub trait Sample: Copy {
+    fn units(self) -> i16;
+}
+
+impl Sample for i16 {
+    #[inline(always)]
+    fn units(self) -> i16 {
+        self
+    }
+}
+
+impl Sample for u8 {
+    #[inline(always)]
+    fn units(self) -> i16 {
+        i16::from(self) * UNIT
+    }
 }
 
 impl Flattener {
     /// The plane minus its background, within ±[`LIMIT`]; 0 where unusable.
-    pub fn flatten(&mut self, plane: &[i16], scene: &Scene<'_>, residual: &mut Vec<i16>) {
+    pub fn flatten<T: Sample>(&mut self, plane: &[T], scene: &Scene<'_>, residual: &mut Vec<i16>) {
         self.has_fibre = scene.cladding.is_some();
         if let Some(cladding) = &scene.cladding {
             let margin = MARGIN * cladding.mean_radius() as f32 + FADE;
@@ -92,7 +106,7 @@ impl Flattener {
     }
 
     /// Background of the ferrule on the coarse grid.
-    fn background(&mut self, plane: &[i16], scene: &Scene<'_>) {
+    fn background<T: Sample>(&mut self, plane: &[T], scene: &Scene<'_>) {
         self.grid.lay(scene.width, scene.height);
         // Nearly whole cells: the mean of a part is not the middle's where light falls off, but without the four in the corners,
         // which the picture's border narrows on two sides, the surface would have to guess there.
@@ -116,7 +130,15 @@ impl Flattener {
 
     /// Means of the cells clear of the fibre, of values or of their magnitudes up to `cut`, over every `step`-th row;
     /// cells with fewer than `least` usable pixels there stay unknown.
-    fn fill_cells(&mut self, plane: &[i16], scene: &Scene<'_>, cut: i16, step: usize, least: usize, magnitudes: bool) {
+    fn fill_cells<T: Sample>(
+        &mut self,
+        plane: &[T],
+        scene: &Scene<'_>,
+        cut: i16,
+        step: usize,
+        least: usize,
+        magnitudes: bool,
+    ) {
         let Self { grid, spread, sums, .. } = self;
         let (grid, counted) = if magnitudes { (spread, Counted::Magnitudes(cut)) } else { (grid, Counted::Values) };
         let clear = scene.cladding.map(|c| (c.gauge(), 1.0 + f64::from(CLEARANCE) / c.ax.min(c.by)));
@@ -138,8 +160,16 @@ impl Flattener {
     }
 
     /// Noise of a response made of the residual, a pixel, in units of 1 / [`NOISE_UNIT`] of the response's; [`UNUSABLE`]
-    /// where unusable. Never below `floor` (in the response's units). Returns the noise of the whole ferrule.
-    pub fn noise(&mut self, response: &[i16], scene: &Scene<'_>, floor: f32, noise: &mut Vec<i16>) -> f32 {
+    /// where unusable. Never below `floor` (in the response's units). `then` is told each row's pixels and noise while
+    /// they are at hand.
+    pub fn noise(
+        &mut self,
+        response: &[i16],
+        scene: &Scene<'_>,
+        floor: f32,
+        noise: &mut Vec<i16>,
+        mut then: impl FnMut(Range<usize>, &[i16]),
+    ) {
         let whole = self.whole_noise(response, scene).max(floor);
         self.local_noise(response, scene, whole);
         if self.has_fibre {
@@ -152,9 +182,9 @@ impl Flattener {
                 self.fibre.lay_noise(y, AROUND, &mut self.row);
             }
             let span = y * scene.width..(y + 1) * scene.width;
-            in_noise_units(&self.row, &scene.usable[span.clone()], &mut noise[span]);
+            in_noise_units(&self.row, &scene.usable[span.clone()], &mut noise[span.clone()]);
+            then(span.clone(), &noise[span]);
         }
-        whole
     }
 
     /// Median deviation of the response over the ferrule (over everything where that is nearly nothing).
@@ -217,7 +247,7 @@ impl ColumnSums {
 
 /// Adds a row of a plane to the sums of its columns.
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
-fn add_row(plane: &[i16], usable: &[u8], counted: Counted, sums: &mut ColumnSums) {
+fn add_row<T: Sample>(plane: &[T], usable: &[u8], counted: Counted, sums: &mut ColumnSums) {
     match counted {
         Counted::Values => add(plane, usable, |value| value, sums),
         Counted::Magnitudes(cut) => add(plane, usable, |value| value.saturating_abs().min(cut), sums),
@@ -225,21 +255,21 @@ fn add_row(plane: &[i16], usable: &[u8], counted: Counted, sums: &mut ColumnSums
 }
 
 #[inline(always)]
-fn add(plane: &[i16], usable: &[u8], counted: impl Fn(i16) -> i16, sums: &mut ColumnSums) {
+fn add<T: Sample>(plane: &[T], usable: &[u8], counted: impl Fn(i16) -> i16, sums: &mut ColumnSums) {
     let pixels = plane.iter().zip(usable);
     for ((total, pixel), (value, usable)) in sums.totals.iter_mut().zip(&mut sums.pixels).zip(pixels) {
         // Of every pixel, and then taken or not: without a branch.
-        let (value, counts) = (counted(*value), *usable != 0);
+        let (value, counts) = (counted(value.units()), *usable != 0);
         *total += i32::from(if counts { value } else { 0 });
         *pixel += i16::from(counts);
     }
 }
 
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
-fn subtract(plane: &[i16], background: &[f32], usable: &[u8], residual: &mut [i16]) {
+fn subtract<T: Sample>(plane: &[T], background: &[f32], usable: &[u8], residual: &mut [i16]) {
     for ((r, (p, usable)), background) in residual.iter_mut().zip(plane.iter().zip(usable)).zip(background) {
         // A background fitted to nothing but noise may lie far outside the picture's own values.
-        let value = p.saturating_sub(nearest(*background) as i16).clamp(-LIMIT, LIMIT);
+        let value = p.units().saturating_sub(nearest(*background) as i16).clamp(-LIMIT, LIMIT);
         *r = if *usable == 0 { 0 } else { value };
     }
 }

@@ -12,10 +12,9 @@ const STEPS: f32 = 256.0;
 
 /// Sets `mask` to 1 where the response's magnitude exceeds both `sigmas` times the noise and `floor` (response units).
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
-pub fn exceeding(response: &[i16], noise: &[i16], sigmas: f32, floor: f32, mask: &mut Vec<u8>) {
+pub fn exceeding(response: &[i16], noise: &[i16], sigmas: f32, floor: f32, mask: &mut [u8]) {
     let factor = (sigmas * STEPS / f32::from(NOISE_UNIT)).round() as i32;
     let floor = (floor * STEPS) as i32;
-    mask.resize(response.len(), 0);
     for (m, (r, n)) in mask.iter_mut().zip(response.iter().zip(noise)) {
         let limit = (i32::from(*n) * factor).max(floor);
         *m = u8::from((i32::from(*r) * STEPS as i32).abs() > limit);
@@ -24,10 +23,9 @@ pub fn exceeding(response: &[i16], noise: &[i16], sigmas: f32, floor: f32, mask:
 
 /// The response in units of its noise: `unit` a standard deviation, cut at ±`cut` of them.
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
-pub fn normalised(response: &[i16], noise: &[i16], unit: i16, cut: f32, values: &mut Vec<i16>) {
+pub fn normalised(response: &[i16], noise: &[i16], unit: i16, cut: f32, values: &mut [i16]) {
     let limit = f32::from(unit) * cut;
     let scale = f32::from(unit) * f32::from(NOISE_UNIT);
-    values.resize(response.len(), 0);
     for (v, (r, n)) in values.iter_mut().zip(response.iter().zip(noise)) {
         let value = f32::from(*r) * scale / f32::from(*n);
         *v = nearest(value.clamp(-limit, limit)) as i16;
@@ -90,7 +88,7 @@ mod tests {
             pixels in proptest::collection::vec((-2047..=2047i16, 8..4000i16), 1..200), sigmas in 1.0..9.0f32, floor in 0.0..300.0f32,
         ) {
             let (response, noise): (Vec<i16>, Vec<i16>) = pixels.into_iter().unzip();
-            let mut mask = Vec::new();
+            let mut mask = vec![2; response.len()];
             exceeding(&response, &noise, sigmas, floor, &mut mask);
             for ((r, n), m) in response.iter().zip(&noise).zip(&mask) {
                 let (magnitude, limit) = (f32::from(r.abs()), (sigmas * f32::from(*n) / 8.0).max(floor));
@@ -117,7 +115,7 @@ mod tests {
 
     #[test]
     fn nothing_stands_out_where_nothing_can_be_told() {
-        let mut mask = Vec::new();
+        let mut mask = [1, 1];
         exceeding(&[2047, -2047], &[UNUSABLE, UNUSABLE], 1.0, 0.0, &mut mask);
         assert_eq!(mask, [0, 0]);
     }

@@ -5,7 +5,7 @@
 //! and for judging. Called by core, which fills the feed, and by the plug-ins on libtorch.
 
 use crate::{
-    flatten::{Flattener, NOISE_UNIT, Scene, UNIT, widen},
+    flatten::{Flattener, NOISE_UNIT, Scene, UNIT},
     frame::{Beyond, Frame},
     severity::Place,
     usable::Usable,
@@ -48,7 +48,6 @@ pub fn interleaved(picture: &[u8], zones: &[u8]) -> Vec<u8> {
 pub struct Relief {
     usable: Usable,
     flattener: Flattener,
-    plane: Vec<i16>,
     residual: Vec<i16>,
     noise: Vec<i16>,
     levels: Vec<u8>,
@@ -68,7 +67,7 @@ pub struct Segmented<'a> {
 impl Relief {
     /// The relief of a picture, a level a pixel.
     pub fn of(&mut self, picture: &Segmented<'_>) -> &[u8] {
-        let Self { usable, flattener, plane, residual, noise, levels } = self;
+        let Self { usable, flattener, residual, noise, levels } = self;
         let &Segmented { gray, width, labels, cladding, core } = picture;
         levels.clear();
         levels.resize(gray.len(), MIDDLE);
@@ -77,9 +76,8 @@ impl Relief {
         }
         usable.find(gray, labels, width);
         let scene = Scene { width, height: gray.len() / width, usable: &usable.mask, cladding, core };
-        widen(gray, plane);
-        flattener.flatten(plane, &scene, residual);
-        flattener.noise(residual, &scene, LEAST * f32::from(UNIT), noise);
+        flattener.flatten(gray, &scene, residual);
+        flattener.noise(residual, &scene, LEAST * f32::from(UNIT), noise, |_, _| ());
         let scale = SIGMA * f32::from(NOISE_UNIT);
         for ((level, residual), noise) in levels.iter_mut().zip(&*residual).zip(&*noise) {
             *level = around_middle(scale * f32::from(*residual) / f32::from((*noise).max(1)));
