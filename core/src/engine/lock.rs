@@ -12,12 +12,22 @@ use std::{
         fs::OpenOptionsExt,
     },
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+    process::{Pid, test_kill_process},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::workspace::{DatasetPaths, Workspace};
+
+/// How long one waits for a lock that nobody alive holds: who looks has it for an instant, and so has what a killed engine
+/// was just about to start.
+const PASSING: Duration = Duration::from_secs(2);
 
 /// What the lock file says of the engine that holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +55,12 @@ impl Holder {
     pub fn of_engine(started: jiff::Timestamp, socket: PathBuf) -> Self {
         let software = crate::client::software();
         Self { pid: std::process::id(), started: started.to_string(), socket, software, command: false }
+    }
+
+    /// Whether there is a process of that number on this machine, whosever it is.
+    fn is_alive(&self) -> bool {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
     }
 }
 
@@ -75,23 +91,18 @@ impl EngineLock {
         let path = paths.lock();
         let trouble = |source| LockError::Io { path: path.display().to_string(), source };
         let file = open(&path).map_err(trouble)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {
-                let mut lock = Self { file, path };
-                lock.announce(holder)?;
-                Ok(lock)
+        let since = Instant::now();
+        while !take_for_itself(&file).map_err(trouble)? {
+            let holder = read(&path).ok().flatten();
+            let alive = is_held(&file).map_err(trouble)? && holder.as_ref().is_some_and(Holder::is_alive);
+            if alive || since.elapsed() > PASSING {
+                return Err(refusal(paths, holder));
             }
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let holder = read(&path).ok().flatten();
-                let pid = holder.as_ref().map_or_else(|| "unknown".into(), |holder| holder.pid.to_string());
-                let dataset = paths.root().display().to_string();
-                match holder {
-                    Some(holder) if holder.command => Err(LockError::Building { dataset, pid }),
-                    _ => Err(LockError::Held { dataset, pid }),
-                }
-            }
-            Err(errno) => Err(trouble(errno.into())),
+            thread::sleep(Duration::from_millis(2));
         }
+        let mut lock = Self { file, path };
+        lock.announce(holder)?;
+        Ok(lock)
     }
 
     /// Writes who holds it. In place, because the kernel's lock is on this very file.
@@ -106,6 +117,37 @@ impl EngineLock {
             self.file.set_len(text.len() as u64)
         };
         write().map_err(|source| LockError::Io { path: self.path.display().to_string(), source })
+    }
+}
+
+/// `false` where somebody has it, if only to look.
+fn take_for_itself(file: &File) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Whether somebody has it for themselves. Those who only look share it, so that they find nobody but its holder.
+fn is_held(file: &File) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => {
+            flock(file, FlockOperation::Unlock)?;
+            Ok(false)
+        }
+        Err(Errno::WOULDBLOCK) => Ok(true),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn refusal(paths: &DatasetPaths, holder: Option<Holder>) -> LockError {
+    let pid = holder.as_ref().map_or_else(|| "unknown".into(), |holder| holder.pid.to_string());
+    let dataset = paths.root().display().to_string();
+    if holder.is_some_and(|holder| holder.command) {
+        LockError::Building { dataset, pid }
+    } else {
+        LockError::Held { dataset, pid }
     }
 }
 
@@ -124,12 +166,8 @@ pub fn holder(paths: &DatasetPaths) -> io::Result<Option<Holder>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    match flock(&file, FlockOperation::NonBlockingLockShared) {
-        // Nobody holds it: what it says is left from an engine that is gone.
-        Ok(()) => Ok(None),
-        Err(rustix::io::Errno::WOULDBLOCK) => read(&path),
-        Err(errno) => Err(errno.into()),
-    }
+    // Where nobody holds it, what it says is left from an engine that is gone.
+    if is_held(&file)? { read(&path) } else { Ok(None) }
 }
 
 /// Leaves word in the workspace of the dataset that its engine holds. Whole or not at all: clients read it at any time.
@@ -161,6 +199,8 @@ fn read(path: &Path) -> io::Result<Option<Holder>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     fn holder_of(pid: u32) -> Holder {
@@ -177,14 +217,36 @@ mod tests {
     fn a_second_engine_is_refused_and_told_who_holds_the_dataset() {
         let folder = tempfile::tempdir().unwrap();
         let paths = DatasetPaths::at(folder.path());
-        let lock = EngineLock::take(&paths, &holder_of(4711)).unwrap();
+        let lock = EngineLock::take(&paths, &holder_of(1)).unwrap();
         let refusal = EngineLock::take(&paths, &holder_of(12)).unwrap_err().to_string();
-        assert!(refusal.contains("pid 4711"), "{refusal}");
-        assert_eq!(holder(&paths).unwrap(), Some(holder_of(4711)));
+        assert!(refusal.contains("pid 1)"), "{refusal}");
+        assert_eq!(holder(&paths).unwrap(), Some(holder_of(1)));
         drop(lock);
         let _lock = EngineLock::take(&paths, &Holder::of_command()).unwrap();
         let refusal = EngineLock::take(&paths, &holder_of(12)).unwrap_err().to_string();
         assert!(refusal.starts_with(&format!("another command (pid {})", std::process::id())), "{refusal}");
+    }
+
+    #[test]
+    fn who_only_looks_keeps_no_engine_from_starting() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = DatasetPaths::at(folder.path());
+        drop(EngineLock::take(&paths, &holder_of(std::process::id())).unwrap());
+        let ended = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let look = || {
+                while !ended.load(Ordering::Relaxed) {
+                    let _ = holder(&paths).unwrap();
+                }
+            };
+            for _ in 0..2 {
+                scope.spawn(look);
+            }
+            let take = |_| EngineLock::take(&paths, &holder_of(std::process::id())).err();
+            let refusals: Vec<LockError> = (0..500).filter_map(take).collect();
+            ended.store(true, Ordering::Relaxed);
+            assert!(refusals.is_empty(), "{refusals:?}");
+        });
     }
 
     #[test]
