@@ -115,6 +115,46 @@ fn whoever_watches_reads_metrics_and_is_told_when_nobody_answers() {
     );
 }
 
+/// Arenas of the C library beside the first heap: mappings that begin at a multiple of 64 MiB, a part of them in use and
+/// the rest of the 64 MiB set aside.
+fn arenas(pid: u32) -> Vec<String> {
+    const ARENA: u64 = 64 << 20;
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let ends = |line: &str| -> (u64, u64) {
+        let (start, end) = line.split(' ').next().and_then(|range| range.split_once('-')).unwrap();
+        (u64::from_str_radix(start, 16).unwrap(), u64::from_str_radix(end, 16).unwrap())
+    };
+    let lines: Vec<&str> = maps.lines().collect();
+    let is_arena = |pair: &&[&str]| {
+        let ((start, used), (rest, end)) = (ends(pair[0]), ends(pair[1]));
+        let whole = start % ARENA == 0 && used == rest && end - start == ARENA;
+        whole && pair[0].contains(" rw-p ") && pair[1].contains(" ---p ")
+    };
+    lines.windows(2).filter(is_arena).map(|pair| pair.join("\n")).collect()
+}
+
+#[test]
+fn all_threads_of_an_engine_share_one_heap() {
+    // Which thread is there when is another matter at each start.
+    for _ in 0..5 {
+        let lab = Lab::new();
+        let engine = lab.start_engine();
+        lab.simulate(&lab.captures(), 1, "burst-v1", 5);
+        lab.wait_done(1);
+        assert_eq!(arenas(engine.pid()), Vec::<String>::new());
+    }
+    // This program has some, and they are found.
+    std::thread::scope(|scope| {
+        let with_an_arena = || {
+            let kept = vec![0_u8; 1000];
+            let found = arenas(std::process::id());
+            (found, kept.len())
+        };
+        let found = scope.spawn(with_an_arena).join().unwrap().0;
+        assert!(!found.is_empty(), "a thread's own arena is not recognised");
+    });
+}
+
 #[test]
 fn packages_get_a_manual_page_for_every_command_and_a_unit_that_systemd_understands() {
     let lab = Lab::new();

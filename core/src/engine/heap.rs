@@ -31,9 +31,10 @@ impl Heap {
     }
 }
 
-/// Before there are threads: those that are there keep the arenas that they have.
+/// One heap for all threads of this process, from now on. For a program that becomes an engine, before anything else: the
+/// threads that are there keep the arenas that they have, and pass them on when they end.
 #[cfg(target_env = "gnu")]
-pub(super) fn keep_together() {
+pub fn keep_together() {
     for (what, setting, value) in [("arenas", libc::M_ARENA_MAX, 1), ("large blocks", libc::M_MMAP_THRESHOLD, LARGE)] {
         // SAFETY: a plain setting of the C library's allocator.
         if unsafe { libc::mallopt(setting, value) } == 0 {
@@ -48,8 +49,9 @@ fn give_back() {
     let _ = unsafe { libc::malloc_trim(0) };
 }
 
+/// Only glibc has an arena for each thread.
 #[cfg(not(target_env = "gnu"))]
-pub(super) fn keep_together() {}
+pub fn keep_together() {}
 
 #[cfg(not(target_env = "gnu"))]
 fn give_back() {}

@@ -52,6 +52,8 @@ mod training;
 
 use std::path::PathBuf;
 
+pub use heap::keep_together as keep_memory_together;
+
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::{
@@ -108,12 +110,12 @@ pub enum EngineError {
     Thread { what: &'static str, source: std::io::Error },
 }
 
-/// Runs the engine of that workspace until it is told to stop.
+/// Runs the engine of that workspace until it is told to stop. A program that is nothing else calls
+/// [`keep_memory_together`] first.
 ///
 /// # Errors
 /// The configuration is wrong, another engine runs, the dataset cannot be used. Nothing was changed then.
 pub fn run(settings: EngineSettings) -> Result<(), EngineError> {
-    heap::keep_together();
     // SAFETY: there are no threads yet that could call SQLite.
     unsafe { store::set_pages_aside() };
     let configuration = Configuration::load(&settings.workspace)?;

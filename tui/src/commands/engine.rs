@@ -33,6 +33,8 @@ pub struct Engine {
 
 impl Engine {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
+        // Before the threads for signals, the log and alarms.
+        engine::keep_memory_together();
         if self.detached {
             // Refused where it leads a group already, which then is its own.
             let _ = rustix::process::setsid();
