@@ -137,7 +137,7 @@ impl Engine {
         self.store_write(Write::Sources(self.configuration.settings.sources.clone()));
         let mut watched = Vec::new();
         for source in &self.configuration.settings.sources {
-            let known = self.reader.known_files(&source.name)?;
+            let known = self.reader.known_files(&source.name)?.kept_in(self.settings.workspace.private());
             watched.push(WatchedSource { source: source.clone(), known });
         }
         let intake = self.configuration.settings.capture.clone();

@@ -3,10 +3,10 @@
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-use super::FileKey;
+use super::{FileKey, sorted::Sorted};
 
 /// Bits that stand for a file's version; those above them stand for its path.
 const VERSION_BITS: u32 = 28;
@@ -20,7 +20,7 @@ const FRESH: usize = 1792;
 /// Two of a million files with one number for their paths (some seven pairs) are told to the store again and again, which
 /// knows them. A file that is rewritten is not seen to be in one case of 270 million.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KnownFile(u64);
+pub struct KnownFile(pub(super) u64);
 
 impl KnownFile {
     #[must_use]
@@ -32,21 +32,32 @@ impl KnownFile {
         Self(hash(path) >> VERSION_BITS << VERSION_BITS | version)
     }
 
-    fn path(self) -> u64 {
+    /// The number of its path.
+    pub(super) fn path(self) -> u64 {
         self.0 >> VERSION_BITS
     }
 }
 
-/// Every known file in eight bytes, whatever the length of its name.
+/// Every known file in eight bytes, whatever the length of its name; on a disk, where there is one to keep them on.
 #[derive(Debug, Clone, Default)]
 pub struct KnownFiles {
-    /// In order, one for each path, and no room for more.
-    sorted: Vec<KnownFile>,
+    sorted: Sorted,
     /// Those that came since, by path. They win.
     fresh: HashMap<u64, KnownFile>,
+    /// Where the others are written down.
+    folder: Option<PathBuf>,
 }
 
 impl KnownFiles {
+    /// Moves them, and those that come, into a file of that folder which has no name and goes with the process. Where it
+    /// cannot be written they stay in memory.
+    #[must_use]
+    pub fn kept_in(mut self, folder: PathBuf) -> Self {
+        self.folder = Some(folder);
+        self.sort_in();
+        self
+    }
+
     /// Takes note of a file.
     pub fn insert(&mut self, path: &Path, key: &FileKey) {
         self.note(KnownFile::of(path, key));
@@ -68,27 +79,10 @@ impl KnownFiles {
         self.has(KnownFile::with(path, IGNORED))
     }
 
-    #[must_use]
-    pub fn len(&self) -> usize {
-        let replaced = self.fresh.values().filter(|file| self.place(**file).is_ok()).count();
-        self.sorted.len() + self.fresh.len() - replaced
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.sorted.is_empty() && self.fresh.is_empty()
-    }
-
     fn has(&self, file: KnownFile) -> bool {
-        match self.fresh.get(&file.path()) {
-            Some(fresh) => *fresh == file,
-            None => self.place(file).is_ok_and(|place| self.sorted[place] == file),
-        }
-    }
-
-    /// Where the file's path is, or would be.
-    fn place(&self, file: KnownFile) -> Result<usize, usize> {
-        self.sorted.binary_search_by_key(&file.path(), |known| known.path())
+        let path = file.path();
+        let known = self.fresh.get(&path).copied().or_else(|| self.sorted.of_path(path));
+        known == Some(file)
     }
 
     fn note(&mut self, file: KnownFile) {
@@ -101,15 +95,12 @@ impl KnownFiles {
     fn sort_in(&mut self) {
         let mut fresh: Vec<KnownFile> = self.fresh.drain().map(|(_, file)| file).collect();
         fresh.sort_unstable_by_key(|file| file.path());
-        let mut sorted = Vec::with_capacity(self.sorted.len() + fresh.len());
-        let mut before = self.sorted.iter().copied().peekable();
-        for file in fresh {
-            sorted.extend(std::iter::from_fn(|| before.next_if(|known| known.path() < file.path())));
-            before.next_if(|known| known.path() == file.path());
-            sorted.push(file);
-        }
-        sorted.extend(before);
-        self.sorted = sorted;
+        let all = || merged(self.sorted.iter(), &fresh);
+        let on_disk = self.folder.as_deref().and_then(|folder| {
+            let written = Sorted::on_disk(all(), folder);
+            written.inspect_err(|error| tracing::debug!(%error, "known files stay in memory")).ok()
+        });
+        self.sorted = on_disk.unwrap_or_else(|| Sorted::Memory(in_memory(all())));
     }
 }
 
@@ -126,8 +117,28 @@ impl FromIterator<KnownFile> for KnownFiles {
             same
         });
         sorted.shrink_to_fit();
-        Self { sorted, fresh: HashMap::new() }
+        Self { sorted: Sorted::Memory(sorted), ..Self::default() }
     }
+}
+
+/// Both in order, as one; those that came since win.
+fn merged(before: impl Iterator<Item = KnownFile>, fresh: &[KnownFile]) -> impl Iterator<Item = KnownFile> {
+    let (mut before, mut fresh) = (before.peekable(), fresh.iter().copied().peekable());
+    std::iter::from_fn(move || {
+        let Some(next) = fresh.peek() else { return before.next() };
+        if let Some(known) = before.next_if(|known| known.path() < next.path()) {
+            return Some(known);
+        }
+        before.next_if(|known| known.path() == next.path());
+        fresh.next()
+    })
+}
+
+/// With no room for more.
+fn in_memory(files: impl Iterator<Item = KnownFile>) -> Vec<KnownFile> {
+    let mut files: Vec<KnownFile> = files.collect();
+    files.shrink_to_fit();
+    files
 }
 
 /// Fixed keys: the values never leave the process, and an adversary who can name files gains nothing but a slow scan.
@@ -139,6 +150,8 @@ fn hash(value: impl Hash) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn key(n: u64) -> FileKey {
@@ -149,35 +162,50 @@ mod tests {
         format!("/captures/{n}.png")
     }
 
-    #[test]
-    fn the_last_version_of_a_file_is_the_one_that_is_known() {
-        let mut known: KnownFiles = (0..5000).map(|n| KnownFile::of(Path::new(&name(n)), &key(n))).collect();
-        // Over some that were there and some that were not, and so often that they are sorted in.
-        for n in 4000..9000 {
-            known.insert(Path::new(&name(n)), &key(n + 100_000));
-        }
-        known.ignore(Path::new(&name(7)));
-        assert_eq!(known.len(), 9000);
-        for n in 0..9000 {
-            let (is, was) = if n < 4000 { (key(n), key(n + 100_000)) } else { (key(n + 100_000), key(n)) };
-            assert_eq!(known.holds(Path::new(&name(n)), &is), n != 7, "{n}");
-            assert!(!known.holds(Path::new(&name(n)), &was), "{n}");
-            assert_eq!(known.is_ignored(Path::new(&name(n))), n == 7);
-        }
-        assert!(!known.holds(Path::new(&name(9000)), &key(9000)));
-        known.insert(Path::new(&name(7)), &key(7));
-        assert!(known.holds(Path::new(&name(7)), &key(7)) && !known.is_ignored(Path::new(&name(7))));
+    fn known(files: std::ops::Range<u64>) -> KnownFiles {
+        files.map(|n| KnownFile::of(Path::new(&name(n)), &key(n))).collect()
     }
 
     #[test]
-    fn a_hundred_thousand_files_take_eight_bytes_each() {
-        let mut known = KnownFiles::default();
+    fn the_last_version_of_a_file_is_the_one_that_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let nowhere = folder.path().join("nowhere");
+        let start = || known(0..5000);
+        for mut known in [start(), start().kept_in(folder.path().into()), start().kept_in(nowhere)] {
+            // Over some that were there and some that were not, and so often that they are sorted in.
+            for n in 4000..9000 {
+                known.insert(Path::new(&name(n)), &key(n + 100_000));
+            }
+            known.ignore(Path::new(&name(7)));
+            for n in 0..9000 {
+                let (is, was) = if n < 4000 { (key(n), key(n + 100_000)) } else { (key(n + 100_000), key(n)) };
+                assert_eq!(known.holds(Path::new(&name(n)), &is), n != 7, "{n}");
+                assert!(!known.holds(Path::new(&name(n)), &was), "{n}");
+                assert_eq!(known.is_ignored(Path::new(&name(n))), n == 7);
+            }
+            assert!(!known.holds(Path::new(&name(9000)), &key(9000)));
+            known.insert(Path::new(&name(7)), &key(7));
+            assert!(known.holds(Path::new(&name(7)), &key(7)) && !known.is_ignored(Path::new(&name(7))));
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left to find");
+    }
+
+    /// Bytes for a hundred thousand files, all of which are still known.
+    fn memory_of(mut known: KnownFiles) -> usize {
         for n in 0..100_000 {
             known.insert(Path::new(&name(n)), &key(n));
         }
-        assert!(known.sorted.capacity() <= 100_000 && known.fresh.capacity() < 2 * FRESH + 1);
-        assert_eq!(size_of::<KnownFile>(), 8);
         // A pair or none has one number for two paths.
-        assert!(known.len() >= 99_998, "{}", known.len());
+        let held = (0..100_000).filter(|n| known.holds(Path::new(&name(*n)), &key(*n))).count();
+        assert!(held >= 99_998, "{held}");
+        assert!(known.fresh.capacity() < 2 * FRESH + 1);
+        known.sorted.memory()
+    }
+
+    #[test]
+    fn a_hundred_thousand_files_take_eight_bytes_each_and_next_to_none_where_they_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(memory_of(KnownFiles::default()) <= 800_000);
+        assert!(memory_of(KnownFiles::default().kept_in(folder.path().into())) <= 800_000 / 500);
     }
 }
