@@ -110,7 +110,7 @@ impl Flattener {
         self.grid.lay(scene.width, scene.height);
         // Nearly whole cells: the mean of a part is not the middle's where light falls off, but without the four in the corners,
         // which the picture's border narrows on two sides, the surface would have to guess there.
-        self.fill_cells(plane, scene, i16::MAX, 2, CELL * CELL * 3 / 8, false);
+        self.fill_cells(plane, scene, Counted::Values, CELL * CELL * 3 / 8);
         let surface = Surface::fit(&self.grid);
         surface.lay(&self.grid, &mut self.shape);
         let Self { grid, shape, offsets, first, .. } = self;
@@ -128,23 +128,18 @@ impl Flattener {
         grid.values.iter_mut().zip(&*shape).zip(&*first).for_each(|((v, s), f)| *v += s + f);
     }
 
-    /// Means of the cells clear of the fibre, of values or of their magnitudes up to `cut`, over every `step`-th row;
-    /// cells with fewer than `least` usable pixels there stay unknown.
-    fn fill_cells<T: Sample>(
-        &mut self,
-        plane: &[T],
-        scene: &Scene<'_>,
-        cut: i16,
-        step: usize,
-        least: usize,
-        magnitudes: bool,
-    ) {
+    /// Means of the cells clear of the fibre over every second row: of values the background, of magnitudes the noise.
+    /// Cells with fewer than `least` usable pixels there stay unknown.
+    fn fill_cells<T: Sample>(&mut self, plane: &[T], scene: &Scene<'_>, counted: Counted, least: usize) {
         let Self { grid, spread, sums, .. } = self;
-        let (grid, counted) = if magnitudes { (spread, Counted::Magnitudes(cut)) } else { (grid, Counted::Values) };
+        let grid = match counted {
+            Counted::Values => grid,
+            Counted::Magnitudes(_) => spread,
+        };
         let clear = scene.cladding.map(|c| (c.gauge(), 1.0 + f64::from(CLEARANCE) / c.ax.min(c.by)));
         for row in 0..grid.rows {
             sums.clear(grid.columns * CELL);
-            for y in (row * CELL..((row + 1) * CELL).min(scene.height)).step_by(step) {
+            for y in (row * CELL..((row + 1) * CELL).min(scene.height)).step_by(2) {
                 let span = y * scene.width..(y + 1) * scene.width;
                 add_row(&plane[span.clone()], &scene.usable[span], counted, sums);
             }
@@ -203,7 +198,7 @@ impl Flattener {
     /// Mean magnitude a cell, large values cut, then a low quantile of the neighbourhood, so that dirt does not count.
     fn local_noise(&mut self, response: &[i16], scene: &Scene<'_>, whole: f32) {
         self.spread.lay(scene.width, scene.height);
-        self.fill_cells(response, scene, (3.0 * whole) as i16, 2, 48, true);
+        self.fill_cells(response, scene, Counted::Magnitudes((3.0 * whole) as i16), 48);
         let Self { spread, .. } = self;
         spread.values.iter_mut().for_each(|v| *v /= MEAN_OF_GAUSSIAN);
         spread.local_quantile(2, 0.4, f32::from(NOISE_UNIT));
