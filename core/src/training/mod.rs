@@ -58,7 +58,7 @@ pub enum TrainingError {
     Truth(#[from] TruthError),
     #[error("{}: {source}; the run needs room and a folder that can be written", names::display(path))]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("{}: cannot be read: {source}", names::display(path))]
+    #[error("{}: cannot be read: {source}; name a file that is there and that you may read", names::display(path))]
     Unread { path: PathBuf, source: std::io::Error },
     #[error("no plug-in `{TRAINER}`: {0}; `cargo xtask libtorch` fetches what it needs, or LIBTORCH names it")]
     NoTrainer(String),

@@ -166,6 +166,9 @@ fn an_engine_trains_for_a_client_that_leaves_and_stores_every_epoch() {
     assert_eq!(lab.query_count("SELECT count(*) FROM runs WHERE state = 'stopped'"), 1);
     let output = train(&lab, &["--steer", "stop-now"]).output().unwrap();
     assert!(text(&output).contains("nothing is being trained"), "{}", text(&output));
+    let output = train(&lab, &["--set", "optimizer=best"]).output().unwrap();
+    assert!(text(&output).contains("expected one of adam, adamw, sgd"), "{}", text(&output));
+    assert_eq!(output.status.code(), Some(2), "wrong usage is that, whoever says so");
     assert!(lab.run(&["stop"]).status.success());
     engine.wait();
 }

@@ -11,7 +11,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use crossbeam_channel::RecvTimeoutError;
 use ferrule_core::{
-    client::{Client, Incoming},
+    client::{Client, Incoming, RequestError},
     config::Configuration,
     host::{Catalogue, LibraryStore, Policy, SearchPaths},
     names,
@@ -256,7 +256,13 @@ impl Train {
     fn through_engine(self, mut client: Client, plan: Plan, mut shown: Shown) -> Result<(), Failure> {
         client.ask(Request::Subscribe, ANSWER)?;
         let plan = self.resume.is_none().then(|| Box::new(plan));
-        let run = match client.ask(Request::Train { plan, resume: self.resume }, ANSWER)? {
+        let answer = client.ask(Request::Train { plan, resume: self.resume }, ANSWER);
+        let answer = answer.map_err(|error| match error {
+            // As without an engine: nothing has begun.
+            refused @ RequestError::Refused(_) => Failure::wrong(refused),
+            other => other.into(),
+        });
+        let run = match answer? {
             Answer::Training { run } => run,
             other => return Err(Failure::failed(format!("the engine answered something else: {other:?}"))),
         };
