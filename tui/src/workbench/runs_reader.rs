@@ -167,14 +167,49 @@ fn epoch(row: &EpochRow) -> Epoch {
 /// A sample as half blocks, or where there are no colours in characters from light to dense.
 fn picture((pixels, side): (Vec<u8>, usize), key: &WorstKey) -> Option<CellPicture> {
     let side = u32::try_from(side).ok()?;
-    let gray = DynamicImage::ImageLuma8(GrayImage::from_raw(side, side, pixels)?);
+    let gray = GrayImage::from_raw(side, side, pixels)?;
     // Cells are about twice as high as wide.
     let rows = key.room.height.min(key.room.width / 2).max(1);
     let (width, height) = (u32::from(rows) * 2, u32::from(rows));
     if key.colours == Colours::None {
-        let small = gray.resize_exact(width, height, FilterType::Triangle).to_luma8();
-        return Some(CellPicture::dense(&small));
+        return Some(CellPicture::dense(&standing_out(&gray, width, height)));
     }
-    let small = gray.resize_exact(width, height * 2, FilterType::Triangle).to_rgb8();
+    let small = DynamicImage::ImageLuma8(gray).resize_exact(width, height * 2, FilterType::Triangle).to_rgb8();
     Some(CellPicture::halfblocks(&small, key.colours))
+}
+
+/// A few shades show no mean of a hundred pixels that is a shade off: of each cell what differs most from the picture's
+/// usual gray, and all of it over the whole range.
+fn standing_out(gray: &GrayImage, width: u32, height: u32) -> GrayImage {
+    let mut sorted = gray.as_raw().clone();
+    sorted.sort_unstable();
+    let usual = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+    let span = |cell: u32, cells: u32, pixels: u32| cell * pixels / cells..((cell + 1) * pixels).div_ceil(cells);
+    let mut small = GrayImage::from_fn(width, height, |x, y| {
+        let rows = span(y, height, gray.height());
+        let pixels = rows.flat_map(|y| span(x, width, gray.width()).map(move |x| gray.get_pixel(x, y)));
+        pixels.max_by_key(|pixel| pixel.0[0].abs_diff(usual)).copied().unwrap_or(image::Luma([usual]))
+    });
+    let (low, high) = small.iter().fold((u8::MAX, 0), |(low, high), value| (low.min(*value), high.max(*value)));
+    let range = u32::from(high.saturating_sub(low)).max(1);
+    small.iter_mut().for_each(|value| *value = (u32::from(*value - low) * 255 / range) as u8);
+    small
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_colours_a_dot_of_a_few_pixels_stands_out() {
+        let gray = GrayImage::from_fn(96, 96, |x, y| {
+            let dot = (40..43).contains(&x) && (70..73).contains(&y);
+            image::Luma([if dot { 95 } else { 120 + (x % 3) as u8 }])
+        });
+        let small = standing_out(&gray, 24, 12);
+        let dark: Vec<(u32, u32)> =
+            small.enumerate_pixels().filter(|(_, _, p)| p.0[0] < 128).map(|(x, y, _)| (x, y)).collect();
+        assert_eq!(dark, [(10, 8), (10, 9)], "{small:?}");
+        assert_eq!(standing_out(&GrayImage::new(5, 5), 8, 4).dimensions(), (8, 4), "also of fewer pixels than cells");
+    }
 }
