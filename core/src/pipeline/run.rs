@@ -113,8 +113,9 @@ impl<'a> Pass<'a> {
         let (width, height) = (self.picture.width, self.picture.height);
         let (segmentation, scale, fibre) = self.timed(|ms| &mut ms.segment, Self::segment)?;
         let merged = self.timed(|ms| &mut ms.detect, |pass| pass.defects(&segmentation, &scale));
+        let labels = zones::label_map(&segmentation, self.labels);
         let zones: Vec<Option<abi::ZoneName>> =
-            merged.iter().map(|merged| zones::innermost(&merged.defect.mask, self.labels, width)).collect();
+            merged.iter().map(|merged| zones::innermost(&merged.defect.mask, labels, width)).collect();
         let defects: Vec<Defect> =
             merged.iter().zip(&zones).enumerate().map(|(i, (merged, zone))| self.reported(i, merged, *zone)).collect();
         let (features, histograms) =
@@ -133,7 +134,7 @@ impl<'a> Pass<'a> {
             Some((folder, artefacts)) => self.timed(
                 |ms| &mut ms.artefacts,
                 |pass| {
-                    let (image, labels) = (pass.image, &*pass.labels);
+                    let (image, labels) = (pass.image, zones::label_map(&segmentation, pass.labels));
                     let content = artefacts::Content { image, width, height, labels, defects: &defects };
                     artefacts::write(folder, artefacts.masks, &content)
                 },
@@ -207,7 +208,7 @@ impl<'a> Pass<'a> {
             None => (abi::Segmentation::default(), Vec::new()),
         };
         self.agreement = agreement;
-        zones::label_map(&found, width, height, self.labels);
+        zones::draw_labels(&found, width, height, self.labels);
         self.flags.extend(judge::flags(&found.attributes));
         let fibre = zones::fibre(&found, min_confidence);
         let scale = zones::scale(&self.optics, &found, fibre);
@@ -228,9 +229,10 @@ impl<'a> Pass<'a> {
         let (width, height) = (self.picture.width, self.picture.height);
         let mut found = Vec::new();
         let mut tools = std::mem::take(&mut self.tools.detect);
-        let labels = std::mem::take(self.labels);
+        let drawn = std::mem::take(self.labels);
         for (detector, tool) in tools.iter_mut().enumerate() {
-            let input = input(view(self.picture, tool, scale), segmentation, &labels);
+            let labels = zones::label_map(segmentation, &drawn);
+            let input = input(view(self.picture, tool, scale), segmentation, labels);
             let answer = self.ask(tool, |instance| {
                 let mut answer = instance.detect(&input)?;
                 check::detections(&mut answer, width, height).map(|()| answer)
@@ -239,7 +241,7 @@ impl<'a> Pass<'a> {
             self.flags.extend(judge::flags(&answer.attributes));
             found.extend(answer.defects.into_iter().map(|defect| Found { detector, defect }));
         }
-        *self.labels = labels;
+        *self.labels = drawn;
         self.tools.detect = tools;
         found
     }
@@ -253,9 +255,10 @@ impl<'a> Pass<'a> {
         let (mut features, mut histograms) = (std::mem::take(&mut self.agreement), Vec::new());
         let defects: Vec<abi::Defect> = merged.iter().map(|merged| merged.defect.clone()).collect();
         let mut tools = std::mem::take(&mut self.tools.measure);
-        let labels = std::mem::take(self.labels);
+        let drawn = std::mem::take(self.labels);
         for tool in &mut tools {
-            let input = input(view(self.picture, tool, scale), segmentation, &labels);
+            let labels = zones::label_map(segmentation, &drawn);
+            let input = input(view(self.picture, tool, scale), segmentation, labels);
             let answer = self.ask(tool, |instance| {
                 let answer = instance.measure(&input, &defects)?;
                 check::measurements(&answer).map(|()| answer)
@@ -278,7 +281,7 @@ impl<'a> Pass<'a> {
                 plugin: tool.name.clone(),
             }));
         }
-        *self.labels = labels;
+        *self.labels = drawn;
         self.tools.measure = tools;
         (features, histograms)
     }

@@ -23,21 +23,14 @@ pub fn filled(bbox: BoundingBox) -> Vec<Run> {
 
 /// Pixels that either mask has.
 pub fn union(a: &[Run], b: &[Run]) -> Vec<Run> {
-    normalised(a.iter().chain(b).copied().collect())
+    joined(in_order(a.iter().copied(), b.iter().copied()))
 }
 
 /// Sorts runs and joins those that overlap or touch within a row.
 pub fn normalised(mut runs: Vec<Run>) -> Vec<Run> {
     // The stable sort: it merges the sorted stretches that masks come in.
     runs.sort();
-    runs.dedup_by(|next, kept| {
-        let joins = next.y == kept.y && next.x <= kept.x + kept.length;
-        if joins {
-            kept.length = kept.length.max(next.x + next.length - kept.x);
-        }
-        joins
-    });
-    runs
+    joined(runs.into_iter())
 }
 
 /// How many pixels both masks have.
@@ -79,15 +72,42 @@ pub fn area_near(mask: &[Run], other: &[Run], reach: f64) -> u32 {
 
 /// The mask grown by `reach` pixels in every direction (a square), cut at the top and left edge only.
 pub fn grown(mask: &[Run], reach: u32) -> Vec<Run> {
-    let mut runs = Vec::with_capacity(mask.len() * (2 * reach as usize + 1));
-    // Row offset by row offset, so that what is sorted consists of sorted stretches.
-    for down in 0..=2 * reach {
-        runs.extend(mask.iter().filter(|run| run.y + down >= reach).map(|run| {
-            let x = run.x.saturating_sub(reach);
-            Run { y: run.y + down - reach, x, length: run.x + run.length + reach - x }
-        }));
+    let wider = mask.iter().map(|run| {
+        let x = run.x.saturating_sub(reach);
+        Run { x, length: run.x + run.length + reach - x, ..*run }
+    });
+    // Downwards by twice the reach, each step by as much as there is already, and up again by half of that.
+    let mut tall = joined(wider);
+    let (mut rows, all) = (1, 2 * reach + 1);
+    while rows < all {
+        let down = rows.min(all - rows);
+        let lower = tall.iter().map(|run| Run { y: run.y + down, ..*run });
+        tall = joined(in_order(tall.iter().copied(), lower));
+        rows += down;
     }
-    normalised(runs)
+    tall.into_iter().filter_map(|run| Some(Run { y: run.y.checked_sub(reach)?, ..run })).collect()
+}
+
+/// Both of two sorted stretches, sorted.
+fn in_order(a: impl Iterator<Item = Run>, b: impl Iterator<Item = Run>) -> impl Iterator<Item = Run> {
+    let (mut a, mut b) = (a.peekable(), b.peekable());
+    std::iter::from_fn(move || match (a.peek(), b.peek()) {
+        (Some(first), Some(second)) if second < first => b.next(),
+        (Some(_), _) => a.next(),
+        (None, _) => b.next(),
+    })
+}
+
+/// Sorted runs, those joined that overlap or touch within a row.
+fn joined(runs: impl Iterator<Item = Run>) -> Vec<Run> {
+    let mut joined: Vec<Run> = Vec::with_capacity(runs.size_hint().0);
+    for run in runs {
+        match joined.last_mut().filter(|last| last.y == run.y && run.x <= last.x + last.length) {
+            Some(last) => last.length = last.length.max(run.x + run.length - last.x),
+            None => joined.push(run),
+        }
+    }
+    joined
 }
 
 /// Centroid and shape of a mask about it.

@@ -14,11 +14,15 @@ pub struct Scale {
     pub pixel_aspect: f64,
 }
 
-/// Puts the label map into `labels`: the segmenter's own, or the outlines drawn, the innermost on top.
-pub fn label_map(segmentation: &Segmentation, width: u32, height: u32, labels: &mut Vec<u8>) {
+/// The label map: the segmenter's own, or what [`draw_labels`] has drawn where it gave none.
+pub fn label_map<'a>(segmentation: &'a Segmentation, drawn: &'a [u8]) -> &'a [u8] {
+    if segmentation.labels.is_empty() { drawn } else { &segmentation.labels }
+}
+
+/// Draws the outlines, the innermost on top, where the segmenter gave no labels of its own.
+pub fn draw_labels(segmentation: &Segmentation, width: u32, height: u32, labels: &mut Vec<u8>) {
     labels.clear();
     if !segmentation.labels.is_empty() {
-        labels.extend_from_slice(&segmentation.labels);
         return;
     }
     let (width, height) = (width as usize, height as usize);
@@ -138,8 +142,9 @@ mod tests {
     #[test]
     fn a_defect_belongs_to_the_innermost_zone_that_it_touches() {
         let mut labels = Vec::new();
-        label_map(&fibre_of(10.0, 0.9), 40, 32, &mut labels);
-        let zone = |x, length| innermost(&[Run { y: 16, x, length }], &labels, 40);
+        let found = fibre_of(10.0, 0.9);
+        draw_labels(&found, 40, 32, &mut labels);
+        let zone = |x, length| innermost(&[Run { y: 16, x, length }], label_map(&found, &labels), 40);
         assert_eq!(zone(0, 4), None);
         assert_eq!(zone(8, 6), Some(ZoneName::Cladding));
         assert_eq!(zone(0, 40), Some(ZoneName::Core));
@@ -150,7 +155,7 @@ mod tests {
         let mut found = fibre_of(10.0, 0.9);
         found.labels = vec![4; 12].into();
         let mut labels = vec![7; 99];
-        label_map(&found, 4, 3, &mut labels);
-        assert_eq!(labels, vec![4; 12]);
+        draw_labels(&found, 4, 3, &mut labels);
+        assert_eq!(label_map(&found, &labels), [4; 12]);
     }
 }

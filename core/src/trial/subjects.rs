@@ -141,7 +141,7 @@ impl Shown {
             .collect();
         let mut labels = Vec::new();
         let segmentation = abi::Segmentation { zones: zones.iter().cloned().collect(), ..abi::Segmentation::default() };
-        zones::label_map(&segmentation, width, height, &mut labels);
+        zones::draw_labels(&segmentation, width, height, &mut labels);
         let cladding = zones.iter().find(|zone| zone.name == abi::ZoneName::Cladding);
         let um_per_px = cladding.map(|zone| 125.0 / (2.0 * zone.outline.by));
         let (format, pixels) = match subject.format {

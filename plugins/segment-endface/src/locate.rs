@@ -66,7 +66,7 @@ pub struct Locator {
     sorted: Vec<f32>,
     edges: Vec<Edge>,
     votes: Vec<f32>,
-    blurred: Vec<f32>,
+    across: Vec<f32>,
     centres: Vec<(f32, f32)>,
     radial: [Vec<f32>; 2],
     points: Vec<EdgePoint>,
@@ -160,19 +160,14 @@ impl Locator {
                 }
             }
         }
-        // Two passes of a 3 x 3 mean.
+        // Two passes of a 3 x 3 mean, but for its factor.
         for _ in 0..2 {
-            box_blur(&self.votes, columns, rows, &mut self.blurred);
-            std::mem::swap(&mut self.votes, &mut self.blurred);
+            box_blur(&mut self.votes, columns, &mut self.across);
         }
         self.centres.clear();
         let apart = (0.5 * sizes.smallest as f32 / CELL).max(4.0);
         for _ in 0..CENTRES {
-            let best = self.votes.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-            let Some((at, &votes)) = best else { return };
-            if votes <= 0.0 {
-                return;
-            }
+            let Some(at) = strongest(&self.votes) else { return };
             let (cx, cy) = (at % columns, at / columns);
             self.centres.push(((cx as f32 + 0.5) * CELL, (cy as f32 + 0.5) * CELL));
             let reach = apart as usize;
@@ -276,14 +271,65 @@ impl Locator {
     }
 }
 
-fn box_blur(source: &[f32], columns: usize, rows: usize, out: &mut Vec<f32>) {
-    out.clear();
-    out.resize(columns * rows, 0.0);
-    for y in 1..rows.saturating_sub(1) {
-        for x in 1..columns.saturating_sub(1) {
-            let i = y * columns + x;
-            let row = |i: usize| source[i - 1] + source[i] + source[i + 1];
-            out[i] = row(i - columns) + row(i) + row(i + columns);
+/// Where the most votes are, if there are any.
+fn strongest(votes: &[f32]) -> Option<usize> {
+    // Of numbers that are not negative the bits have their order, and whole numbers are compared side by side.
+    let bits = |votes: &f32| votes.to_bits() as i32;
+    let most = votes.iter().map(bits).fold(0, i32::max);
+    votes.iter().rposition(|votes| bits(votes) == most).filter(|_| most > 0)
+}
+
+/// Sums over 3 x 3 cells; none at the border.
+fn box_blur(cells: &mut [f32], columns: usize, across: &mut Vec<f32>) {
+    across.clear();
+    across.resize(cells.len(), 0.0);
+    let inner = cells.len().saturating_sub(2);
+    if columns < 3 || inner == 0 {
+        cells.fill(0.0);
+        return;
+    }
+    for (sum, ((left, here), right)) in across[1..].iter_mut().zip(cells.iter().zip(&cells[1..]).zip(&cells[2..])) {
+        *sum = left + here + right;
+    }
+    let last = cells.len() / columns - 1;
+    for (y, row) in cells.chunks_exact_mut(columns).enumerate() {
+        if y == 0 || y >= last {
+            row.fill(0.0);
+            continue;
         }
+        let [above, here, below] = [y - 1, y, y + 1].map(|y| &across[y * columns..][..columns]);
+        for (out, ((a, b), c)) in row.iter_mut().zip(above.iter().zip(here).zip(below)) {
+            *out = a + b + c;
+        }
+        row[0] = 0.0;
+        row[columns - 1] = 0.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_blur_is_the_sum_of_nine(votes in proptest::collection::vec(0.0..9.0f32, 1..200), columns in 1..15usize) {
+            let rows = votes.len() / columns;
+            let votes = &votes[..rows * columns];
+            let mut blurred = votes.to_vec();
+            box_blur(&mut blurred, columns, &mut Vec::new());
+            for (i, found) in blurred.iter().enumerate() {
+                let (x, y) = (i % columns, i / columns);
+                let within = x > 0 && y > 0 && x + 1 < columns && y + 1 < rows;
+                let row = |i: usize| votes[i - 1] + votes[i] + votes[i + 1];
+                prop_assert_eq!(*found, if within { row(i - columns) + row(i) + row(i + columns) } else { 0.0 });
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_of_the_strongest_is_taken_and_nothing_of_nothing() {
+        assert_eq!(strongest(&[0.0, 3.5, 1.0, 3.5, 2.0]), Some(3));
+        assert_eq!((strongest(&[0.0; 5]), strongest(&[])), (None, None));
     }
 }

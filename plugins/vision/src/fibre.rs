@@ -16,7 +16,7 @@ use crate::{
     ellipse::{Ellipse, Gauge},
     flatten::Sample,
     noise::{QUIETEST, sigma_of_quiet},
-    order::{ABSENT, LANES, nth, present},
+    order::{ABSENT, Columns, LANES},
     round::nearest,
 };
 
@@ -203,8 +203,9 @@ impl FibreFrame {
                 let centre = sector * ARC_RAYS + ARC_RAYS / 2 + RAYS - rays * step / 2;
                 self.starts.clear();
                 self.starts.extend((0..rays).map(|k| (centre + k * step) % RAYS * self.stride + first));
-                let counts = present(&self.samples, &self.starts);
-                let medians = nth(&self.samples, &self.starts, &counts.map(|n| n / 2));
+                let columns = Columns::of(&self.samples, &self.starts);
+                let medians = columns.nth(&columns.counts.map(|n| n / 2));
+                let counts = columns.counts;
                 let out = &mut self.profiles[sector * self.stride + from..][..to - from];
                 for (value, lane) in out.iter_mut().zip(lanes.clone()) {
                     *value = if counts[lane] >= 8 { f32::from(medians[lane]) } else { f32::NAN };
@@ -282,9 +283,9 @@ impl FibreFrame {
         for first in (0..self.bins).step_by(LANES) {
             self.starts.clear();
             self.starts.extend((0..rows).map(|row| row * self.stride + first));
-            let counts = present(&self.samples, &self.starts);
-            let quiet = nth(&self.samples, &self.starts, &counts.map(|n| (f32::from(n) * QUIETEST) as i16));
-            let sigmas = quiet.iter().zip(counts).map(|(q, n)| if n > 0 { sigma_of_quiet(*q) } else { 0.0 });
+            let columns = Columns::of(&self.samples, &self.starts);
+            let quiet = columns.nth(&columns.counts.map(|n| (f32::from(n) * QUIETEST) as i16));
+            let sigmas = quiet.iter().zip(columns.counts).map(|(q, n)| if n > 0 { sigma_of_quiet(*q) } else { 0.0 });
             self.raw_noise.extend(sigmas.map(|sigma| sigma.max(floor)).take(self.bins - first));
         }
         self.noise.clear();

@@ -48,14 +48,16 @@ fn respond(upper: &[u8], middle: &[u8], lower: &[u8], row: &mut RowResponses) {
     row.variance_81.resize(width, 0);
     row.laplacian.resize(width, 0);
     row.square.resize(width + 2, 0);
-    columns(upper, middle, lower, &mut row.smooth[1..], |a, b, c| a + 2 * b + c);
-    columns(upper, middle, lower, &mut row.difference[1..], |a, _, c| c - a);
-    columns(upper, middle, lower, &mut row.sum[1..], |a, b, c| a + b + c);
-    columns(upper, middle, lower, &mut row.middle[1..], |_, b, _| b);
-    for (out, ((&a, &b), &c)) in row.square[1..].iter_mut().zip(upper.iter().zip(middle).zip(lower)) {
-        let square = |v: u8| i32::from(u16::from(v) * u16::from(v));
-        *out = square(a) + square(b) + square(c);
-    }
+    columns(
+        [upper, middle, lower],
+        [
+            &mut row.smooth[1..=width],
+            &mut row.difference[1..=width],
+            &mut row.sum[1..=width],
+            &mut row.middle[1..=width],
+        ],
+        &mut row.square[1..=width],
+    );
     mirror(&mut row.smooth);
     mirror(&mut row.difference);
     mirror(&mut row.sum);
@@ -84,10 +86,17 @@ fn respond(upper: &[u8], middle: &[u8], lower: &[u8], row: &mut RowResponses) {
     }
 }
 
+/// What each column of three pixels gives: sum with weights 1 2 1, difference, plain sum, middle; and sum of squares.
 #[inline(always)]
-fn columns(upper: &[u8], middle: &[u8], lower: &[u8], out: &mut [i16], combine: impl Fn(i16, i16, i16) -> i16) {
-    for (out, ((&a, &b), &c)) in out.iter_mut().zip(upper.iter().zip(middle).zip(lower)) {
-        *out = combine(i16::from(a), i16::from(b), i16::from(c));
+fn columns(rows: [&[u8]; 3], [smooth, difference, sum, middle]: [&mut [i16]; 4], squares: &mut [i32]) {
+    let n = squares.len();
+    let [a, b, c] = rows.map(|row| &row[..n]);
+    let (smooth, difference, sum, middle) = (&mut smooth[..n], &mut difference[..n], &mut sum[..n], &mut middle[..n]);
+    let square = |v: i16| i32::from(v) * i32::from(v);
+    for x in 0..n {
+        let (a, b, c) = (i16::from(a[x]), i16::from(b[x]), i16::from(c[x]));
+        (smooth[x], difference[x], sum[x], middle[x]) = (a + 2 * b + c, c - a, a + b + c, b);
+        squares[x] = square(a) + square(b) + square(c);
     }
 }
 

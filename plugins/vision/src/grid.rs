@@ -6,7 +6,7 @@
 use multiversion::multiversion;
 
 use crate::{
-    order::{ABSENT, LANES, nth, present},
+    order::{ABSENT, Columns, LANES},
     round::nearest,
 };
 
@@ -61,10 +61,10 @@ impl Grid {
                 starts.clear();
                 let corner = y * wide + block * LANES;
                 starts.extend((0..window).flat_map(|v| (0..window).map(move |u| corner + v * wide + u)));
-                let counts = present(table, starts);
-                let ranks = counts.map(|n| nearest(f32::from(n.max(1) - 1) * quantile) as i16);
-                let found = nth(table, starts, &ranks);
-                for (value, (found, count)) in out.iter_mut().zip(found.iter().zip(counts)) {
+                let columns = Columns::of(table, starts);
+                let ranks = columns.counts.map(|n| nearest(f32::from(n.max(1) - 1) * quantile) as i16);
+                let found = columns.nth(&ranks);
+                for (value, (found, count)) in out.iter_mut().zip(found.iter().zip(columns.counts)) {
                     *value = if count < least { f32::NAN } else { f32::from(*found) / steps };
                 }
             }

@@ -44,36 +44,16 @@ pub struct Strength {
     pub dark: f32,
 }
 
-/// Runs up to this length are gone through pixel by pixel: most components are specks of noise, and a call of the vectors
-/// takes longer than they do.
-const FEW: u32 = 16;
-
 /// Strength of the pixels in some runs.
 #[must_use]
 pub fn strength(runs: &[Run], response: &[i16], noise: &[i16], width: usize) -> Strength {
     let (mut ratio, mut peak, mut bright, mut dark) = (0, 0, 0i64, 0i64);
-    // Magnitude and noise of the steepest pixel of the short runs: fractions are compared without a division.
-    let mut steepest = (0, 1);
     for run in runs {
         let span = run.y as usize * width + run.x as usize..run.y as usize * width + run.end() as usize;
-        let (response, noise) = (&response[span.clone()], &noise[span]);
-        if run.length > FEW {
-            let found = strength_of(response, noise);
-            (ratio, peak) = (ratio.max(found.0), peak.max(found.1));
-            (bright, dark) = (bright + i64::from(found.2), dark + i64::from(found.3));
-            continue;
-        }
-        for (r, n) in response.iter().zip(noise) {
-            let (magnitude, noise) = (r.saturating_abs(), i32::from((*n).max(1)));
-            if i32::from(magnitude) * steepest.1 > steepest.0 * noise {
-                steepest = (i32::from(magnitude), noise);
-            }
-            peak = peak.max(magnitude);
-            bright += i64::from((*r).max(0));
-            dark += i64::from((*r).min(0));
-        }
+        let found = strength_of(&response[span.clone()], &noise[span]);
+        (ratio, peak) = (ratio.max(found.0), peak.max(found.1));
+        (bright, dark) = (bright + i64::from(found.2), dark + i64::from(found.3));
     }
-    let ratio = ratio.max(nearest(steepest.0 as f32 * RATIO / steepest.1 as f32));
     let peak_sigma = ratio as f32 * f32::from(NOISE_UNIT) / RATIO;
     Strength { peak_sigma, peak: f32::from(peak), bright: bright as f32, dark: dark as f32 }
 }
@@ -117,29 +97,6 @@ mod tests {
                     prop_assert_eq!(*m == 1, magnitude > limit);
                 }
             }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn the_strength_is_that_of_all_pixels_whatever_the_length_of_their_runs(
-            pixels in proptest::collection::vec((-2047..=2047i16, -3..=i16::MAX), 1..120), cuts in proptest::collection::vec(1..40u32, 1..9),
-        ) {
-            let (response, noise): (Vec<i16>, Vec<i16>) = pixels.into_iter().unzip();
-            let (mut runs, mut x) = (Vec::new(), 0);
-            for length in cuts {
-                let length = length.min(response.len() as u32 - x);
-                runs.push(Run { y: 0, x, length });
-                x += length;
-            }
-            let found = strength(&runs, &response, &noise, response.len());
-            let pixels = || response.iter().zip(&noise).take(x as usize);
-            let ratio = |(r, n): (&i16, &i16)| nearest(f32::from(r.saturating_abs()) * RATIO / f32::from((*n).max(1)));
-            let steepest = pixels().map(ratio).max().unwrap_or(0);
-            prop_assert_eq!(found.peak_sigma, steepest as f32 * f32::from(NOISE_UNIT) / RATIO);
-            prop_assert_eq!(found.peak, pixels().map(|(r, _)| f32::from(r.saturating_abs())).fold(0.0, f32::max));
-            let sum = |part: fn(i64) -> i64| pixels().map(|(r, _)| part(i64::from(*r))).sum::<i64>() as f32;
-            prop_assert_eq!((found.bright, found.dark), (sum(|r| r.max(0)), sum(|r| r.min(0))));
         }
     }
 

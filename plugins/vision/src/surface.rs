@@ -26,6 +26,13 @@ pub struct Surface {
 
 type Terms = [f64; TERMS];
 
+/// A cell whose value is known.
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    terms: Terms,
+    value: f64,
+}
+
 /// Coordinates of a grid's cells.
 #[derive(Debug, Clone, Copy)]
 struct Frame {
@@ -65,27 +72,32 @@ impl Surface {
         let some = |n: usize| (0..n).filter(move |i| i % stride == 0 || i + 1 == n);
         let cells = some(grid.rows).flat_map(|row| some(grid.columns).map(move |column| (row, column)));
         let frame = Frame::of(grid);
-        let mut known: Vec<(Terms, f64)> = cells
+        let known: Vec<Cell> = cells
             .map(|(row, column)| row * grid.columns + column)
             .filter(|index| !grid.values[*index].is_nan())
-            .map(|index| (frame.terms(index), f64::from(grid.values[index])))
+            .map(|index| Cell { terms: frame.terms(index), value: f64::from(grid.values[index]) })
             .collect();
-        let level = median(known.iter().map(|(_, v)| *v).collect());
+        let mut spare: Vec<f64> = known.iter().map(|cell| cell.value).collect();
+        let level = median(&mut spare);
         let mut surface = Self { coefficients: [0.0; TERMS] };
         surface.coefficients[0] = level;
         // A first look at anything within a third of the level, which leaves out black frames and fibres.
-        let all = known.clone();
-        known.retain(|(_, v)| (v - level).abs() < 0.35 * level.abs() + 1.0);
+        let near = |cell: &Cell| (cell.value - level).abs() < 0.35 * level.abs() + 1.0;
+        let mut taken: Vec<usize> = (0..known.len()).filter(|at| near(&known[*at])).collect();
+        let mut off = Vec::with_capacity(known.len());
         for (terms, deviations) in ROUNDS {
-            if known.len() < 4 * terms {
+            if taken.len() < 4 * terms {
                 break;
             }
-            let Some(coefficients) = least_squares(&known, terms) else { break };
+            let Some(coefficients) = least_squares(&known, &taken, terms) else { break };
             surface = Self { coefficients };
-            let off = |(terms, v): &(Terms, f64)| (v - surface.value(terms)).abs();
-            let limit = deviations * 1.4826 * median(known.iter().map(off).collect()) + 1e-3 * level.abs();
-            known.clear();
-            known.extend(all.iter().filter(|cell| off(cell) < limit));
+            off.clear();
+            off.extend(known.iter().map(|cell| (cell.value - surface.value(&cell.terms)).abs()));
+            spare.clear();
+            spare.extend(taken.iter().map(|at| off[*at]));
+            let limit = deviations * 1.4826 * median(&mut spare) + 1e-3 * level.abs();
+            taken.clear();
+            taken.extend((0..known.len()).filter(|at| off[*at] < limit));
         }
         surface
     }
@@ -108,7 +120,8 @@ impl Surface {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// Of values in any order, and in another one afterwards; 0 of none.
+fn median(values: &mut [f64]) -> f64 {
     if values.is_empty() {
         return 0.0;
     }
@@ -120,11 +133,11 @@ fn median(mut values: Vec<f64>) -> f64 {
 const GROUP: usize = 4;
 const GROUPS: usize = (TERMS + 1) / GROUP;
 
-/// Sums over cells of each of the first `n` terms times every term from its group on, and times the value.
+/// Sums over the cells taken of each of the first `n` terms times every term from its group on, and times the value.
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
-fn products(cells: &[(Terms, f64)], n: usize) -> [[[f64; GROUP]; GROUPS]; TERMS] {
+fn products(cells: &[Cell], taken: &[usize], n: usize) -> [[[f64; GROUP]; GROUPS]; TERMS] {
     let mut sums = [[[0.0; GROUP]; GROUPS]; TERMS];
-    for (terms, value) in cells {
+    for Cell { terms, value } in taken.iter().map(|at| &cells[*at]) {
         let mut row = [[0.0; GROUP]; GROUPS];
         row.as_flattened_mut()[..TERMS].copy_from_slice(terms);
         row[GROUPS - 1][GROUP - 1] = *value;
@@ -141,9 +154,9 @@ fn products(cells: &[(Terms, f64)], n: usize) -> [[[f64; GROUP]; GROUPS]; TERMS]
 }
 
 /// The first `n` coefficients, the others 0: normal equations with a whisper of damping, solved by elimination with pivots.
-fn least_squares(cells: &[(Terms, f64)], n: usize) -> Option<Terms> {
+fn least_squares(cells: &[Cell], taken: &[usize], n: usize) -> Option<Terms> {
     let mut system = [[0.0; TERMS + 1]; TERMS];
-    for (row, sums) in system.iter_mut().zip(products(cells, n)) {
+    for (row, sums) in system.iter_mut().zip(products(cells, taken, n)) {
         let value = sums.as_flattened()[TERMS];
         row[..n].copy_from_slice(&sums.as_flattened()[..n]);
         row[n] = value;
@@ -155,7 +168,7 @@ fn least_squares(cells: &[(Terms, f64)], n: usize) -> Option<Terms> {
         }
     }
     for (i, row) in system[..n].iter_mut().enumerate() {
-        row[i] += 1e-9 * cells.len() as f64;
+        row[i] += 1e-9 * taken.len() as f64;
     }
     for i in 0..n {
         let pivot = (i..n).max_by(|a, b| system[*a][i].abs().total_cmp(&system[*b][i].abs()))?;
