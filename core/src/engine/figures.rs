@@ -1,7 +1,7 @@
 //! Rates and times of a running engine: bounded windows, no history.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -11,7 +11,7 @@ use crate::ids::PluginId;
 const WINDOW: Duration = Duration::from_secs(10);
 /// Times are over so many captures.
 const SAMPLES: usize = 1000;
-/// Times of plug-ins are over so many.
+/// Times of a plug-in are over so many of those that it was asked about.
 const TIMED: usize = 101;
 
 /// Captures done, and how long each took from complete file to committed result.
@@ -20,8 +20,8 @@ pub struct Figures {
     done: VecDeque<Instant>,
     latencies: VecDeque<f64>,
     generation: u64,
-    /// Of the newest generation, by capture.
-    spent: VecDeque<Vec<(PluginId, f64)>>,
+    /// Of the newest generation.
+    spent: BTreeMap<PluginId, VecDeque<f64>>,
 }
 
 impl Figures {
@@ -61,20 +61,26 @@ impl Figures {
             self.spent.clear();
             self.generation = generation;
         }
-        if generation < self.generation || spent.is_empty() {
+        if generation < self.generation {
             return;
         }
-        if self.spent.len() == TIMED {
-            self.spent.pop_front();
+        for (plugin, ms) in spent {
+            // Not by the entry: that would make a name for each time.
+            let Some(times) = self.spent.get_mut(plugin) else {
+                self.spent.insert(plugin.clone(), VecDeque::from([*ms]));
+                continue;
+            };
+            if times.len() == TIMED {
+                times.pop_front();
+            }
+            times.push_back(*ms);
         }
-        self.spent.push_back(spent.to_vec());
     }
 
     /// Median milliseconds of a plug-in over the captures of its generation.
     #[must_use]
     pub fn plugin_ms(&self, plugin: &PluginId) -> Option<f64> {
-        let mut sorted: Vec<f64> =
-            self.spent.iter().flatten().filter(|(asked, _)| asked == plugin).map(|(_, ms)| *ms).collect();
+        let mut sorted: Vec<f64> = self.spent.get(plugin)?.iter().copied().collect();
         sorted.sort_by(f64::total_cmp);
         sorted.get(sorted.len() / 2).copied()
     }

@@ -24,6 +24,7 @@ use super::{
     disks::{Disks, Watches},
     faults::Fault,
     figures::{Life, Lived},
+    watch::Watch,
 };
 
 /// What has stood still for so long is at rest: longer than an engine waits before it tries again what did not decode.
@@ -45,6 +46,7 @@ pub struct Bench<'a> {
     begun: Instant,
     /// Seconds that the whole of it takes.
     seconds: u64,
+    watch: Watch,
     lived: Lived,
 }
 
@@ -52,12 +54,12 @@ impl<'a> Bench<'a> {
     pub fn new(lab: &'a Lab, chance: Chance, disks: Option<Disks>, gate: Arc<Mutex<()>>, seconds: u64) -> Self {
         let settings = fs::read_to_string(lab.workspace.join("ferrule.toml")).unwrap();
         let machine = Machine::new(lab.root());
-        let (begun, lived) = (Instant::now(), Lived::default());
+        let (begun, watch, lived) = (Instant::now(), Watch::start(), Lived::default());
         let closed = Arc::clone(&gate);
         // What came while the first engine looks at its plug-ins would wait for them: no time of a result.
         let _nothing_comes = closed.lock().unwrap();
         let mut bench =
-            Self { lab, chance, disks, machine, gate, engine: None, settings, swaps: 0, begun, seconds, lived };
+            Self { lab, chance, disks, machine, gate, engine: None, settings, swaps: 0, begun, seconds, watch, lived };
         bench.start();
         lab.wait_for("a pipeline", || lab.status()?["generation"].as_u64().filter(|generation| *generation > 0));
         bench
@@ -101,17 +103,21 @@ impl<'a> Bench<'a> {
     pub fn breathe(&mut self) {
         let most = if self.seconds < 120 { 300 } else { 900 };
         thread::sleep(Duration::from_millis(200 + self.chance.below(most) as u64));
-        let pid = self.pid();
-        if let Some(life) = self.lived.lives.last_mut() {
-            life.look(pid);
-        }
     }
 
     fn pid(&self) -> u32 {
         self.engine.as_ref().map_or(0, Engine::pid)
     }
 
-    pub fn strike(&mut self, fault: Fault) {
+    /// Makes one of them go wrong.
+    pub fn strike(&mut self, fault: Fault, all: &[Fault]) {
+        self.act(fault);
+        if let Some(life) = self.lived.lives.last_mut() {
+            life.is_struck(fault, all);
+        }
+    }
+
+    fn act(&mut self, fault: Fault) {
         *self.lived.struck.entry(fault).or_default() += 1;
         let most = if self.seconds < 120 { 400 } else { 1200 };
         let moment = Duration::from_millis(300 + self.chance.below(most) as u64);
@@ -232,11 +238,13 @@ impl<'a> Bench<'a> {
 
     fn start(&mut self) {
         let dataset = self.lab.dataset();
-        self.lived.lives.push(Life::new());
-        self.engine = Some(self.lab.start_engine_with(|command| match &self.machine {
+        let engine = self.lab.start_engine_with(|command| match &self.machine {
             Some(machine) => machine.run_on(command, &dataset),
             None => command,
-        }));
+        });
+        self.watch.follow(engine.pid());
+        self.lived.lives.push(Life::new(engine.pid()));
+        self.engine = Some(engine);
     }
 
     fn refuse(&self, errno: Option<Errno>) {
@@ -397,6 +405,8 @@ impl<'a> Bench<'a> {
             assert!(self.lab.run(&["stop"]).status.success());
             engine.wait();
         }
+        let seen = self.watch.end();
+        self.lived.lives.iter_mut().for_each(|life| life.recall(&seen));
         self.lived
     }
 }

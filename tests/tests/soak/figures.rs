@@ -1,52 +1,70 @@
 //! What a soak found out, as one table.
 
 use std::{
-    collections::BTreeMap,
-    fmt, fs,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
     time::{Duration, Instant},
 };
 
-use super::{faults::Fault, ledger::Audited};
+use super::{faults::Fault, ledger::Audited, watch::Sight};
 
-/// What is not looked at yet when it grows: caches fill, workers come up.
+/// What is not looked at yet when it grows, at the least: caches fill, workers come up.
 const WARM: Duration = Duration::from_secs(60);
+/// Parts of a life whose medians are told.
+const PARTS: usize = 8;
 
 /// One engine's life, by what /proc said of it.
 #[derive(Debug)]
 pub struct Life {
     born: Instant,
-    /// Age in seconds, private memory in KiB, descriptors.
-    seen: Vec<(f64, f64, f64)>,
+    pid: u32,
+    struck: BTreeSet<Fault>,
+    /// Since when each fault that it survives has struck it: what only a fault needs is there by then, too.
+    tried: Option<Instant>,
+    seen: Vec<Sight>,
 }
 
 impl Life {
-    pub fn new() -> Self {
-        Self { born: Instant::now(), seen: Vec::new() }
+    pub fn new(pid: u32) -> Self {
+        Self { born: Instant::now(), pid, struck: BTreeSet::new(), tried: None, seen: Vec::new() }
     }
 
     pub fn age(&self) -> Duration {
         self.born.elapsed()
     }
 
-    pub fn look(&mut self, pid: u32) {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let memory =
-            status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB")?.parse().ok());
-        let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).map(Iterator::count);
-        if let (Some(memory), Ok(descriptors)) = (memory, descriptors) {
-            self.seen.push((self.age().as_secs_f64(), memory, descriptors as f64));
+    pub fn is_struck(&mut self, fault: Fault, all: &[Fault]) {
+        self.struck.insert(fault);
+        let survived = |fault: &&Fault| !fault.ends_the_engine();
+        if self.tried.is_none() && all.iter().filter(survived).all(|fault| self.struck.contains(fault)) {
+            self.tried = Some(Instant::now());
         }
     }
 
-    /// How much of a figure the last quarter of the warm life has more than the first, as a share; the medians of both.
-    fn growth(&self, of: impl Fn(&(f64, f64, f64)) -> f64) -> Option<f64> {
-        let warm: Vec<f64> = self.seen.iter().filter(|seen| seen.0 >= WARM.as_secs_f64()).map(of).collect();
-        let quarter = warm.len() / 4;
-        (quarter >= 3).then(|| {
-            let (first, last) = (middle(&warm[..quarter]), middle(&warm[warm.len() - quarter..]));
-            last / first - 1.0
-        })
+    /// Takes what was seen of it.
+    pub fn recall(&mut self, seen: &[Sight]) {
+        self.seen = seen.iter().filter(|sight| sight.pid == self.pid).copied().collect();
     }
+
+    /// Its age when it was warm: see [`WARM`] and `tried`.
+    fn warm(&self) -> Option<Duration> {
+        Some(self.tried?.duration_since(self.born).max(WARM))
+    }
+
+    /// Medians of a figure over equal parts of the warm life, where that is long enough to tell.
+    fn parts(&self, of: impl Fn(&Sight) -> f64) -> Option<Vec<f64>> {
+        let warm = self.born + self.warm()?;
+        let figures: Vec<f64> = self.seen.iter().filter(|sight| sight.at >= warm).map(of).collect();
+        let part = figures.len() / PARTS;
+        (part >= 10).then(|| figures.chunks_exact(part).take(PARTS).map(middle).collect())
+    }
+}
+
+/// How much the last quarter has more than the first, as a share.
+fn growth(parts: &[f64]) -> f64 {
+    let quarter = parts.len() / 4;
+    let mean = |parts: &[f64]| parts.iter().sum::<f64>() / parts.len() as f64;
+    mean(&parts[parts.len() - quarter..]) / mean(&parts[..quarter]) - 1.0
 }
 
 /// All lives, and what struck.
@@ -89,15 +107,23 @@ impl fmt::Display for Figures<'_> {
         row("integrity_check", audited.integrity.clone(), "ok")?;
         row("seen less the sum of all states", audited.accounting.to_string(), "0")?;
         let longest = self.lived.lives.iter().max_by_key(|life| life.seen.len());
-        let share =
-            |growth: Option<f64>| growth.map_or("too short".into(), |growth| format!("{:+.1} %", growth * 100.0));
-        let age = longest.and_then(|life| life.seen.last()).map_or(0.0, |seen| seen.0);
-        let memory = share(longest.and_then(|life| life.growth(|seen| seen.1)));
-        row(&format!("engine's memory, growth over its longest life ({age:.0} s)"), memory, "under 2 %")?;
-        let descriptors = share(longest.and_then(|life| life.growth(|seen| seen.2)));
-        row("engine's descriptors, growth over the same", descriptors, "flat")?;
-        let most = self.lived.lives.iter().flat_map(|life| &life.seen).map(|seen| seen.1).fold(0.0, f64::max);
-        row("engine's memory at most", format!("{:.0} MiB", most / 1024.0), "")?;
+        let share = |parts: &Option<Vec<f64>>| {
+            parts.as_ref().map_or("too short".into(), |parts| format!("{:+.1} %", growth(parts) * 100.0))
+        };
+        let age = longest.and_then(|life| Some(life.seen.last()?.at.duration_since(life.born).as_secs())).unwrap_or(0);
+        let warm = longest.and_then(Life::warm).map_or("never".into(), |warm| format!("{} s", warm.as_secs()));
+        row("longest life of an engine", format!("{age} s"), "")?;
+        row("each fault has struck it at the age of", warm, "")?;
+        let memory = longest.and_then(|life| life.parts(|sight| sight.memory));
+        row("its memory, growth since, last quarter over first", share(&memory), "under 2 %")?;
+        let descriptors = longest.and_then(|life| life.parts(|sight| sight.descriptors));
+        row("its descriptors, likewise", share(&descriptors), "flat")?;
+        for (what, parts) in [("its memory in KiB", memory), ("its descriptors", descriptors)] {
+            let parts: Vec<String> = parts.iter().flatten().map(|part| format!("{part:.0}")).collect();
+            row(&format!("{what}, medians of eighths"), parts.join(" "), "")?;
+        }
+        let most = self.lived.lives.iter().flat_map(|life| &life.seen).map(|seen| seen.memory).fold(0.0, f64::max);
+        row("an engine's memory at most", format!("{:.0} MiB", most / 1024.0), "")?;
         let mut recoveries = self.lived.recoveries.clone();
         recoveries.sort_by(f64::total_cmp);
         let millis =

@@ -11,6 +11,7 @@ mod disks;
 mod faults;
 mod figures;
 mod ledger;
+mod watch;
 
 use std::{
     env,
@@ -67,7 +68,7 @@ fn whatever_goes_wrong_nothing_is_lost_doubled_or_half_there() {
     let mut next = all.clone();
     while Instant::now() < end || !next.is_empty() {
         let fault = next.pop().unwrap_or_else(|| bench.any(&all));
-        bench.strike(fault);
+        bench.strike(fault, &all);
         bench.breathe();
     }
     let dropped = microscope.stop();
