@@ -178,22 +178,40 @@ fn picture((pixels, side): (Vec<u8>, usize), key: &WorstKey) -> Option<CellPictu
     Some(CellPicture::halfblocks(&small, key.colours))
 }
 
-/// A few shades show no mean of a hundred pixels that is a shade off: of each cell what differs most from the picture's
-/// usual gray, and all of it over the whole range.
+/// What a pixel differs from its cell to stand for it, in standard deviations of the noise.
+const STANDS_OUT: f32 = 4.5;
+/// Standard deviations that the shades reach over at least, so that noise is no picture.
+const REACH: f32 = 10.0;
+
+/// A few shades do not show a hundred pixels' mean that is a shade off: a pixel that stands out of its cell stands for it,
+/// and what there is lies over the whole range.
 fn standing_out(gray: &GrayImage, width: u32, height: u32) -> GrayImage {
-    let mut sorted = gray.as_raw().clone();
-    sorted.sort_unstable();
-    let usual = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
     let span = |cell: u32, cells: u32, pixels: u32| cell * pixels / cells..((cell + 1) * pixels).div_ceil(cells);
-    let mut small = GrayImage::from_fn(width, height, |x, y| {
-        let rows = span(y, height, gray.height());
-        let pixels = rows.flat_map(|y| span(x, width, gray.width()).map(move |x| gray.get_pixel(x, y)));
-        pixels.max_by_key(|pixel| pixel.0[0].abs_diff(usual)).copied().unwrap_or(image::Luma([usual]))
+    let cells = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    let cells: Vec<Vec<f32>> = cells
+        .map(|(x, y)| {
+            let across = span(x, width, gray.width());
+            let pixels = span(y, height, gray.height()).flat_map(|y| across.clone().map(move |x| (x, y)));
+            pixels.map(|(x, y)| f32::from(gray.get_pixel(x, y).0[0])).collect()
+        })
+        .collect();
+    let means: Vec<f32> = cells.iter().map(|cell| cell.iter().sum::<f32>() / cell.len().max(1) as f32).collect();
+    let off = |(cell, mean): (&Vec<f32>, &f32)| cell.iter().map(|pixel| (pixel - mean).abs()).collect::<Vec<_>>();
+    let mut off: Vec<f32> = cells.iter().zip(&means).flat_map(off).collect();
+    let middle = off.len() / 2;
+    // Of a Gaussian the median of the magnitudes is 0.6745 deviations; a level is never without its rounding.
+    let usual = if off.is_empty() { 0.0 } else { *off.select_nth_unstable_by(middle, f32::total_cmp).1 };
+    let noise = (usual / 0.6745).max(0.3);
+    let shown = cells.iter().zip(&means).map(|(cell, mean)| {
+        let farthest = cell.iter().max_by(|a, b| (*a - mean).abs().total_cmp(&(*b - mean).abs()));
+        *farthest.filter(|pixel| (*pixel - mean).abs() > STANDS_OUT * noise).unwrap_or(mean)
     });
-    let (low, high) = small.iter().fold((u8::MAX, 0), |(low, high), value| (low.min(*value), high.max(*value)));
-    let range = u32::from(high.saturating_sub(low)).max(1);
-    small.iter_mut().for_each(|value| *value = (u32::from(*value - low) * 255 / range) as u8);
-    small
+    let shown: Vec<f32> = shown.collect();
+    let (low, high) = shown.iter().fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
+    let range = (high - low).max(REACH * noise);
+    let from = (low + high - range) / 2.0;
+    let shades = shown.iter().map(|value| ((value - from) / range * 255.0) as u8).collect();
+    GrayImage::from_raw(width, height, shades).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -201,15 +219,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_colours_a_dot_of_a_few_pixels_stands_out() {
-        let gray = GrayImage::from_fn(96, 96, |x, y| {
-            let dot = (40..43).contains(&x) && (70..73).contains(&y);
-            image::Luma([if dot { 95 } else { 120 + (x % 3) as u8 }])
-        });
-        let small = standing_out(&gray, 24, 12);
-        let dark: Vec<(u32, u32)> =
-            small.enumerate_pixels().filter(|(_, _, p)| p.0[0] < 128).map(|(x, y, _)| (x, y)).collect();
-        assert_eq!(dark, [(10, 8), (10, 9)], "{small:?}");
+    fn without_colours_a_dot_of_a_few_pixels_stands_out_and_noise_does_not() {
+        let noisy = |x: u32, y: u32| 120 + (x * 7 + y * 13) as u8 % 5;
+        let field = |dot: u8| {
+            GrayImage::from_fn(96, 96, |x, y| {
+                let within = (40..43).contains(&x) && (70..73).contains(&y);
+                image::Luma([if within { dot } else { noisy(x, y) }])
+            })
+        };
+        let small = standing_out(&field(95), 24, 12);
+        let dark = small.enumerate_pixels().filter(|(_, _, p)| p.0[0] < 64).map(|(x, y, _)| (x, y));
+        assert_eq!(dark.collect::<Vec<_>>(), [(10, 8), (10, 9)], "{small:?}");
+        let even = standing_out(&field(122), 24, 12);
+        let (low, high) = (even.iter().min().unwrap(), even.iter().max().unwrap());
+        assert!(high - low < 64, "noise is drawn over {low} to {high}");
         assert_eq!(standing_out(&GrayImage::new(5, 5), 8, 4).dimensions(), (8, 4), "also of fewer pixels than cells");
     }
 }
