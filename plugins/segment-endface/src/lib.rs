@@ -54,7 +54,11 @@ impl Segmenter for SegmentEndface {
             .ok_or("the picture's pixels are fewer than its sides say")?;
         let expected = image.um_per_px.into_option().filter(|scale| *scale > 0.0);
         let expected = expected.map(|scale| self.settings.cladding_um / (2.0 * scale));
+        let aspect = image.pixel_aspect.into_option().filter(|aspect| *aspect > 0.0);
         let face = match self.search.end_face(picture, expected, &self.settings) {
+            Ok(face) if face.cladding.outline.is_oval(aspect) => {
+                return Ok(without_fibre(NoFibre::Oval, width * height));
+            }
             Ok(face) => face,
             Err(reason) => return Ok(without_fibre(reason, width * height)),
         };

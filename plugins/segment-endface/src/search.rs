@@ -35,6 +35,7 @@ pub enum NoFibre {
     Faint,
     Several,
     NoFerrule,
+    Oval,
 }
 
 impl NoFibre {
@@ -44,6 +45,7 @@ impl NoFibre {
             Self::Faint => "a ring, but too faint or broken to be a cladding's edge",
             Self::Several => "several fibres in one picture",
             Self::NoFerrule => "no ferrule around the fibre",
+            Self::Oval => "an oval, which no fibre is; the source's pixel_aspect says where pixels are not square",
         }
     }
 }

@@ -20,7 +20,7 @@ use ferrule_abi::{
 use ferrule_vision::{ellipse::Ellipse as Outline, plane::Plane};
 
 use crate::{
-    search::{EndFace, Search},
+    search::{EndFace, NoFibre, Search},
     settings::Settings,
 };
 
@@ -54,7 +54,10 @@ impl Segmenter for SegmentIntegral {
             .ok_or("the picture's pixels are fewer than its sides say")?;
         let expected = image.um_per_px.into_option().filter(|scale| *scale > 0.0);
         let expected = expected.map(|scale| self.settings.cladding_um / (2.0 * scale));
-        Ok(match self.search.end_face(picture, expected, &self.settings) {
+        let aspect = image.pixel_aspect.into_option().filter(|aspect| *aspect > 0.0);
+        let found = self.search.end_face(picture, expected, &self.settings);
+        let round = |face: EndFace| if face.cladding.outline.is_oval(aspect) { Err(NoFibre::Oval) } else { Ok(face) };
+        Ok(match found.and_then(round) {
             Ok(face) => self.answer(&face, width, height),
             // Without zones the host's own label map is empty, as it should be.
             Err(reason) => Segmentation {

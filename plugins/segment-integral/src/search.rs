@@ -51,6 +51,7 @@ pub enum NoFibre {
     Doubtful,
     Several,
     NoFerrule,
+    Oval,
 }
 
 impl NoFibre {
@@ -60,6 +61,7 @@ impl NoFibre {
             Self::Doubtful => "an outline, but too faint or broken to be a cladding's",
             Self::Several => "several fibres in one picture",
             Self::NoFerrule => "no ferrule around the fibre",
+            Self::Oval => "an oval, which no fibre is; the source's pixel_aspect says where pixels are not square",
         }
     }
 }

@@ -27,6 +27,13 @@ impl Ellipse {
         Self { ax: self.ax * factor, by: self.by * factor, ..*self }
     }
 
+    /// True for what is no round fibre: pixels of a known shape (width by height) show one as a circle, and those of an
+    /// unknown one not flatter than five to four; cameras' are at most eleven to ten.
+    #[must_use]
+    pub fn is_oval(&self, pixel_aspect: Option<f64>) -> bool {
+        !(0.8..=1.25).contains(&(self.ax / self.by * pixel_aspect.unwrap_or(1.0)))
+    }
+
     /// Radius of the circle of equal area, in pixels.
     #[must_use]
     pub fn mean_radius(&self) -> f64 {
@@ -154,5 +161,16 @@ mod tests {
             let e = Ellipse { cx: 0.0, cy: 0.0, ax, by, angle_deg: angle }.upright();
             prop_assert!(e.angle_deg > -45.0 - 1e-9 && e.angle_deg <= 45.0 + 1e-9);
         }
+    }
+
+    #[test]
+    fn an_oval_is_told_by_the_shape_of_the_pixels() {
+        let flat = Ellipse { cx: 0.0, cy: 0.0, ax: 90.0, by: 120.0, angle_deg: 3.0 };
+        assert!(flat.is_oval(None) && !flat.is_oval(Some(4.0 / 3.0)));
+        // As PAL and NTSC have it, and a fitted circle.
+        for (ax, by) in [(98.7, 107.5), (110.0, 100.0), (80.0, 80.1)] {
+            assert!(!Ellipse { ax, by, ..flat }.is_oval(None));
+        }
+        assert!(Ellipse { ax: 80.0, by: 80.1, ..flat }.is_oval(Some(0.5)));
     }
 }
