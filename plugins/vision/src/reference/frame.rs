@@ -9,8 +9,11 @@ use crate::{affine::Affine, ellipse::Ellipse};
 
 /// A core whose size differs more from the model's, relative to it, is taken for a wrong fit and not aligned by.
 const SAME_CORE: f64 = 0.2;
-/// Steps of the way back; each shortens what is left by the core's offset relative to the cladding.
-const STEPS: usize = 4;
+/// Steps of the way back, at most; each shortens what is left by the core's offset relative to the cladding, and less
+/// where there is little room between their outlines.
+const STEPS: usize = 40;
+/// A step as short as this, in cladding radii, has arrived.
+const ARRIVED: f64 = 1e-5;
 
 /// The map of one capture.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +63,9 @@ impl Frame {
             let (at_x, at_y) = self.to_picture((u, v));
             let (du, dv) = self.cladding.step_back(x - at_x, y - at_y);
             (u, v) = (u + du, v + dv);
+            if du.hypot(dv) < ARRIVED {
+                break;
+            }
         }
         (u, v)
     }
@@ -94,11 +100,11 @@ mod tests {
             let frame = Frame::new(&cladding, Some(&core), Some(ratio)).unwrap();
             let (x, y) = frame.to_picture((u, v));
             let (back_u, back_v) = frame.to_model(x, y);
-            prop_assert!((back_u - u).hypot(back_v - v) * ax < 0.1, "{back_u} {back_v} for {u} {v}");
-            let radius = u.hypot(v).max(1e-3);
-            let (x, y) = frame.to_picture((u / radius * ratio, v / radius * ratio));
+            prop_assert!((back_u - u).hypot(back_v - v) * ax < 0.02, "{back_u} {back_v} for {u} {v}");
+            let (sin, cos) = v.atan2(u).sin_cos();
+            let (x, y) = frame.to_picture((cos * ratio, sin * ratio));
             prop_assert!((core.radius_at(x, y) - 1.0).abs() < 1e-9);
-            let (x, y) = frame.to_picture((u / radius, v / radius));
+            let (x, y) = frame.to_picture((cos, sin));
             prop_assert!((cladding.radius_at(x, y) - 1.0).abs() < 1e-9);
         }
     }
