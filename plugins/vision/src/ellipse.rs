@@ -28,7 +28,7 @@ impl Ellipse {
     }
 
     /// True for what is no round fibre: pixels of a known shape (width by height) show one as a circle, and those of an
-    /// unknown one not flatter than five to four; cameras' are at most eleven to ten.
+    /// unknown one not flatter than five to four (PAL's are 59 to 54, NTSC's 10 to 11).
     #[must_use]
     pub fn is_oval(&self, pixel_aspect: Option<f64>) -> bool {
         !(0.8..=1.25).contains(&(self.ax / self.by * pixel_aspect.unwrap_or(1.0)))

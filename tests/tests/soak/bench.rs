@@ -113,7 +113,7 @@ impl<'a> Bench<'a> {
     pub fn strike(&mut self, fault: Fault, all: &[Fault]) {
         self.act(fault);
         if let Some(life) = self.lived.lives.last_mut() {
-            life.is_struck(fault, all);
+            life.suffer(fault, all);
         }
     }
 

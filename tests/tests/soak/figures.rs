@@ -33,7 +33,7 @@ impl Life {
         self.born.elapsed()
     }
 
-    pub fn is_struck(&mut self, fault: Fault, all: &[Fault]) {
+    pub fn suffer(&mut self, fault: Fault, all: &[Fault]) {
         self.struck.insert(fault);
         let survived = |fault: &&Fault| !fault.ends_the_engine();
         if self.tried.is_none() && all.iter().filter(survived).all(|fault| self.struck.contains(fault)) {
@@ -51,10 +51,10 @@ impl Life {
         Some(self.tried?.duration_since(self.born).max(WARM))
     }
 
-    /// Medians of a figure over equal parts of the warm life, where that is long enough to tell.
-    fn parts(&self, of: impl Fn(&Sight) -> f64) -> Option<Vec<f64>> {
-        let warm = self.born + self.warm()?;
-        let figures: Vec<f64> = self.seen.iter().filter(|sight| sight.at >= warm).map(of).collect();
+    /// Medians of a figure over equal parts of the life from that age on, where that is long enough to tell.
+    fn parts(&self, from: Duration, of: impl Fn(&Sight) -> f64) -> Option<Vec<f64>> {
+        let begun = self.born + from;
+        let figures: Vec<f64> = self.seen.iter().filter(|sight| sight.at >= begun).map(of).collect();
         let part = figures.len() / PARTS;
         (part >= 10).then(|| figures.chunks_exact(part).take(PARTS).map(middle).collect())
     }
@@ -114,9 +114,11 @@ impl fmt::Display for Figures<'_> {
         let warm = longest.and_then(Life::warm).map_or("never".into(), |warm| format!("{} s", warm.as_secs()));
         row("longest life of an engine", format!("{age} s"), "")?;
         row("each fault has struck it at the age of", warm, "")?;
-        let memory = longest.and_then(|life| life.parts(|sight| sight.memory));
-        row("its memory, growth since, last quarter over first", share(&memory), "under 2 %")?;
-        let descriptors = longest.and_then(|life| life.parts(|sight| sight.descriptors));
+        let early = longest.and_then(|life| life.parts(WARM, |sight| sight.memory));
+        row("its memory, last quarter over first, from 60 s on", share(&early), "under 2 %")?;
+        let memory = longest.and_then(|life| life.parts(life.warm()?, |sight| sight.memory));
+        row("its memory, likewise, since each fault has struck it", share(&memory), "under 2 %")?;
+        let descriptors = longest.and_then(|life| life.parts(life.warm()?, |sight| sight.descriptors));
         row("its descriptors, likewise", share(&descriptors), "flat")?;
         for (what, parts) in [("its memory in KiB", memory), ("its descriptors", descriptors)] {
             let parts: Vec<String> = parts.iter().flatten().map(|part| format!("{part:.0}")).collect();
