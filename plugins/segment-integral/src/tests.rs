@@ -5,10 +5,16 @@ mod painter;
 
 use self::painter::{Face, Painted, distance};
 use crate::SegmentIntegral;
-use ferrule_abi::{Ellipse, ImageView, Parameters, Plugin, ROption, Segmentation, Segmenter, Value, ZoneName};
+use ferrule_abi::{Ellipse, ImageView, Parameters, Plugin, Segmentation, Segmenter, Value, ZoneName};
 
 fn segment(picture: &Painted) -> Segmentation {
-    let image = ImageView::gray8(&picture.pixels, picture.width as u32, picture.height as u32).unwrap();
+    segment_through(picture, None)
+}
+
+/// Through pixels of that shape.
+fn segment_through(picture: &Painted, pixel_aspect: Option<f64>) -> Segmentation {
+    let mut image = ImageView::gray8(&picture.pixels, picture.width as u32, picture.height as u32).unwrap();
+    image.pixel_aspect = pixel_aspect.into();
     let parameters = Parameters::resolve(&SegmentIntegral::descriptor(), &[]).unwrap();
     SegmentIntegral::create(&parameters).unwrap().segment(&image).unwrap()
 }
@@ -69,15 +75,10 @@ fn pixels_that_are_not_square_make_an_ellipse() {
 
 #[test]
 fn an_oval_is_a_fibre_only_where_pixels_are_known_to_be_as_flat() {
-    let cladding = Ellipse { cx: 350.3, cy: 280.6, ax: 120.0, by: 160.0, angle_deg: 0.0 };
-    let face = Face { width: 720, height: 576, cladding, core: None, ..Face::default() };
-    let picture = face.paint();
-    assert!(segment(&picture).zones.is_empty(), "a head, an eye, a spoon: anything but a fibre");
-    let mut image = ImageView::gray8(&picture.pixels, picture.width as u32, picture.height as u32).unwrap();
-    image.pixel_aspect = ROption::RSome(160.0 / 120.0);
-    let parameters = Parameters::resolve(&SegmentIntegral::descriptor(), &[]).unwrap();
-    let found = SegmentIntegral::create(&parameters).unwrap().segment(&image).unwrap();
-    let off = found.zone(ZoneName::Cladding).map(|zone| distance(&cladding, &zone.outline));
+    let (face, pixel_aspect) = painter::oval();
+    assert!(segment(&face.paint()).zones.is_empty());
+    let found = segment_through(&face.paint(), Some(pixel_aspect));
+    let off = found.zone(ZoneName::Cladding).map(|zone| distance(&face.cladding, &zone.outline));
     assert!(off.is_some_and(|off| off < 1.0), "{off:?}, {:?}", found.attributes);
 }
 

@@ -59,6 +59,12 @@ impl Default for Face {
     }
 }
 
+/// A fibre through pixels a third wider than high, and their shape; a head or an eye where that is not known.
+pub fn oval() -> (Face, f64) {
+    let cladding = Ellipse { cx: 350.3, cy: 280.6, ax: 120.0, by: 160.0, angle_deg: 0.0 };
+    (Face { width: 720, height: 576, cladding, core: None, ..Face::default() }, 160.0 / 120.0)
+}
+
 impl Painted {
     /// The same picture under a dried film that covers a disc: less light, by a smooth share and by a texture as coarse as
     /// given, in pixels.
