@@ -76,6 +76,22 @@ pub fn mount(arguments: &[&str], place: &Path) {
     assert!(output.status.success(), "mount {arguments:?}: {}", text(&output));
 }
 
+/// Mounts a folder over itself, read-only from the first moment on; what is open there stays writable, as the kernel allows
+/// no more. [`unmount`] lifts it.
+///
+/// # Panics
+/// It cannot be mounted.
+pub fn shut(place: &Path) {
+    // Made read-only elsewhere: a mount in which somebody has begun to write is busy.
+    let aside = tempfile::tempdir().expect("a temporary folder").keep();
+    let bind = |from: &Path, to: &Path| mount(&["--bind", from.to_str().expect("a place that is text")], to);
+    bind(place, &aside);
+    mount(&["-o", "remount,bind,ro"], &aside);
+    bind(&aside, place);
+    unmount(&aside);
+    fs::remove_dir(&aside).expect("an empty folder");
+}
+
 /// # Panics
 /// Nothing is mounted there.
 pub fn unmount(place: &Path) {

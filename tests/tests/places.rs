@@ -11,7 +11,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio, time::Du
 use ferrule_tests::{
     Engine, HANG, Lab, files_below,
     machine::Machine,
-    places::{Disk, fill, inside, mount, unmount},
+    places::{Disk, fill, inside, mount, shut, unmount},
     text,
 };
 use rustix::{
@@ -138,9 +138,7 @@ fn a_folder_of_the_dataset_that_is_mounted_over_is_told_and_all_goes_on_without_
     lab.simulate(&lab.captures(), 2, "burst-v1", 3);
     lab.wait_done(2);
     let images = lab.dataset().join("images");
-    let at = images.to_str().unwrap().to_owned();
-    mount(&["--bind", &at], &images);
-    mount(&["-o", "remount,bind,ro"], &images);
+    shut(&images);
     lab.simulate(&lab.captures(), 5, "burst-v1", 4);
     lab.wait_for("the trouble to be told", || problems(&lab).contains("cannot be written").then_some(()));
     unmount(&images);
@@ -155,11 +153,9 @@ fn refused_for_a_while(errno: Errno, word: &str, read_only_mount: bool) {
     let engine = lab.start_engine_with(|command| machine.run_on(command, &lab.dataset()));
     lab.simulate(&lab.captures(), 3, "burst-v1", 3);
     lab.wait_done(3);
-    let at = lab.dataset().to_str().unwrap().to_owned();
     machine.refuse(Some(errno));
     if read_only_mount {
-        mount(&["--bind", &at], &lab.dataset());
-        mount(&["-o", "remount,bind,ro"], &lab.dataset());
+        shut(&lab.dataset());
     }
     lab.simulate(&lab.captures(), 9, "burst-v1", 3);
     let told = lab.wait_for("the trouble to be told", || {

@@ -4,7 +4,7 @@ use std::fs;
 
 use ferrule_tests::{
     Lab,
-    places::{Disk, mount, unmount},
+    places::{self, Disk, mount, unmount},
 };
 
 pub struct Disks {
@@ -28,9 +28,7 @@ impl Disks {
 
     /// New files of the dataset find a read-only disk; what is open stays so, as the kernel allows no more.
     pub fn shut(lab: &Lab) {
-        let at = lab.dataset().to_str().unwrap().to_owned();
-        mount(&["--bind", &at], &lab.dataset());
-        mount(&["-o", "remount,bind,ro"], &lab.dataset());
+        places::shut(&lab.dataset());
     }
 
     pub fn open(lab: &Lab) {
