@@ -33,6 +33,20 @@ pub struct RunRow {
     pub best: Option<String>,
 }
 
+impl RunRow {
+    /// What the next engine writes of a run whose process died: for whoever reads it where nobody holds the dataset.
+    #[must_use]
+    pub fn interrupted(self) -> Self {
+        if self.state != "running" {
+            return self;
+        }
+        Self { state: "interrupted".into(), message: Some(DIED.into()), ..self }
+    }
+}
+
+/// What is said of a run whose process died.
+const DIED: &str = "its process was ended; `ferrule train --resume` goes on from its last epoch";
+
 /// An epoch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EpochRow {
@@ -98,8 +112,7 @@ pub(super) fn change(connection: &Connection, change: &RunChange) -> Result<Rece
 
 /// Runs whose process died with the engine.
 pub(super) fn interrupted(connection: &Connection) -> Result<(), rusqlite::Error> {
-    let message = "its process ended with the engine; `ferrule train --resume` goes on from its last epoch";
-    connection.execute("UPDATE runs SET state = 'interrupted', message = ?1 WHERE state = 'running'", [message])?;
+    connection.execute("UPDATE runs SET state = 'interrupted', message = ?1 WHERE state = 'running'", [DIED])?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use ferrule_core::{
     client::Client,
     config::Configuration,
+    engine::lock,
     protocol::Request,
     store::{Reader, RunChange, RunRow},
     training::{Places, store_alone},
@@ -94,6 +95,8 @@ impl List {
     fn run(self) -> Result<(), Failure> {
         let (_, dataset) = self.place.dataset()?;
         let runs = Reader::open(&dataset).and_then(|reader| reader.runs()).map_err(Failure::wrong)?;
+        let abandoned = abandoned(&dataset)?;
+        let runs: Vec<RunRow> = runs.into_iter().map(|run| if abandoned { run.interrupted() } else { run }).collect();
         let mut output = Output::new();
         for run in &runs {
             if self.json {
@@ -120,11 +123,19 @@ fn line(run: &RunRow) -> String {
     format!("{}  {} {}  {}{best}{said}", run.run, run.task, run.network, run.state)
 }
 
+/// Whether nobody works on it, so that no run goes on, whatever is still written of one.
+fn abandoned(dataset: &DatasetPaths) -> Result<bool, Failure> {
+    Ok(lock::holder(dataset).map_err(Failure::failed)?.is_none())
+}
+
 impl Show {
     fn run(self) -> Result<(), Failure> {
         let (_, dataset) = self.place.dataset()?;
         let reader = Reader::open(&dataset).map_err(Failure::wrong)?;
-        let run = known(&reader, &self.run)?;
+        let mut run = known(&reader, &self.run)?;
+        if abandoned(&dataset)? {
+            run = run.interrupted();
+        }
         let mut output = Output::new();
         if !self.json {
             output.line(&line(&run))?;
