@@ -174,7 +174,9 @@ impl Drop for Session {
 fn check(plan: &Plan, trainer: &Available) -> Result<(), TrainingError> {
     for (name, value) in &plan.parameters {
         let known = trainer.card.parameters.iter().find(|parameter| &parameter.name == name);
-        let known = known.ok_or_else(|| TrainingError::Setting(format!("there is no setting `{name}`")))?;
+        let known = known.ok_or_else(|| {
+            TrainingError::Setting(format!("there is no setting `{name}`; `ferrule train --settings` lists them"))
+        })?;
         ferrule_abi::ParameterSpec::from(known)
             .check(&value.into())
             .map_err(|error| TrainingError::Setting(error.to_string()))?;

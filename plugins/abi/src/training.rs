@@ -39,7 +39,7 @@ pub struct MaskFile {
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Control {
     Continue,
-    /// Wait, and ask again with an event named `paused` at least every second.
+    /// Wait, and ask again with an event named `paused` at least every second, which says what the last `batch` said.
     Pause,
     StopAfterEpoch,
     StopNow,

@@ -132,7 +132,7 @@ struct Run {
 
 /// How an epoch's training ended.
 enum Ended {
-    Whole { loss: f64, rate: f64, seconds: f64, pictures: usize, stop: bool },
+    Whole { loss: f64, rate: f64, seconds: f64, paused: f64, pictures: usize, stop: bool },
     Now,
 }
 
@@ -206,7 +206,7 @@ impl Run {
         let mut outcome = "finished";
         while self.state.epoch < self.settings.epochs {
             let epoch = self.state.epoch + 1;
-            let Ended::Whole { loss, rate, seconds, pictures, stop } = self.learn(epoch)? else {
+            let Ended::Whole { loss, rate, seconds, paused, pictures, stop } = self.learn(epoch)? else {
                 return Ok(self.report("stopped", BTreeMap::new()));
             };
             let judged = self.judge_split(|samples| &samples.val)?;
@@ -230,6 +230,7 @@ impl Run {
             values.extend(
                 memory.into_iter().filter_map(|(name, bytes)| Some((name.to_owned(), Value::Integer(bytes? as i64)))),
             );
+            values.extend((paused > 0.0).then(|| ("paused_seconds".to_owned(), Value::Real(paused))));
             values.push(("best".into(), Value::Bool(better)));
             let control = self.event("epoch", epoch, (0, 0), values, "");
             if stop || matches!(control, Control::StopAfterEpoch | Control::StopNow) {
@@ -280,14 +281,15 @@ impl Run {
                 let speed = seen as f64 / start.elapsed().saturating_sub(paused).as_secs_f64().max(1e-9);
                 let values =
                     [("loss", sum / seen.max(1) as f64), ("learning_rate", rate), ("images_per_second", speed)];
-                let values = values.into_iter().map(|(name, value)| (name.to_owned(), Value::Real(value))).collect();
-                match self.event("batch", epoch, (number + 1, batches), values, "") {
+                let at = (number + 1, batches);
+                let values = values.map(|(name, value)| (name.to_owned(), Value::Real(value)));
+                match self.event("batch", epoch, at, values.to_vec(), "") {
                     Control::Continue => {}
                     Control::StopAfterEpoch => stop = true,
                     Control::StopNow => return Ok(Ended::Now),
                     Control::Pause => {
                         let began = Instant::now();
-                        match self.wait(epoch) {
+                        match self.wait(epoch, at, &values) {
                             Control::StopNow => return Ok(Ended::Now),
                             Control::StopAfterEpoch => stop = true,
                             _ => {}
@@ -298,13 +300,14 @@ impl Run {
             }
         }
         let seconds = start.elapsed().saturating_sub(paused).as_secs_f64();
-        Ok(Ended::Whole { loss: sum / seen.max(1) as f64, rate, seconds, pictures: seen, stop })
+        let (loss, paused) = (sum / seen.max(1) as f64, paused.as_secs_f64());
+        Ok(Ended::Whole { loss, rate, seconds, paused, pictures: seen, stop })
     }
 
-    /// Until the host wants something else than waiting.
-    fn wait(&self, epoch: u32) -> Control {
+    /// Until the host wants something else than waiting. Says where it waits, for those who look only then.
+    fn wait(&self, epoch: u32, at: (usize, usize), values: &[(String, Value)]) -> Control {
         loop {
-            let control = self.event("paused", epoch, (0, 0), Vec::new(), "");
+            let control = self.event("paused", epoch, at, values.to_vec(), "");
             if control != Control::Pause {
                 return control;
             }

@@ -74,6 +74,8 @@ fn a_training_killed_within_an_epoch_goes_on_to_the_same_weights_and_its_model_i
     assert!(second.is_some(), "it ended before its second epoch");
     killed.kill().unwrap();
     killed.wait().unwrap();
+    let listed = text(&lab.run(&["runs", "list"]));
+    assert!(listed.contains("unet  interrupted; its process was ended; `ferrule train --resume`"), "{listed}");
     let resumed = lab.ferrule(&["train", "--resume", "last", "--root"]).arg(&lab.workspace).output().unwrap();
     assert!(resumed.status.success() && text(&resumed).contains("resumed after epoch 1"), "{}", text(&resumed));
 
@@ -163,6 +165,8 @@ fn an_engine_trains_for_a_client_that_leaves_and_stores_every_epoch() {
     steer("stop-after-epoch");
     assert!(lines.last().is_some());
     assert!(long.wait().unwrap().success());
+    let waited = "SELECT count(*) FROM epochs WHERE figures ->> 'paused_seconds' >= 1";
+    assert_eq!(lab.query_count(waited), 1, "the pause is told apart from the learning");
     assert_eq!(lab.query_count("SELECT count(*) FROM runs WHERE state = 'stopped'"), 1);
     let output = train(&lab, &["--steer", "stop-now"]).output().unwrap();
     assert!(text(&output).contains("nothing is being trained"), "{}", text(&output));
@@ -325,6 +329,13 @@ fn a_training_is_found_again_after_its_terminal_was_lost() {
     again.wait_for("loss: t train, v val");
     again.press("p");
     again.wait_for("paused");
+    again.hang_up();
+    again.wait_end();
+    // Nothing happens any more, and it is still told where.
+    let mut again = workbench(&lab);
+    again.press("5");
+    again.wait_for("paused: p goes on");
+    again.wait_for("  batch ");
     again.press("p");
     again.wait_for("goes on");
     again.press("e");

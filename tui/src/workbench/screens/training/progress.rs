@@ -78,14 +78,15 @@ impl Now {
                 self.device = event.values.get("device").and_then(|it| it.as_str()).map(clean).unwrap_or_default();
             }
             "feed" => self.feed = Some((event.batch, event.batches)),
-            "batch" => {
+            // A trainer need not say where it waits.
+            "paused" if event.batches == 0 => self.paused = true,
+            "batch" | "paused" => {
                 (self.epoch, self.batch, self.batches) = (event.epoch.max(1), event.batch, event.batches);
                 self.loss = event.number("loss");
                 self.rate = event.number("learning_rate");
                 self.speed = event.number("images_per_second");
-                self.paused = false;
+                self.paused = event.name == "paused";
             }
-            "paused" => self.paused = true,
             "epoch" => (self.epoch, self.batch) = (event.epoch + 1, 0),
             _ => {}
         }
@@ -108,10 +109,13 @@ impl Now {
             .windows(2)
             .rev()
             .take(RECENT)
-            .filter_map(|pair| Some((pair[1].at?.as_second() - pair[0].at?.as_second()) as f64))
+            .filter_map(|pair| {
+                let waited = pair[1].figures.get("paused_seconds").copied().unwrap_or(0.0);
+                Some((pair[1].at?.as_second() - pair[0].at?.as_second()) as f64 - waited)
+            })
             .filter(|seconds| *seconds > 0.0)
             .collect();
-        // The middle one: a pause makes one epoch long, and says nothing about the next.
+        // The middle one: a night between two halves of a run makes one epoch long, and says nothing about the next.
         lengths.sort_by(f64::total_cmp);
         let measured = lengths.get(lengths.len() / 2).copied();
         let by_speed = || {
@@ -162,6 +166,10 @@ mod tests {
             last: Some(Box::new(batch)),
         };
         assert_eq!(Now::of(&late), there);
+        // One that comes during a pause sees where it stands, too.
+        let paused = event("paused", 5, 5, json!({"images_per_second": 50.0}));
+        let waiting = Now::of(&TrainingNow { last: Some(Box::new(paused)), ..late });
+        assert_eq!(waiting, Now { paused: true, ..there.clone() });
         // Half of epoch 5 of 20 is 4.5 of 20; 100 pictures an epoch at 50 a second.
         assert_eq!(there.share(), 0.225);
         assert_eq!(there.seconds_left(&[]), Some(31.0));
@@ -181,6 +189,12 @@ mod tests {
             .collect();
         now.hear(&event("epoch", 6, 0, json!({})));
         assert_eq!(now.seconds_left(&epochs), Some(40.0));
+        // The first two epochs, the second of which waited for a minute and a half.
+        let mut first = epochs[..2].to_vec();
+        first[1].at = jiff::Timestamp::from_second(1_790_000_100).ok();
+        first[1].figures.insert("paused_seconds".into(), 90.0);
+        now.hear(&event("epoch", 2, 0, json!({})));
+        assert_eq!(now.seconds_left(&first), Some(80.0));
         assert_eq!((clock(40.0), clock(7530.2)), ("0:40".into(), "2:05:30".into()));
     }
 }
