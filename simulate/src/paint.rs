@@ -9,19 +9,24 @@ use super::{field, scene::Scene};
 /// Grey level of the bars that some frame grabbers leave around the picture.
 const BAR: f32 = 18.0;
 
-/// Paints the picture.
+/// The picture as the microscope's program shows it.
 pub(super) fn picture(scene: &Scene, random: &mut ChaCha8Rng) -> GrayImage {
+    let picture = taken(scene, random);
+    match scene.camera_jpeg {
+        Some(quality) => compressed(picture, quality),
+        None => picture,
+    }
+}
+
+/// The picture as the camera delivers it, before the microscope compresses it.
+pub(super) fn taken(scene: &Scene, random: &mut ChaCha8Rng) -> GrayImage {
     let mut grey = end_face(scene);
     grain(scene, &mut grey, random);
     defects(scene, &mut grey);
     bars(scene, &mut grey);
     let pixels = develop(scene, &grey, random);
     let [width, height] = scene.size;
-    let picture = GrayImage::from_raw(width, height, pixels).unwrap_or_else(|| GrayImage::new(width, height));
-    match scene.camera_jpeg {
-        Some(quality) => compressed(picture, quality),
-        None => picture,
-    }
+    GrayImage::from_raw(width, height, pixels).unwrap_or_else(|| GrayImage::new(width, height))
 }
 
 /// Light and fibre alone, in grey levels that are not rounded: what the truth's outlines are about.

@@ -333,7 +333,12 @@ impl Job<'_> {
         if exists && self.known {
             return Ok(Some((true, truth)));
         }
-        let picture = super::paint::picture(&scene, &mut generator(&s.preset, s.seed, index, 1));
+        let random = &mut generator(&s.preset, s.seed, index, 1);
+        // A JPEG is what the microscope itself stored, compressed once; in another format it keeps the traces.
+        let picture = match s.format {
+            Format::Jpg => super::paint::taken(&scene, random),
+            _ => super::paint::picture(&scene, random),
+        };
         let bytes = s
             .format
             .encode(&picture, scene.jpeg_quality)

@@ -253,6 +253,21 @@ fn with_a_rate_pictures_come_one_after_the_other_and_only_whole_ones_have_their_
 }
 
 #[test]
+fn a_jpeg_of_the_microscope_is_the_file_itself_compressed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut preset = Preset::find("burst-v1").unwrap();
+    for microscope in &mut preset.microscopes {
+        microscope.camera_jpeg = 1.0;
+    }
+    let given = SimulateSettings { preset: preset.clone(), format: Format::Jpg, ..settings(folder.path(), 4) };
+    go(&given).unwrap();
+    for index in 0..4 {
+        let file = image::open(folder.path().join(file_name(7, index, Format::Jpg))).unwrap().into_luma8();
+        assert_eq!(file, crate::render(&preset, 7, index).0);
+    }
+}
+
+#[test]
 fn every_format_can_be_read_back() {
     let folder = tempfile::tempdir().unwrap();
     for format in Format::ALL {
