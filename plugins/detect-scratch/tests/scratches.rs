@@ -7,7 +7,11 @@ mod drawn;
 
 use detect_scratch::DetectScratch;
 use drawn::{CLADDING, Drawn, around, detector, look};
-use ferrule_abi::{Defect, DefectKind, Parameter, Severity, Value};
+use ferrule_abi::{
+    Defect, DefectKind, Detector, Ellipse, ImageView, Parameter, RSlice, SegmentationView, Severity, Value, Zone,
+    ZoneName,
+};
+use ferrule_vision::augment::chance::Chance;
 
 fn seen(drawn: &Drawn) -> Vec<Defect> {
     drawn.seen_by(&mut detector::<DetectScratch>(&[]).unwrap())
@@ -127,6 +131,31 @@ fn outlines_and_decoy_rings_are_no_scratches_even_when_rough() {
         drawn = drawn.spot(around(CLADDING + f64::from(k % 3) - 1.0, 15.0 * f64::from(k)), 12.0, 4.0);
     }
     assert!(seen(&drawn).is_empty());
+}
+
+/// Lenses keep a field level and let it drop in the corners; a small picture has few places to tell that from.
+#[test]
+fn light_that_drops_in_the_corners_of_a_small_picture_is_no_scratch() {
+    const SIDE: usize = 256;
+    let mut scratch = detector::<DetectScratch>(&[]).unwrap();
+    let outline = Ellipse { cx: 128.0, cy: 128.0, ax: 60.0, by: 60.0, angle_deg: 0.0 };
+    let zones = [Zone { name: ZoneName::Cladding, outline, confidence: 0.9 }];
+    let label = |r: f64| if r < 60.0 { ZoneName::Cladding } else { ZoneName::Ferrule };
+    for (seed, power) in [(1, 4), (2, 6), (3, 8)] {
+        let mut chance = Chance::new(seed);
+        let (pixels, labels): (Vec<u8>, Vec<u8>) = (0..SIDE * SIDE)
+            .map(|at| {
+                let r = ((at % SIDE) as f64 - 128.0).hypot((at / SIDE) as f64 - 128.0);
+                let noise = (0..12).map(|_| chance.unit()).sum::<f64>() - 6.0;
+                let field = if r < 60.0 { 80.0 } else { 190.0 };
+                ((field * (1.0 - 0.25 * (r / 181.0).powi(power)) + 0.6 * noise).round() as u8, label(r) as u8)
+            })
+            .unzip();
+        let image = ImageView::gray8(&pixels, SIDE as u32, SIDE as u32).unwrap();
+        let segmentation = SegmentationView { zones: RSlice::from_slice(&zones), labels: RSlice::from_slice(&labels) };
+        let found = scratch.detect(&image, &segmentation).unwrap().defects;
+        assert!(found.is_empty(), "power {power}: {found:?}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use multiversion::multiversion;
 use crate::{
     ellipse::Ellipse,
     fibre::FibreFrame,
-    grid::{CELL, Grid},
+    grid::{CELL, Grid, NODE, Nodes},
     noise::{MEAN_OF_GAUSSIAN, Magnitudes},
     round::nearest,
     smooth::LIMIT,
@@ -25,8 +25,8 @@ pub const UNIT: i16 = 32;
 pub const NOISE_UNIT: i16 = 8;
 /// Noise where nothing can be told: no response exceeds it.
 pub const UNUSABLE: i16 = i16::MAX;
-/// Cells to each side whose median is the background: a window of 112 pixels.
-const BACKGROUND_REACH: usize = 3;
+/// Pixels to each side whose cells' median is the background: a window of 112 pixels.
+const BACKGROUND_REACH: usize = 3 * CELL;
 /// Share of the cladding's radius that the fibre's coordinates reach beyond it: the glow of a sharpened edge.
 const MARGIN: f32 = 0.16;
 /// Pixels over which the fibre's model fades into the background.
@@ -52,9 +52,13 @@ pub struct Scene<'a> {
 pub struct Flattener {
     pub fibre: FibreFrame,
     has_fibre: bool,
+    surface: Surface,
+    /// What the background is off the surface.
     grid: Grid,
     spread: Grid,
     cells: Vec<f32>,
+    nodes: Nodes,
+    at_nodes: Vec<f32>,
     row: Vec<f32>,
     magnitudes: Magnitudes,
     sums: ColumnSums,
@@ -96,7 +100,10 @@ impl Flattener {
         residual.resize(plane.len(), 0);
         self.row.resize(scene.width, 0.0);
         for y in 0..scene.height {
-            self.grid.row_into(y, &mut self.cells, &mut self.row);
+            self.grid.nodes_into(y, &self.nodes, &mut self.cells, &mut self.at_nodes);
+            // There and not in the cells' middles: it bends, most of all at the picture's border, where no cell lies beyond.
+            self.surface.add_at_nodes(&self.grid, y, &self.nodes, &mut self.at_nodes);
+            lay_lines(&self.at_nodes, self.nodes.apart, &mut self.row);
             let span = y * scene.width..(y + 1) * scene.width;
             if self.has_fibre {
                 self.fibre.lay_model(y, FADE, &mut self.row);
@@ -107,25 +114,28 @@ impl Flattener {
 
     /// Background of the ferrule on the coarse grid.
     fn background<T: Sample>(&mut self, plane: &[T], scene: &Scene<'_>) {
-        self.grid.lay(scene.width, scene.height);
+        self.grid.lay_enough(scene.width, scene.height);
+        self.nodes.lay(&self.grid, scene.width);
+        let cell = self.grid.cell;
+        let reach = BACKGROUND_REACH / cell;
         // Nearly whole cells: the mean of a part is not the middle's where light falls off, but without the four in the corners,
         // which the picture's border narrows on two sides, the surface would have to guess there.
-        self.fill_cells(plane, scene, Counted::Values, CELL * CELL * 3 / 8);
-        let surface = Surface::fit(&self.grid);
-        surface.lay(&self.grid, &mut self.shape);
+        self.fill_cells(plane, scene, Counted::Values, cell * cell * 3 / 8);
+        self.surface = Surface::fit(&self.grid);
+        self.surface.lay(&self.grid, &mut self.shape);
         let Self { grid, shape, offsets, first, .. } = self;
         grid.values.iter_mut().zip(&*shape).for_each(|(v, s)| *v -= s);
         // Twice: the second round takes away the bias of the first where the background curves (Tukey's twicing).
         offsets.clone_from(&grid.values);
-        grid.local_quantile(BACKGROUND_REACH, 0.5, 1.0);
+        grid.local_quantile(reach, 0.5, 1.0);
         grid.fill(0.0);
         grid.soften();
         first.clone_from(&grid.values);
         grid.values.iter_mut().zip(&*offsets).for_each(|(v, o)| *v = o - *v);
-        grid.local_quantile(BACKGROUND_REACH, 0.5, 1.0);
+        grid.local_quantile(reach, 0.5, 1.0);
         grid.fill(0.0);
         grid.soften();
-        grid.values.iter_mut().zip(&*shape).zip(&*first).for_each(|((v, s), f)| *v += s + f);
+        grid.values.iter_mut().zip(&*first).for_each(|(v, f)| *v += f);
     }
 
     /// Means of the cells clear of the fibre over every second row: of values the background, of magnitudes the noise.
@@ -138,19 +148,20 @@ impl Flattener {
         };
         let clear = scene.cladding.map(|c| (c.gauge(), 1.0 + f64::from(CLEARANCE) / c.ax.min(c.by)));
         for row in 0..grid.rows {
-            sums.clear(grid.columns * CELL);
-            for y in (row * CELL..((row + 1) * CELL).min(scene.height)).step_by(2) {
+            sums.clear(grid.columns * grid.cell);
+            for y in (row * grid.cell..((row + 1) * grid.cell).min(scene.height)).step_by(2) {
                 let span = y * scene.width..(y + 1) * scene.width;
                 add_row(&plane[span.clone()], &scene.usable[span], counted, sums);
             }
-            for (column, (total, pixels)) in sums.cells().enumerate() {
-                let index = row * grid.columns + column;
+            let mut index = row * grid.columns;
+            sums.cells(grid.cell, |total, pixels| {
                 let (x, y) = grid.centre(index);
                 let open = clear.is_none_or(|(gauge, clear)| gauge.radius_at(f64::from(x), f64::from(y)) > clear);
                 if open && pixels >= least as i32 {
                     grid.values[index] = total as f32 / pixels as f32;
                 }
-            }
+                index += 1;
+            });
         }
     }
 
@@ -233,10 +244,17 @@ impl ColumnSums {
         self.pixels.resize(columns, 0);
     }
 
-    /// Sum and number of pixels of each cell.
-    fn cells(&self) -> impl Iterator<Item = (i32, i32)> {
-        let cells = self.totals.as_chunks::<CELL>().0.iter().zip(self.pixels.as_chunks::<CELL>().0);
-        cells.map(|(totals, pixels)| (totals.iter().sum(), pixels.iter().map(|n| i32::from(*n)).sum()))
+    /// Tells the sum and the number of pixels of each cell of that side.
+    fn cells(&self, side: usize, mut told: impl FnMut(i32, i32)) {
+        let mut tell = |totals: &[i32], pixels: &[i16]| {
+            told(totals.iter().sum(), pixels.iter().map(|n| i32::from(*n)).sum());
+        };
+        if side == CELL {
+            let cells = self.totals.as_chunks::<CELL>().0.iter().zip(self.pixels.as_chunks::<CELL>().0);
+            cells.for_each(|(totals, pixels)| tell(totals, pixels));
+        } else {
+            self.totals.chunks_exact(side).zip(self.pixels.chunks_exact(side)).for_each(|(t, p)| tell(t, p));
+        }
     }
 }
 
@@ -258,6 +276,22 @@ fn add<T: Sample>(plane: &[T], usable: &[u8], counted: impl Fn(i16) -> i16, sums
         *total += i32::from(if counts { value } else { 0 });
         *pixel += i16::from(counts);
     }
+}
+
+/// Joins nodes that far apart by straight lines.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn lay_lines(nodes: &[f32], apart: usize, row: &mut [f32]) {
+    if apart != NODE {
+        row.copy_from_slice(&nodes[..row.len()]);
+        return;
+    }
+    let lay = |ends: &[f32], stretch: &mut [f32]| {
+        let step = (ends[1] - ends[0]) / NODE as f32;
+        stretch.iter_mut().enumerate().for_each(|(k, value)| *value = ends[0] + step * k as f32);
+    };
+    let (stretches, tail) = row.as_chunks_mut::<NODE>();
+    lay(&nodes[stretches.len()..], tail);
+    stretches.iter_mut().zip(nodes.windows(2)).for_each(|(stretch, ends)| lay(ends, stretch));
 }
 
 #[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
@@ -302,7 +336,9 @@ mod tests {
                 *total += cut.map_or(i32::from(*value), |cut| i32::from(*value).abs().min(i32::from(cut)));
                 *pixels += 1;
             }
-            prop_assert_eq!(sums.cells().collect::<Vec<_>>(), plain);
+            let mut told = Vec::new();
+            sums.cells(CELL, |total, pixels| told.push((total, pixels)));
+            prop_assert_eq!(told, plain);
         }
     }
 }

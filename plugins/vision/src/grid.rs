@@ -1,4 +1,4 @@
-//! A coarse grid laid over a picture: one value a cell of [`CELL`] x [`CELL`] pixels, some cells unknown (NaN).
+//! A coarse grid laid over a picture: one value a square cell of pixels, some cells unknown (NaN).
 //!
 //! What varies slowly over a picture (illumination, noise) is estimated here, where robust statistics are cheap, and
 //! interpolated back to pixels row by row. Called by [`crate::flatten`].
@@ -10,8 +10,14 @@ use crate::{
     round::nearest,
 };
 
-/// Pixels a cell's side has.
+/// Pixels a cell's side has, where the picture is not small.
 pub const CELL: usize = 16;
+/// The same, the smaller the picture.
+const SMALLER: [usize; 2] = [8, 4];
+/// With fewer cells nothing of what bends over a picture can be told.
+const FEW: usize = 256;
+/// Pixels from one node of a row to the next, in cells of [`CELL`].
+pub const NODE: usize = CELL / 2;
 
 /// One value a cell; NaN where nothing is known.
 #[derive(Debug, Clone, Default)]
@@ -19,16 +25,30 @@ pub struct Grid {
     pub values: Vec<f32>,
     pub columns: usize,
     pub rows: usize,
+    /// Pixels a cell's side has.
+    pub cell: usize,
     spare: Vec<f32>,
     table: Vec<i16>,
     starts: Vec<usize>,
 }
 
 impl Grid {
-    /// Lays an unknown grid over a picture of that size.
+    /// Lays an unknown grid over a picture of that size, of cells of [`CELL`].
     pub fn lay(&mut self, width: usize, height: usize) {
-        self.columns = width.div_ceil(CELL).max(1);
-        self.rows = height.div_ceil(CELL).max(1);
+        self.lay_cells(width, height, CELL);
+    }
+
+    /// The same of smaller cells, where those would be few.
+    pub fn lay_enough(&mut self, width: usize, height: usize) {
+        let enough = |cell: &usize| width.div_ceil(*cell) * height.div_ceil(*cell) >= FEW;
+        let cell = [CELL].into_iter().chain(SMALLER).find(enough).unwrap_or(SMALLER[1]);
+        self.lay_cells(width, height, cell);
+    }
+
+    fn lay_cells(&mut self, width: usize, height: usize, cell: usize) {
+        self.cell = cell;
+        self.columns = width.div_ceil(cell).max(1);
+        self.rows = height.div_ceil(cell).max(1);
         self.values.clear();
         self.values.resize(self.columns * self.rows, f32::NAN);
     }
@@ -36,8 +56,8 @@ impl Grid {
     /// Centre of a cell in pixels.
     #[must_use]
     pub fn centre(&self, index: usize) -> (f32, f32) {
-        let middle = (CELL as f32 - 1.0) / 2.0;
-        ((index % self.columns * CELL) as f32 + middle, (index / self.columns * CELL) as f32 + middle)
+        let middle = (self.cell as f32 - 1.0) / 2.0;
+        ((index % self.columns * self.cell) as f32 + middle, (index / self.columns * self.cell) as f32 + middle)
     }
 
     /// Replaces each cell by the `quantile` of the known cells at most `reach` away; unknown where fewer than a fifth
@@ -109,20 +129,60 @@ impl Grid {
         crate::smooth::smooth_plane(&mut self.values, self.columns, &[0.5, 0.25], &mut self.spare);
     }
 
-    /// The values of picture row `y`, linearly between cells and beyond the outermost centres.
+    /// The values of picture row `y` at the nodes of a row, linearly between cells and beyond the outermost centres.
+    pub fn nodes_into(&self, y: usize, nodes: &Nodes, cells: &mut Vec<f32>, out: &mut Vec<f32>) {
+        self.cells_into(y, cells);
+        out.clear();
+        match cells[..] {
+            [only] => out.resize(nodes.places.len(), only),
+            _ => out.extend(nodes.places.iter().map(|(left, t)| {
+                let pair = &cells[*left as usize..][..2];
+                pair[0] + (pair[1] - pair[0]) * t
+            })),
+        }
+    }
+
+    /// The values of picture row `y`, linearly between cells and beyond the outermost centres; of cells of [`CELL`].
     pub fn row_into(&self, y: usize, cells: &mut Vec<f32>, out: &mut [f32]) {
-        let half = CELL as f32 / 2.0 - 0.5;
-        let v = if self.rows > 1 { (y as f32 - half) / CELL as f32 } else { 0.0 };
-        let top = (v.floor().max(0.0) as usize).min(self.rows.saturating_sub(2));
-        let (a, b) = (&self.values[top * self.columns..], &self.values[(top + 1).min(self.rows - 1) * self.columns..]);
-        let t = v - top as f32;
-        cells.clear();
-        cells.extend(a[..self.columns].iter().zip(b).map(|(a, b)| a + (b - a) * t));
+        self.cells_into(y, cells);
         if self.columns == 1 {
             out.fill(cells[0]);
             return;
         }
         ramps(cells, out);
+    }
+
+    /// The values of picture row `y` in the columns' middles.
+    fn cells_into(&self, y: usize, cells: &mut Vec<f32>) {
+        let half = self.cell as f32 / 2.0 - 0.5;
+        let v = if self.rows > 1 { (y as f32 - half) / self.cell as f32 } else { 0.0 };
+        let top = (v.floor().max(0.0) as usize).min(self.rows.saturating_sub(2));
+        let (a, b) = (&self.values[top * self.columns..], &self.values[(top + 1).min(self.rows - 1) * self.columns..]);
+        let t = v - top as f32;
+        cells.clear();
+        cells.extend(a[..self.columns].iter().zip(b).map(|(a, b)| a + (b - a) * t));
+    }
+}
+
+/// Places along a row, evenly from its first pixel to beyond its last: between which cells each lies, and how far on.
+#[derive(Debug, Clone, Default)]
+pub struct Nodes {
+    /// Pixels from one to the next: [`NODE`], or 1 where cells are small.
+    pub apart: usize,
+    places: Vec<(u32, f32)>,
+}
+
+impl Nodes {
+    /// For rows of that many pixels.
+    pub fn lay(&mut self, grid: &Grid, width: usize) {
+        self.apart = if grid.cell == CELL { NODE } else { 1 };
+        let last = grid.columns.saturating_sub(2);
+        self.places.clear();
+        self.places.extend((0..width / self.apart + 2).map(|node| {
+            let u = ((node * self.apart) as f32 - (grid.cell as f32 - 1.0) / 2.0) / grid.cell as f32;
+            let left = (u.max(0.0) as usize).min(last);
+            (left as u32, u - left as f32)
+        }));
     }
 }
 
@@ -169,6 +229,30 @@ mod tests {
                 grid.row_into(y, &mut cells, &mut row);
                 for (x, v) in row.iter().enumerate() {
                     prop_assert!((v - (100.0 + a * x as f32 + b * y as f32)).abs() < 0.02, "{v} at {x}, {y}");
+                }
+            }
+        }
+
+        #[test]
+        fn a_plane_comes_back_at_nodes_whatever_the_cells(
+            w in 1..400usize, h in 1..100usize, a in -1.0..1.0f32, b in -1.0..1.0f32,
+        ) {
+            let mut grid = Grid::default();
+            grid.lay_enough(w, h);
+            prop_assume!(grid.columns > 1 && grid.rows > 1);
+            prop_assert!(grid.values.len() >= FEW || grid.cell == 4);
+            for i in 0..grid.values.len() {
+                let (x, y) = grid.centre(i);
+                grid.values[i] = 100.0 + a * x + b * y;
+            }
+            let (mut nodes, mut cells, mut row) = (Nodes::default(), Vec::new(), Vec::new());
+            nodes.lay(&grid, w);
+            for y in 0..h {
+                grid.nodes_into(y, &nodes, &mut cells, &mut row);
+                prop_assert!((row.len() - 1) * nodes.apart >= w);
+                for (k, v) in row.iter().enumerate() {
+                    let truth = 100.0 + a * (nodes.apart * k) as f32 + b * y as f32;
+                    prop_assert!((v - truth).abs() < 0.02, "{v} at node {k}, {y}");
                 }
             }
         }

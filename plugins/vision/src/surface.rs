@@ -7,7 +7,7 @@
 
 use multiversion::multiversion;
 
-use crate::grid::Grid;
+use crate::grid::{Grid, Nodes};
 
 const TERMS: usize = 19;
 /// The cubic's, which come first.
@@ -19,7 +19,7 @@ const ROUNDS: [(usize, f64); 5] = [(CUBIC, 8.0), (TERMS, 8.0), (TERMS, 8.0), (TE
 const PLENTY: usize = 900;
 
 /// Coefficients over coordinates in which the picture's corners lie on the unit circle.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Surface {
     coefficients: [f64; TERMS],
 }
@@ -49,8 +49,16 @@ impl Frame {
     }
 
     fn terms(&self, index: usize) -> Terms {
-        let x = ((index % self.columns) as f64 - self.middle.0) / self.reach;
-        let y = ((index / self.columns) as f64 - self.middle.1) / self.reach;
+        let (column, row) = (index % self.columns, index / self.columns);
+        Self::terms_at(self.along(column as f64, self.middle.0), self.along(row as f64, self.middle.1))
+    }
+
+    /// A coordinate from one counted in cells.
+    fn along(&self, cells: f64, middle: f64) -> f64 {
+        (cells - middle) / self.reach
+    }
+
+    fn terms_at(x: f64, y: f64) -> Terms {
         let (xx, yy) = (x * x, y * y);
         let r2 = xx + yy;
         let (r4, r6, r8) = (r2 * r2, r2 * r2 * r2, r2 * r2 * r2 * r2);
@@ -115,8 +123,35 @@ impl Surface {
         self.value(&Frame::of(grid).terms(index))
     }
 
+    /// Adds the surface's values at the nodes of a picture's row.
+    pub fn add_at_nodes(&self, grid: &Grid, y: usize, nodes: &Nodes, values: &mut [f32]) {
+        let frame = Frame::of(grid);
+        let cell = grid.cell as f64;
+        let cells = |pixel: f64| (pixel - (cell - 1.0) / 2.0) / cell;
+        let y = frame.along(cells(y as f64), frame.middle.1);
+        let [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, high @ ..] = self.coefficients;
+        let cubic = [c0 + y * (c2 + y * (c5 + y * c9)), c1 + y * (c4 + y * c8), c3 + y * c7, c6].map(|it| it as f32);
+        let radial = [0, 3, 6].map(|k| [high[k] + y * high[k + 2], high[k + 1]].map(|it| it as f32));
+        let (from, step) = (frame.along(cells(0.0), frame.middle.0), nodes.apart as f64 / (cell * frame.reach));
+        add_powers([from as f32, step as f32], (y * y) as f32, cubic, radial, values);
+    }
+
     fn value(&self, terms: &Terms) -> f64 {
         self.coefficients.iter().zip(terms).map(|(c, t)| c * t).sum()
+    }
+}
+
+/// Adds a cubic in x, and even powers of the radius from the fourth on, each with a tilt along x; x begins and goes on as
+/// said.
+#[multiversion(targets("x86_64+avx512bw+avx512dq+avx512vl+avx512vbmi2", "x86_64+avx2+fma"))]
+fn add_powers([from, step]: [f32; 2], yy: f32, cubic: [f32; 4], radial: [[f32; 2]; 3], values: &mut [f32]) {
+    let [c0, c1, c2, c3] = cubic;
+    let [[a0, a1], [b0, b1], [d0, d1]] = radial;
+    for (k, value) in values.iter_mut().enumerate() {
+        let x = from + step * k as f32;
+        let r2 = x * x + yy;
+        let high = a0 + a1 * x + r2 * (b0 + b1 * x + r2 * (d0 + d1 * x));
+        *value += c0 + x * (c1 + x * (c2 + x * c3)) + r2 * r2 * high;
     }
 }
 
@@ -214,6 +249,20 @@ mod tests {
             let found = Surface::fit(&grid);
             let mut laid = Vec::new();
             found.lay(&grid, &mut laid);
+            let mut nodes = Nodes::default();
+            nodes.lay(&grid, 480);
+            let mut row = vec![0.0; 480 / nodes.apart];
+            for y in [0, 3, 100, 319] {
+                row.fill(1.0);
+                found.add_at_nodes(&grid, y, &nodes, &mut row);
+                for (k, value) in row.iter().enumerate() {
+                    let at = |pixel: usize, cells: usize| {
+                        ((pixel as f64 - 7.5) / 16.0 - (cells as f64 - 1.0) / 2.0) / 14.5f64.hypot(9.5)
+                    };
+                    let exact = 1.0 + found.value(&Frame::terms_at(at(k * nodes.apart, 30), at(y, 20)));
+                    prop_assert!((f64::from(*value) - exact).abs() < 0.01, "{value} at node {k}, {y}, not {exact}");
+                }
+            }
             for (i, laid) in laid.iter().enumerate() {
                 prop_assert!((f64::from(*laid) - found.at(&grid, i)).abs() < 1e-3);
                 prop_assert!((found.at(&grid, i) - truth.at(&grid, i)).abs() < 0.5);
