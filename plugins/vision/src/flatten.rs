@@ -33,9 +33,6 @@ const MARGIN: f32 = 0.16;
 const FADE: f32 = 8.0;
 /// Pixels beyond the cladding's edge from which the larger noise counts, of the ferrule's and the fibre's.
 const AROUND: f32 = 4.0;
-/// Cells of the background keep this far from the cladding.
-const CLEARANCE: f32 = 16.0;
-
 /// What is known of a picture: its size, which pixels count, where the fibre is.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
@@ -146,10 +143,13 @@ impl Flattener {
             Counted::Values => grid,
             Counted::Magnitudes(_) => spread,
         };
-        let clear = scene.cladding.map(|c| (c.gauge(), 1.0 + f64::from(CLEARANCE) / c.ax.min(c.by)));
+        // A cell's middle keeps a cell away from the cladding.
+        let clear = scene.cladding.map(|c| (c.gauge(), 1.0 + grid.cell as f64 / c.ax.min(c.by)));
         for row in 0..grid.rows {
             sums.clear(grid.columns * grid.cell);
-            for y in (row * grid.cell..((row + 1) * grid.cell).min(scene.height)).step_by(2) {
+            let [top, middle, bottom] = [0, grid.cell / 2, grid.cell].map(|y| (row * grid.cell + y).min(scene.height));
+            // Even ones above the cell's middle, odd ones below: their mean lies there.
+            for y in (top..middle).step_by(2).chain((middle + 1..bottom).step_by(2)) {
                 let span = y * scene.width..(y + 1) * scene.width;
                 add_row(&plane[span.clone()], &scene.usable[span], counted, sums);
             }
@@ -315,6 +315,31 @@ fn in_noise_units(row: &[f32], usable: &[u8], noise: &mut [i16]) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn light_that_drops_in_the_corners_is_taken_off_alike_on_all_sides_of_any_picture() {
+        for (width, height) in [(160, 120), (256, 256), (640, 480), (1152, 864)] {
+            let (cx, cy) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
+            let radius = |at: usize| ((at % width) as f64 - cx).hypot((at / width) as f64 - cy);
+            let fibre = 0.25 * height as f64;
+            let level = |r: f64| if r < fibre { 80.0 } else { 190.0 };
+            let light = |r: f64| level(r) * (1.0 - 0.25 * (r / cx.hypot(cy)).powi(6));
+            let plane: Vec<i16> =
+                (0..width * height).map(|at| (f64::from(UNIT) * light(radius(at))).round() as i16).collect();
+            let cladding = Ellipse { cx, cy, ax: fibre, by: fibre, angle_deg: 0.0 };
+            let usable = vec![1; plane.len()];
+            let scene = Scene { width, height, usable: &usable, cladding: Some(cladding), core: None };
+            let (mut flattener, mut residual) = (Flattener::default(), Vec::new());
+            flattener.flatten(&plane, &scene, &mut residual);
+            let mean = |rows: &[i16]| rows.iter().map(|r| f64::from(*r)).sum::<f64>() / rows.len() as f64;
+            let (top, bottom) = residual.split_at(width * height / 2);
+            let (top, bottom) = (mean(&top[..6 * width]), mean(&bottom[bottom.len() - 6 * width..]));
+            assert!((top - bottom).abs() < 4.0, "{width}x{height}: {top} above, {bottom} below");
+            let outside = residual.iter().enumerate().filter(|(at, _)| radius(*at) > 1.3 * fibre + 8.0);
+            let worst = outside.map(|(_, r)| r.abs()).max().unwrap_or(0);
+            assert!(worst < 3 * UNIT / 2, "{width}x{height}: {worst} of {UNIT} a gray level are left");
+        }
+    }
 
     proptest! {
         #[test]
