@@ -8,15 +8,7 @@ use crate::SegmentIntegral;
 use ferrule_abi::{Ellipse, ImageView, Parameters, Plugin, Segmentation, Segmenter, Value, ZoneName};
 
 fn segment(picture: &Painted) -> Segmentation {
-    segment_through(picture, None)
-}
-
-/// Through pixels of that shape.
-fn segment_through(picture: &Painted, pixel_aspect: Option<f64>) -> Segmentation {
-    let mut image = ImageView::gray8(&picture.pixels, picture.width as u32, picture.height as u32).unwrap();
-    image.pixel_aspect = pixel_aspect.into();
-    let parameters = Parameters::resolve(&SegmentIntegral::descriptor(), &[]).unwrap();
-    SegmentIntegral::create(&parameters).unwrap().segment(&image).unwrap()
+    picture.segmented::<SegmentIntegral>(None)
 }
 
 #[track_caller]
@@ -75,11 +67,7 @@ fn pixels_that_are_not_square_make_an_ellipse() {
 
 #[test]
 fn an_oval_is_a_fibre_only_where_pixels_are_known_to_be_as_flat() {
-    let (face, pixel_aspect) = painter::oval();
-    assert!(segment(&face.paint()).zones.is_empty());
-    let found = segment_through(&face.paint(), Some(pixel_aspect));
-    let off = found.zone(ZoneName::Cladding).map(|zone| distance(&face.cladding, &zone.outline));
-    assert!(off.is_some_and(|off| off < 1.0), "{off:?}, {:?}", found.attributes);
+    painter::expect_no_oval::<SegmentIntegral>();
 }
 
 #[test]

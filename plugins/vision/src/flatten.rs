@@ -33,6 +33,7 @@ const MARGIN: f32 = 0.16;
 const FADE: f32 = 8.0;
 /// Pixels beyond the cladding's edge from which the larger noise counts, of the ferrule's and the fibre's.
 const AROUND: f32 = 4.0;
+
 /// What is known of a picture: its size, which pixels count, where the fibre is.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
@@ -347,22 +348,23 @@ mod tests {
             (pixels, width) in (1..70usize, 1..17usize).prop_flat_map(|(w, h)|
                 (proptest::collection::vec((any::<i16>(), 0..3u8), w * h), Just(w))),
             cut in proptest::option::of(0..3000i16),
+            side in proptest::sample::select(vec![CELL, 8, 4]),
         ) {
             let (plane, usable): (Vec<i16>, Vec<u8>) = pixels.iter().copied().unzip();
             let mut sums = ColumnSums::default();
-            sums.clear(width.next_multiple_of(CELL));
+            sums.clear(width.next_multiple_of(side));
             let counted = cut.map_or(Counted::Values, Counted::Magnitudes);
             for (values, usable) in plane.chunks_exact(width).zip(usable.chunks_exact(width)) {
                 add_row(values, usable, counted, &mut sums);
             }
-            let mut plain = vec![(0, 0); width.div_ceil(CELL)];
+            let mut plain = vec![(0, 0); width.div_ceil(side)];
             for (i, (value, _)) in pixels.iter().enumerate().filter(|(_, (_, usable))| *usable != 0) {
-                let (total, pixels) = &mut plain[i % width / CELL];
+                let (total, pixels) = &mut plain[i % width / side];
                 *total += cut.map_or(i32::from(*value), |cut| i32::from(*value).abs().min(i32::from(cut)));
                 *pixels += 1;
             }
             let mut told = Vec::new();
-            sums.cells(CELL, |total, pixels| told.push((total, pixels)));
+            sums.cells(side, |total, pixels| told.push((total, pixels)));
             prop_assert_eq!(told, plain);
         }
     }

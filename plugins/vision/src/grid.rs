@@ -12,8 +12,8 @@ use crate::{
 
 /// Pixels a cell's side has, where the picture is not small.
 pub const CELL: usize = 16;
-/// The same, the smaller the picture.
-const SMALLER: [usize; 2] = [8, 4];
+/// The same, the smaller the picture the fewer.
+const SIDES: [usize; 3] = [CELL, 8, 4];
 /// With fewer cells nothing of what bends over a picture can be told.
 const FEW: usize = 256;
 /// Pixels from one node of a row to the next, in cells of [`CELL`].
@@ -41,7 +41,7 @@ impl Grid {
     /// The same of smaller cells, where those would be few.
     pub fn lay_enough(&mut self, width: usize, height: usize) {
         let enough = |cell: &usize| width.div_ceil(*cell) * height.div_ceil(*cell) >= FEW;
-        let cell = [CELL].into_iter().chain(SMALLER).find(enough).unwrap_or(SMALLER[1]);
+        let cell = SIDES.into_iter().find(enough).unwrap_or(SIDES[2]);
         self.lay_cells(width, height, cell);
     }
 

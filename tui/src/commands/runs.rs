@@ -94,9 +94,11 @@ impl Runs {
 impl List {
     fn run(self) -> Result<(), Failure> {
         let (_, dataset) = self.place.dataset()?;
-        let runs = Reader::open(&dataset).and_then(|reader| reader.runs()).map_err(Failure::wrong)?;
-        let abandoned = abandoned(&dataset)?;
-        let runs: Vec<RunRow> = runs.into_iter().map(|run| if abandoned { run.interrupted() } else { run }).collect();
+        let read = || Reader::open(&dataset).and_then(|reader| reader.runs()).map_err(Failure::wrong);
+        let (mut runs, abandoned) = with_whether_abandoned(&dataset, read)?;
+        if abandoned {
+            runs = runs.into_iter().map(RunRow::interrupted).collect();
+        }
         let mut output = Output::new();
         for run in &runs {
             if self.json {
@@ -123,17 +125,24 @@ fn line(run: &RunRow) -> String {
     format!("{}  {} {}  {}{best}{said}", run.run, run.task, run.network, run.state)
 }
 
-/// Whether nobody works on it, so that no run goes on, whatever is still written of one.
-fn abandoned(dataset: &DatasetPaths) -> Result<bool, Failure> {
-    Ok(lock::holder(dataset).map_err(Failure::failed)?.is_none())
+/// What is read, and whether nobody works on the dataset: then no run goes on, whatever is still written of one.
+fn with_whether_abandoned<T>(
+    dataset: &DatasetPaths,
+    read: impl FnOnce() -> Result<T, Failure>,
+) -> Result<(T, bool), Failure> {
+    let held = || lock::holder(dataset).map(|holder| holder.is_some()).map_err(Failure::failed);
+    // Before and after: a run that ends or begins meanwhile did not die.
+    let before = held()?;
+    let found = read()?;
+    Ok((found, !before && !held()?))
 }
 
 impl Show {
     fn run(self) -> Result<(), Failure> {
         let (_, dataset) = self.place.dataset()?;
         let reader = Reader::open(&dataset).map_err(Failure::wrong)?;
-        let mut run = known(&reader, &self.run)?;
-        if abandoned(&dataset)? {
+        let (mut run, abandoned) = with_whether_abandoned(&dataset, || known(&reader, &self.run))?;
+        if abandoned {
             run = run.interrupted();
         }
         let mut output = Output::new();

@@ -1,6 +1,6 @@
 //! A small painter of end faces, and of pictures that are none. Its noise comes from a hash: the same on every run.
 
-use ferrule_abi::Ellipse;
+use ferrule_abi::{Ellipse, ImageView, Parameters, Segmentation, Segmenter, ZoneName};
 
 pub struct Painted {
     pub pixels: Vec<u8>,
@@ -59,13 +59,26 @@ impl Default for Face {
     }
 }
 
-/// A fibre through pixels a third wider than high, and their shape; a head or an eye where that is not known.
-pub fn oval() -> (Face, f64) {
+/// A fibre through pixels a third wider than high is a head or an eye where that is not known.
+#[track_caller]
+pub fn expect_no_oval<S: Segmenter>() {
     let cladding = Ellipse { cx: 350.3, cy: 280.6, ax: 120.0, by: 160.0, angle_deg: 0.0 };
-    (Face { width: 720, height: 576, cladding, core: None, ..Face::default() }, 160.0 / 120.0)
+    let picture = Face { width: 720, height: 576, cladding, core: None, ..Face::default() }.paint();
+    assert!(picture.segmented::<S>(None).zones.is_empty());
+    let found = picture.segmented::<S>(Some(160.0 / 120.0));
+    let off = found.zone(ZoneName::Cladding).map(|zone| distance(&cladding, &zone.outline));
+    assert!(off.is_some_and(|off| off < 1.0), "{off:?}, {:?}", found.attributes);
 }
 
 impl Painted {
+    /// What a segmenter with its defaults says of it, taken through pixels of that shape.
+    pub fn segmented<S: Segmenter>(&self, pixel_aspect: Option<f64>) -> Segmentation {
+        let mut image = ImageView::gray8(&self.pixels, self.width as u32, self.height as u32).unwrap();
+        image.pixel_aspect = pixel_aspect.into();
+        let parameters = Parameters::resolve(&S::descriptor(), &[]).unwrap();
+        S::create(&parameters).unwrap().segment(&image).unwrap()
+    }
+
     /// The same picture under a dried film that covers a disc: less light, by a smooth share and by a texture as coarse as
     /// given, in pixels.
     pub fn under_film(mut self, (cx, cy, radius): (f64, f64, f64), depth: f64, texture: f64, grain_px: f64) -> Self {
