@@ -97,7 +97,7 @@ impl Engine {
 
     /// Queues failed captures whose time has come.
     pub fn retry_due(&mut self, now: Instant) {
-        let due = self.queue.due(now);
+        let due = self.awaited.due(now);
         if !due.is_empty() {
             self.store_write(Write::Requeue(Requeue::Failed(due)));
         }

@@ -14,6 +14,9 @@ const SAMPLES: usize = 1000;
 /// Times of a plug-in are over so many of those that it was asked about.
 const TIMED: usize = 101;
 
+/// Places from which a list is made smaller again after a burst.
+const MUCH_ROOM: usize = 256;
+
 /// Captures done, and how long each took from complete file to committed result.
 #[derive(Debug, Default)]
 pub struct Figures {
@@ -95,6 +98,9 @@ impl Figures {
     fn forget(&mut self, now: Instant) {
         while self.done.front().is_some_and(|at| now.duration_since(*at) > WINDOW) {
             self.done.pop_front();
+        }
+        if self.done.capacity() > MUCH_ROOM && self.done.len() < self.done.capacity() / 4 {
+            self.done.shrink_to(2 * self.done.len());
         }
     }
 }

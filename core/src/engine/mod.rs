@@ -29,6 +29,7 @@
 
 pub mod access;
 mod alarms;
+mod awaited;
 mod dispatch;
 mod figures;
 mod handed;

@@ -4,10 +4,7 @@
 //! Holds a window of the queue, never all of it. Owned by the engine's main loop, and by a build, which is the same work
 //! with an end.
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    time::{Duration, Instant},
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
     ids::CaptureId,
@@ -19,29 +16,24 @@ use crate::{
 const PAGE: usize = 1024;
 /// Captures marked before there is room for them, so that small pictures do not wait for a commit each.
 const AHEAD: usize = 32;
-/// First pause before a capture that did not decode is tried again; it doubles.
-const FIRST_RETRY: Duration = Duration::from_millis(500);
-/// Captures whose retries are counted at once; more would be a broken source.
-const MOST_RETRIES: usize = 4096;
 
-/// Captures on their way.
+/// Captures on their way. In trees: tables would keep for weeks the room that one burst needed.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    ready: VecDeque<QueuedCapture>,
+    /// The oldest goes first.
+    ready: BTreeMap<CaptureId, QueuedCapture>,
     /// Being marked `running`, by write; receipts come in the same order.
     marking: VecDeque<Vec<QueuedCapture>>,
     /// Marked, and next for the pool.
     marked: VecDeque<QueuedCapture>,
     /// With the pool.
-    held: HashMap<CaptureId, QueuedCapture>,
+    held: BTreeMap<CaptureId, QueuedCapture>,
     /// All of the above, and those whose end is not committed yet.
-    known: HashSet<CaptureId>,
+    known: BTreeSet<CaptureId>,
     /// The last one read from the database.
     cursor: CaptureId,
     /// The database may hold queued captures after the cursor.
     backlog: bool,
-    /// Captures that failed for the moment: how often, and when to try again.
-    retries: HashMap<CaptureId, (u32, Option<Instant>)>,
 }
 
 impl Queue {
@@ -51,7 +43,7 @@ impl Queue {
             self.backlog = true;
         } else if self.known.insert(queued.capture) {
             self.cursor = self.cursor.max(queued.capture);
-            self.ready.push_back(queued);
+            self.ready.insert(queued.capture, queued);
         }
     }
 
@@ -101,7 +93,8 @@ impl Queue {
             return Ok(Vec::new());
         }
         let refilled = self.refill(reader);
-        let batch: Vec<QueuedCapture> = (0..room).map_while(|_| self.ready.pop_front()).collect();
+        let batch: Vec<QueuedCapture> =
+            (0..room).map_while(|_| self.ready.pop_first()).map(|(_, queued)| queued).collect();
         let ids: Vec<CaptureId> = batch.iter().map(|queued| queued.capture).collect();
         if !batch.is_empty() {
             self.marking.push_back(batch);
@@ -118,7 +111,7 @@ impl Queue {
             for queued in page {
                 self.cursor = self.cursor.max(queued.capture);
                 if self.known.insert(queued.capture) {
-                    self.ready.push_back(queued);
+                    self.ready.insert(queued.capture, queued);
                 }
             }
         }
@@ -127,7 +120,7 @@ impl Queue {
 
     /// These, of the oldest marking, are committed as running. The others were replaced by newer versions meanwhile.
     pub fn running(&mut self, committed: &[CaptureId]) {
-        let committed: HashSet<CaptureId> = committed.iter().copied().collect();
+        let committed: BTreeSet<CaptureId> = committed.iter().copied().collect();
         for queued in self.marking.pop_front().unwrap_or_default() {
             if committed.contains(&queued.capture) {
                 self.marked.push_back(queued);
@@ -167,7 +160,7 @@ impl Queue {
 
     /// The pool is gone with what it held.
     pub fn lost(&mut self) -> Vec<CaptureId> {
-        let held: Vec<CaptureId> = self.held.drain().map(|(capture, _)| capture).collect();
+        let held: Vec<CaptureId> = std::mem::take(&mut self.held).into_keys().collect();
         for capture in &held {
             self.known.remove(capture);
         }
@@ -177,39 +170,6 @@ impl Queue {
     /// At the end: what is marked but has no answer.
     pub fn unanswered(&mut self) -> Vec<CaptureId> {
         let unsubmitted = self.marking.drain(..).flatten().chain(self.marked.drain(..)).map(|queued| queued.capture);
-        unsubmitted.chain(self.held.drain().map(|(capture, _)| capture)).collect()
-    }
-
-    /// When the next failed capture is to be tried again.
-    pub fn next_retry(&self) -> Option<Instant> {
-        self.retries.values().filter_map(|(_, at)| *at).min()
-    }
-
-    /// A capture failed for the moment. Whether it will be tried again.
-    pub fn retry_later(&mut self, capture: CaptureId, most: u32, now: Instant) -> bool {
-        if self.retries.len() >= MOST_RETRIES && !self.retries.contains_key(&capture) {
-            return false;
-        }
-        let (count, at) = self.retries.entry(capture).or_default();
-        if *count < most {
-            *at = Some(now + FIRST_RETRY * 2_u32.saturating_pow(*count));
-            *count += 1;
-            return true;
-        }
-        self.retries.remove(&capture);
-        false
-    }
-
-    /// It ended otherwise.
-    pub fn settled(&mut self, capture: CaptureId) {
-        self.retries.remove(&capture);
-    }
-
-    /// Failed captures whose time has come.
-    pub fn due(&mut self, now: Instant) -> Vec<CaptureId> {
-        self.retries
-            .iter_mut()
-            .filter_map(|(capture, (_, at))| at.is_some_and(|at| at <= now).then(|| (*at = None, *capture).1))
-            .collect()
+        unsubmitted.chain(std::mem::take(&mut self.held).into_keys()).collect()
     }
 }

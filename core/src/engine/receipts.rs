@@ -13,9 +13,6 @@ use crate::{
     store::{Admitted, Finished, QueuedCapture, Receipt},
 };
 
-/// Times of completion kept for captures that wait; beyond that a latency is not measured.
-const MOST_WAITING: usize = 16_384;
-
 impl Engine {
     pub fn receipt(&mut self, receipt: Receipt) {
         match receipt {
@@ -67,23 +64,17 @@ impl Engine {
 
     fn admitted(&mut self, admitted: Vec<Admitted>) {
         let complete = self.admitting.pop_front().unwrap_or_default();
+        let most = self.configuration.settings.capture.decode_retries;
         for (admitted, complete) in admitted.into_iter().zip(complete) {
+            self.awaited.admitted(&admitted, complete, most, Instant::now());
             if admitted.promoted.is_some() {
                 self.queue.look_from_the_start();
             }
             if admitted.state == CaptureState::Queued
                 && let Some(image) = admitted.image
             {
-                if self.complete.len() < MOST_WAITING {
-                    self.complete.insert(admitted.capture, complete);
-                }
                 let (capture, source, path) = (admitted.capture, admitted.source.clone(), admitted.path.clone());
                 self.queue.push(QueuedCapture { capture, image, source, path });
-            }
-            // It could not be read: its directory may be away for a moment.
-            if admitted.state == CaptureState::Failed && admitted.image.is_none() {
-                let most = self.configuration.settings.capture.decode_retries;
-                self.queue.retry_later(admitted.capture, most, Instant::now());
             }
             if admitted.new && admitted.state != CaptureState::Ignored {
                 self.alarms.seen(&admitted.source, Instant::now());
@@ -99,27 +90,15 @@ impl Engine {
 
     fn stored(&mut self, finished: Finished) {
         let now = Instant::now();
-        let complete = self.complete.remove(&finished.capture);
+        let most = self.configuration.settings.capture.decode_retries;
+        let complete = self.awaited.ended(&finished, most, now);
         self.queue.let_go(finished.capture);
         if finished.state == CaptureState::Done {
             self.figures.done(now, complete);
             self.splits.news = News::Labels;
         }
-        let transient = finished.failure.as_ref().is_some_and(|failure| failure.transient);
-        let again = transient && {
-            let most = self.configuration.settings.capture.decode_retries;
-            self.queue.retry_later(finished.capture, most, now)
-        };
-        if !transient {
-            self.queue.settled(finished.capture);
-        }
-        match complete {
-            // It is tried again: until then nobody knows how it ends.
-            Some(complete) if again => {
-                self.complete.insert(finished.capture, complete);
-            }
-            Some(_) => self.watch_ended(&finished, now),
-            None => {}
+        if complete.is_some() {
+            self.watch_ended(&finished, now);
         }
         let event = CaptureEvent {
             image: Some(finished.image),

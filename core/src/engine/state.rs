@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::{
     EngineError, EngineSettings,
+    awaited::Awaited,
     figures::Figures,
     handed::Handed,
     hashing::Hashers,
@@ -29,7 +30,7 @@ use crate::{
     alarm::Board,
     client::software,
     config::Configuration,
-    ids::{CaptureId, PluginId},
+    ids::PluginId,
     ingest::{Fact, Ingest},
     pool::{Pool, Report},
     protocol::{DiskStatus, EngineLine, Event, Status},
@@ -87,8 +88,7 @@ pub(super) struct Engine {
     /// Admissions and markings on their way through the store, oldest first; receipts come in the same order.
     pub admitting: VecDeque<Vec<Instant>>,
     pub reading: usize,
-    /// When the file of a queued capture was complete, for the latency.
-    pub complete: HashMap<CaptureId, Instant>,
+    pub awaited: Awaited,
     pub training: Option<Running>,
     pub alarms: Board,
     /// What the training said before its rows were committed.
@@ -144,7 +144,7 @@ impl Engine {
             problems: BTreeMap::new(),
             admitting: VecDeque::new(),
             reading: 0,
-            complete: HashMap::new(),
+            awaited: Awaited::default(),
             training: None,
             alarms: Board::default(),
             fence: Fence::default(),
@@ -282,7 +282,7 @@ impl Engine {
         if self.dirty && self.clients.values().any(|client| client.subscribed) {
             next = next.min(self.last_status + STATUS_PAUSE);
         }
-        self.queue.next_retry().map_or(next, |retry| next.min(retry))
+        self.awaited.next_retry().map_or(next, |retry| next.min(retry))
     }
 
     /// What is due by the clock.
