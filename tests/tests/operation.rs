@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end that way")]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
+use ferrule_core::{client::Client, workspace::DatasetPaths};
 use ferrule_tests::{Lab, files_below, text};
 use serde_json::Value;
 
@@ -153,6 +154,36 @@ fn all_threads_of_an_engine_share_one_heap() {
         let found = scope.spawn(with_an_arena).join().unwrap().0;
         assert!(!found.is_empty(), "a thread's own arena is not recognised");
     });
+}
+
+/// Stacks of threads, there and gone: mappings without a name of 2 to 16 MiB.
+fn stacks(pid: u32) -> usize {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let is_stack = |line: &&str| {
+        let mut words = line.split_whitespace();
+        let (start, end) = words.next().and_then(|range| range.split_once('-')).unwrap();
+        let size = u64::from_str_radix(end, 16).unwrap() - u64::from_str_radix(start, 16).unwrap();
+        words.next() == Some("rw-p") && words.count() == 3 && (2 << 20..=16 << 20).contains(&size)
+    };
+    maps.lines().filter(is_stack).count()
+}
+
+#[test]
+fn clients_that_come_all_at_once_leave_hardly_a_stack_behind() {
+    let lab = Lab::new();
+    let engine = lab.start_engine();
+    let threads = || fs::read_dir(format!("/proc/{}/task", engine.pid())).unwrap().count();
+    let paths = DatasetPaths::at(lab.dataset());
+    drop(Client::connect(&paths).unwrap());
+    let (before, at_rest) = (stacks(engine.pid()), threads());
+    let clients: Vec<Client> = (0..24).map(|_| Client::connect(&paths).unwrap()).collect();
+    assert!(stacks(engine.pid()) >= before + 24, "theirs are not recognised");
+    drop(clients);
+    while threads() > at_rest {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let after = stacks(engine.pid());
+    assert!(after <= before + 4, "{after} stacks, and {before} before anybody came");
 }
 
 #[test]

@@ -27,6 +27,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::heap;
 use crate::{
     client::software,
     protocol::{ClientLine, EngineLine, Hello, MAX_LINE, PROTOCOL, Refusal, Request},
@@ -260,7 +261,7 @@ impl Listening {
         let facts = self.facts.clone();
         let count = Arc::clone(&self.clients);
         count.fetch_add(1, Ordering::AcqRel);
-        let spawned = thread::Builder::new().name(format!("client-{}", self.last)).spawn(move || {
+        let spawned = heap::passing_thread(format!("client-{}", self.last)).spawn(move || {
             serve(id, stream, &facts);
             count.fetch_sub(1, Ordering::AcqRel);
         });
@@ -306,7 +307,7 @@ fn serve(id: ClientId, stream: UnixStream, facts: &Sender<FromClients>) {
         return;
     }
     let (unwritten, written) = bounded::<Never>(0);
-    let writer = thread::Builder::new().name("client-writer".into()).spawn(move || {
+    let writer = heap::passing_thread("client-writer".into()).spawn(move || {
         write_lines(&writing, &waiting);
         drop(unwritten);
     });

@@ -5,13 +5,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
 
-use super::state::Engine;
+use super::{heap, state::Engine};
 use crate::{
     protocol::{Answer, Event, TidyEnd},
     store::{Reader, StoreError, Tidied, TidyPlan, TidyStep, Tidying, Write},
@@ -92,7 +92,7 @@ impl Engine {
             let reader = Reader::frugal(&dataset)?;
             reader.tidy_plan(&dataset, keep, Timestamp::now(), &mut || !stop.load(Ordering::Relaxed))
         };
-        match thread::Builder::new().name("tidy-plan".into()).spawn(plan) {
+        match heap::passing_thread("tidy-plan".into()).spawn(plan) {
             Ok(thread) => self.tidy.state = State::Planning(thread),
             Err(error) => self.end_tidying(Some(format!("no thread to plan with: {error}"))),
         }
