@@ -124,6 +124,11 @@ fn a_copy_made_while_captures_stream_in_holds_together_and_is_a_workspace() {
     assert!(saved["images"].as_u64() >= Some(10), "{saved:#}");
     let again = lab.ferrule(&["backup"]).arg(&copy).arg(&lab.workspace).output().unwrap();
     assert!(text(&again).contains("is there already"), "{}", text(&again));
+    let unmounted = lab.root().join("disk");
+    let nowhere = lab.ferrule(&["backup"]).arg(unmounted.join("copy")).arg(&lab.workspace).output().unwrap();
+    assert_eq!(nowhere.status.code(), Some(1), "{}", text(&nowhere));
+    assert!(text(&nowhere).contains("/disk is not there; make it, or mount"), "{}", text(&nowhere));
+    assert!(!unmounted.exists(), "a folder was made where a disk is missing");
     let inside = lab.ferrule(&["backup"]).arg(lab.dataset().join("x")).arg(&lab.workspace).output().unwrap();
     assert_eq!(inside.status.code(), Some(2), "{}", text(&inside));
 

@@ -30,6 +30,8 @@ const PAGE: usize = 200;
 pub enum BackupError {
     #[error("{} is there already; name a folder that is not", names::display(path))]
     Exists { path: PathBuf },
+    #[error("{} is not there; make it, or mount the disk that it lies on", names::display(path))]
+    NoParent { path: PathBuf },
     #[error("{}: {source}; the copy needs room and a folder that can be written", names::display(path))]
     Io { path: PathBuf, source: io::Error },
     #[error("{}: {source}; `ferrule verify` says more", names::display(path))]
@@ -80,6 +82,11 @@ pub fn backup(
     if part.exists() {
         fs::remove_dir_all(&part).map_err(io(&part))?;
     }
+    // That folder alone: with those above it a copy for a disk that is not mounted would fill another one.
+    fs::create_dir(&part).map_err(|source| match (source.kind(), part.parent()) {
+        (io::ErrorKind::NotFound, Some(parent)) => BackupError::NoParent { path: parent.to_owned() },
+        _ => io(&part)(source),
+    })?;
     let copied = Copier::new(paths, DatasetPaths::at(part.join("dataset")))
         .and_then(|mut copier| copier.run(told))
         .and_then(|mut saved| {
