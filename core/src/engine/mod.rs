@@ -14,7 +14,9 @@
 //! | `intake` | from a complete file to a committed row |
 //! | `dispatch` | from the queue to a worker and back |
 //! | `queue` | the window of the queue that is in memory |
+//! | `awaited` | what is kept of a capture until its end is known |
 //! | `receipts` | what is committed becomes an event |
+//! | `heap` | memory that goes back to the system |
 //! | `reload` | configuration and plug-ins that change while it runs |
 //! | `swaps` | what becomes of a changed pipeline |
 //! | `room` | a disk that is nearly full |
