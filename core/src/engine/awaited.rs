@@ -139,7 +139,7 @@ mod tests {
         let (now, mut awaited) = (Instant::now(), Awaited::default());
         let several = 2 * MOST_WAITING as i64;
         for n in 0..several {
-            // Each version stays in the queue until the next one takes its place, and after it came one that nobody may read.
+            // By turns a version that waits and one that cannot be read; each takes the place of the one before.
             let former = (n > 0).then(|| CaptureId(n - 1));
             let (state, image) =
                 if n % 2 == 0 { (CaptureState::Queued, Some(image())) } else { (CaptureState::Failed, None) };
