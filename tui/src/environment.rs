@@ -84,8 +84,43 @@ pub fn libtorch(executable: &Path) -> Option<PathBuf> {
 
 /// What follows the hidden subcommand, where this process is to become a worker.
 pub fn worker_arguments() -> Option<impl Iterator<Item = OsString>> {
-    let mut arguments = env::args_os().skip(1);
+    let mut arguments = arguments();
     (arguments.next()? == WORKER).then_some(arguments)
+}
+
+/// What glibc reads once, as a program starts: its allocator's settings.
+const TUNABLES: &str = "GLIBC_TUNABLES";
+/// Off: what each thread keeps of its freed blocks (glibc's manual, "Memory Allocation Tunables").
+const THREAD_CACHE: &str = "glibc.malloc.tcache_count";
+/// Says that this is the second start, also where the first variable is taken away on the way (a binary with capabilities).
+const STARTED_ANEW: &str = "FERRULE_STARTED_ANEW";
+
+/// Variables for an engine of this process, with which it must be started once more: a dozen threads that live for weeks
+/// would each keep up to seven freed blocks of every size, spread over pages that are then never given back. `None` where
+/// that is so already or a person has chosen.
+pub fn for_an_engine() -> Option<[(&'static str, OsString); 2]> {
+    let tunables = tunables_for_an_engine(|name| env::var_os(name))?;
+    Some([(TUNABLES, tunables), (STARTED_ANEW, "1".into())])
+}
+
+fn tunables_for_an_engine(lookup: impl Fn(&str) -> Option<OsString>) -> Option<OsString> {
+    if cfg!(not(target_env = "gnu")) || lookup(STARTED_ANEW).is_some() {
+        return None;
+    }
+    let mut tunables = lookup(TUNABLES).unwrap_or_default();
+    if tunables.to_string_lossy().contains(THREAD_CACHE) {
+        return None;
+    }
+    if !tunables.is_empty() {
+        tunables.push(":");
+    }
+    tunables.push(format!("{THREAD_CACHE}=0"));
+    Some(tunables)
+}
+
+/// The words that this process was started with, after the program.
+pub fn arguments() -> impl Iterator<Item = OsString> {
+    env::args_os().skip(1)
 }
 
 /// The hidden subcommand. Not part of the command line that people see: nobody types it.
@@ -111,6 +146,19 @@ mod tests {
     fn a_variable_that_is_empty_is_not_set() {
         assert_eq!(given(&[]), Environment::default());
         assert_eq!(given(&[("FERRULE_PLUGIN_PATH", ""), ("LIBTORCH", "")]), Environment::default());
+    }
+
+    #[cfg(target_env = "gnu")]
+    #[test]
+    fn an_engine_is_told_once_to_do_without_caches_in_threads_and_what_a_person_chose_stays() {
+        let told = |pairs: &[(&str, &str)]| {
+            tunables_for_an_engine(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+        };
+        assert_eq!(told(&[]).unwrap(), "glibc.malloc.tcache_count=0");
+        let beside = told(&[(TUNABLES, "glibc.malloc.perturb=7")]).unwrap();
+        assert_eq!(beside, "glibc.malloc.perturb=7:glibc.malloc.tcache_count=0");
+        assert_eq!(told(&[(TUNABLES, "glibc.malloc.tcache_count=3")]), None);
+        assert_eq!(told(&[(STARTED_ANEW, "1")]), None, "it would start for ever");
     }
 
     #[test]

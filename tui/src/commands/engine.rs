@@ -1,6 +1,12 @@
 //! `ferrule engine`: the engine in the foreground, for systemd, nohup and the curious.
 
-use std::{fs, io, path::PathBuf, process, thread};
+use std::{
+    fs, io,
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{self, Command},
+    thread,
+};
 
 use clap::Args;
 use crossbeam_channel::{Receiver, bounded};
@@ -12,7 +18,7 @@ use signal_hook::{
 
 use crate::{
     alarm,
-    environment::Environment,
+    environment::{self, Environment},
     failure::Failure,
     log::{self, CappedLog},
     place::Place,
@@ -33,6 +39,7 @@ pub struct Engine {
 
 impl Engine {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
+        start_anew();
         // Before the threads for signals, the log and alarms.
         engine::keep_memory_together();
         if self.detached {
@@ -65,6 +72,15 @@ impl Engine {
             tracing::error!(%error, "the engine did not start or could not go on");
             Failure::from(error)
         })
+    }
+}
+
+/// Becomes the same engine, in the same process, with an allocator that keeps nothing in each thread: that can only be said
+/// before a program starts. Where it cannot be done the engine is a little larger, and goes on.
+fn start_anew() {
+    if let (Some(variables), Ok(executable)) = (environment::for_an_engine(), environment::executable()) {
+        // Nothing is open yet, and what was ignored stays so.
+        let _ = Command::new(executable).args(environment::arguments()).envs(variables).exec();
     }
 }
 
