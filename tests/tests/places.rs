@@ -145,6 +145,44 @@ fn a_folder_of_the_dataset_that_is_mounted_over_is_told_and_all_goes_on_without_
     all_is_well(&lab, engine, 7);
 }
 
+#[test]
+fn a_dataset_whose_disk_is_not_mounted_is_waited_for_and_no_new_one_is_begun_in_its_place() {
+    let lab = Lab::new();
+    let disk = lab.root().join("disk");
+    let dataset = disk.join("dataset");
+    fs::create_dir(&disk).unwrap();
+    lab.append_settings(&format!("[dataset]\npath = {dataset:?}"));
+    let engine = lab.start_engine();
+    lab.simulate(&lab.captures(), 3, "burst-v1", 3);
+    lab.wait_done(3);
+    assert!(lab.run(&["stop"]).status.success());
+    engine.wait();
+    let away = lab.root().join("away");
+    fs::rename(&disk, &away).unwrap();
+    let refused = || {
+        let output = lab.run(&["engine"]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).contains("is its disk mounted?"), "{}", text(&output));
+        output
+    };
+    refused();
+    assert!(!disk.exists(), "a folder was made where a disk is missing");
+    fs::create_dir_all(&dataset).unwrap();
+    refused();
+    assert_eq!(fs::read_dir(&dataset).unwrap().count(), 0, "something was written below a missing disk");
+    // With the disk it is what it was.
+    fs::remove_dir_all(&disk).unwrap();
+    fs::rename(&away, &disk).unwrap();
+    let engine = lab.start_engine();
+    assert_eq!(lab.count("done"), 3);
+    drop(engine);
+    // Who means it says so.
+    fs::remove_dir_all(&disk).unwrap();
+    fs::remove_file(lab.workspace.join(".ferrule/dataset")).unwrap();
+    let _engine = lab.start_engine();
+    lab.wait_done(3);
+}
+
 /// An engine whose dataset's disk refuses every change of what is open already, as the kernel does once it has turned
 /// read-only; new files of workers, too, where a mount can be had.
 fn refused_for_a_while(errno: Errno, word: &str, read_only_mount: bool) {

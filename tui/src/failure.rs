@@ -125,6 +125,8 @@ impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Configuration(error) => error.into(),
+            // A disk may come yet: who starts engines by themselves tries again.
+            gone @ EngineError::Gone { .. } => Self::failed(gone),
             other => Self::wrong(other),
         }
     }

@@ -181,6 +181,18 @@ pub fn record(workspace: &Workspace, dataset: &DatasetPaths) -> io::Result<()> {
     fs::rename(beside, path)
 }
 
+/// Whether nothing is left of the dataset that the last engine of this workspace held, in its very place: a disk that is not
+/// mounted. A folder within the workspace that is gone as a whole was removed by somebody who begins anew.
+#[must_use]
+pub fn is_gone(workspace: &Workspace, dataset: &DatasetPaths) -> bool {
+    let last = fs::read(workspace.dataset_in_force());
+    let missing = |path: &Path| fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    last.is_ok_and(|last| last == dataset.root().as_os_str().as_bytes())
+        && missing(&dataset.database())
+        && missing(&dataset.lock())
+        && !(dataset.root().starts_with(workspace.root()) && missing(dataset.root()))
+}
+
 /// The dataset of the engine that runs for this workspace now, whatever its `ferrule.toml` says meanwhile. `None` where
 /// none runs.
 #[must_use]

@@ -63,6 +63,7 @@ use crate::{
     alarm::{AlarmCall, AlarmCallEnd},
     config::{Configuration, ConfigurationError},
     host::{SearchPaths, trust::Distrust},
+    names::display,
     store::{self, Store, StoreError, StoreSettings},
     worker::arguments::WorkerProgram,
     workspace::{DatasetPaths, Workspace},
@@ -101,6 +102,10 @@ pub enum EngineError {
     Lock(#[from] LockError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(
+        "{dataset}: the dataset of this workspace is gone; is its disk mounted? To begin a new one there remove {record}"
+    )]
+    Gone { dataset: String, record: String },
     #[error("settings and dataset must be nobody else's to change: {0}")]
     Access(#[from] Distrust),
     #[error("no socket for clients: {0}; set XDG_RUNTIME_DIR to a folder of yours")]
@@ -123,6 +128,10 @@ pub fn run(settings: EngineSettings) -> Result<(), EngineError> {
     unsafe { store::set_pages_aside() };
     let configuration = Configuration::load(&settings.workspace)?;
     let dataset = DatasetPaths::at(&configuration.settings.dataset.path);
+    if lock::is_gone(&settings.workspace, &dataset) {
+        let record = settings.workspace.dataset_in_force();
+        return Err(EngineError::Gone { dataset: display(dataset.root()), record: display(&record) });
+    }
     access::check(&settings.workspace, &dataset)?;
     let folder = |path: PathBuf| move |source| EngineError::Folder { path: path.display().to_string(), source };
     access::make_dataset(dataset.root()).map_err(folder(dataset.root().to_owned()))?;
