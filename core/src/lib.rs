@@ -28,6 +28,7 @@ pub mod pool;
 pub mod protocol;
 pub mod reference;
 pub mod report;
+mod ring;
 pub mod scaffold;
 pub mod settings;
 pub mod sheet;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::ids::PluginId;
+use crate::{ids::PluginId, ring::give_back_room};
 
 /// The rate is over so long.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -13,9 +13,6 @@ const WINDOW: Duration = Duration::from_secs(10);
 const SAMPLES: usize = 1000;
 /// Times of a plug-in are over so many of those that it was asked about.
 const TIMED: usize = 101;
-
-/// Places from which a list is made smaller again after a burst.
-const MUCH_ROOM: usize = 256;
 
 /// Captures done, and how long each took from complete file to committed result.
 #[derive(Debug, Default)]
@@ -99,9 +96,7 @@ impl Figures {
         while self.done.front().is_some_and(|at| now.duration_since(*at) > WINDOW) {
             self.done.pop_front();
         }
-        if self.done.capacity() > MUCH_ROOM && self.done.len() < self.done.capacity() / 4 {
-            self.done.shrink_to(2 * self.done.len());
-        }
+        give_back_room(&mut self.done);
     }
 }
 

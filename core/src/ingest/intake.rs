@@ -13,6 +13,7 @@ use super::{
     outbox::Outbox,
     writers::has_writer,
 };
+use crate::ring::give_back_room;
 
 /// How long things are waited for. The settings say the first; the others are here so that tests need not wait for them.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +32,6 @@ pub(super) struct Tempo {
 
 /// Files that are looked at after completion, at most.
 const MOST_RECENT: usize = 4096;
-
-/// Places from which a list is made smaller again after a burst.
-const MUCH_ROOM: usize = 256;
 
 /// How a file came to attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,10 +150,7 @@ impl Intake {
         while self.recent.front().is_some_and(|(_, at)| now.duration_since(*at) > self.tempo.recent) {
             self.recent.pop_front();
         }
-        let (used, room) = (self.recent.len(), self.recent.capacity());
-        if room > MUCH_ROOM && used < room / 4 {
-            self.recent.shrink_to(2 * used);
-        }
+        give_back_room(&mut self.recent);
         let changed: Vec<_> = self
             .recent
             .iter()
