@@ -205,6 +205,25 @@ fn an_engine_however_it_is_started_keeps_no_freed_blocks_in_its_threads() {
     assert_eq!(tunables(engine.pid()).as_deref(), Some("glibc.malloc.tcache_count=2"), "a person's choice stays");
 }
 
+/// SQLite keeps the descriptors of connections that were closed: those of a division and of a tidying at once were one more,
+/// once and for all, whenever they met for the first time.
+#[test]
+fn an_engine_has_from_its_start_on_the_descriptors_of_its_database_that_it_will_ever_have() {
+    let lab = Lab::with_settings("[dataset.keep]\nformer = 1");
+    let engine = lab.start_engine();
+    let open = || {
+        let entries = fs::read_dir(format!("/proc/{}/fd", engine.pid())).unwrap().flatten();
+        entries.filter(|entry| fs::read_link(entry.path()).is_ok_and(|file| file.ends_with("index.sqlite"))).count()
+    };
+    assert_eq!(open(), 4, "the writer's, the main loop's, and two for who comes and goes");
+    lab.simulate(&lab.captures(), 3, "burst-v1", 3);
+    lab.wait_done(3);
+    for _ in 0..3 {
+        assert!(lab.run(&["tidy"]).status.success());
+    }
+    assert_eq!(open(), 4);
+}
+
 #[test]
 fn packages_get_a_manual_page_for_every_command_and_a_unit_that_systemd_understands() {
     let lab = Lab::new();

@@ -64,7 +64,7 @@ use crate::{
     config::{Configuration, ConfigurationError},
     host::{SearchPaths, trust::Distrust},
     names::display,
-    store::{self, Store, StoreError, StoreSettings},
+    store::{self, Reader, Store, StoreError, StoreSettings},
     worker::arguments::WorkerProgram,
     workspace::{DatasetPaths, Workspace},
 };
@@ -73,6 +73,9 @@ use self::{
     lock::{EngineLock, Holder, LockError},
     socket::Socket,
 };
+
+/// Who reads the database at once, at most: the main loop, a division, and the plan of a tidying.
+const READERS: usize = 3;
 
 /// What the process that becomes the engine knows, and this library must be told.
 #[derive(Debug)]
@@ -141,6 +144,7 @@ pub fn run(settings: EngineSettings) -> Result<(), EngineError> {
     lock::record(&settings.workspace, &dataset).map_err(folder(settings.workspace.dataset_in_force()))?;
     let at_once = StoreSettings::at_once(configuration.settings.dataset.images);
     let (store, recovery) = Store::open(&dataset, StoreSettings { frugal: true, ..at_once })?;
+    Reader::set_descriptors_aside(&dataset, READERS)?;
     tracing::info!(requeued = recovery.requeued, swept = recovery.swept, "store opened");
     let (sender, clients) = crossbeam_channel::bounded(256);
     let name = socket_name(&dataset);

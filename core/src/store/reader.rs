@@ -110,6 +110,16 @@ impl Reader {
         Ok(Self { connection })
     }
 
+    /// Opens so many at once and closes them. SQLite keeps the descriptors of closed connections for those that follow (to
+    /// close one would release the locks of the whole process), so an engine that begins with as many as it will ever have
+    /// beside each other has the same number of them for good.
+    ///
+    /// # Errors
+    /// As of [`Reader::open`].
+    pub fn set_descriptors_aside(paths: &DatasetPaths, at_once: usize) -> Result<(), StoreError> {
+        (0..at_once).map(|_| Self::open(paths)).collect::<Result<Vec<_>, _>>().map(drop)
+    }
+
     /// One for a process that lives for weeks: what it read stays in the system's memory, hardly any of it in the process's.
     ///
     /// # Errors
