@@ -333,7 +333,9 @@ impl App {
     /// What has to be read or made for the screen as it is now.
     fn wishes(&mut self) -> Vec<Command> {
         let mut commands = Vec::new();
-        if self.screen == ScreenName::Live
+        // Trials are on the capture of the Live screen, also where nobody has been there since it came.
+        let tries = self.on_plugins() && self.live.detail().is_none() && self.plugins.form().is_some();
+        if (self.screen == ScreenName::Live || tries)
             && let Some((capture, urgent)) = self.live.wanted()
         {
             commands.push(Command::Rows(RowsRequest::Detail { asker: DetailFor::Live, capture, urgent }));

@@ -74,7 +74,14 @@ fn list() -> PluginList {
 
 /// On the Plug-ins screen; what is tried is kept, and finds one defect less.
 pub fn bench(size: Size) -> (Bench, Rc<RefCell<Vec<Trial>>>) {
-    let mut bench = Bench::running(size, Colours::Palette256);
+    let (mut bench, tried) = prepared(Bench::running(size, Colours::Palette256));
+    bench.press("4");
+    listed(&mut bench);
+    (bench, tried)
+}
+
+/// With somebody who answers what the screen asks beside the engine.
+fn prepared(mut bench: Bench) -> (Bench, Rc<RefCell<Vec<Trial>>>) {
     let tried = Rc::new(RefCell::new(Vec::new()));
     let seen = Rc::clone(&tried);
     let mut rows = bench.rows();
@@ -91,12 +98,15 @@ pub fn bench(size: Size) -> (Bench, Rc<RefCell<Vec<Trial>>>) {
         other => super::builds::answer(other),
     });
     bench.headless.comparisons = Box::new(|wanted| Word::Compared(Box::new(super::builds::comparison(&wanted))));
-    bench.press("4");
+    (bench, tried)
+}
+
+/// The engine says what plug-ins there are.
+fn listed(bench: &mut Bench) {
     assert_eq!(bench.headless.asked, [Request::Plugins]);
     bench.headless.asked.clear();
     let answer = Answer::Plugins(Box::new(list()));
     bench.feed(FromEngine::Answer { request: Request::Plugins, answer });
-    (bench, tried)
 }
 
 fn swap() -> Swap {
@@ -185,6 +195,17 @@ fn what_is_typed_is_tried_before_it_is_applied_and_only_what_differs_is_written(
     assert_eq!(bench.headless.asked, [Request::Change { change: change.clone() }]);
     bench.feed(FromEngine::Answer { request: Request::Change { change }, answer: Answer::Ok { count: 1 } });
     assert!(bench.text().contains(text::CHANGED) && !bench.text().contains(text::TRIAL_EFFECT), "{}", bench.text());
+}
+
+#[test]
+fn who_was_on_the_screen_before_any_capture_was_there_tries_on_the_first_that_comes() {
+    let (mut bench, tried) = prepared(Bench::new(LARGE, Colours::Palette256));
+    bench.press("4");
+    bench.connect();
+    listed(&mut bench);
+    bench.press("j<Enter>");
+    assert_eq!(tried.borrow().len(), 1, "{}", bench.text());
+    assert!(!bench.text().contains(text::NO_TRIAL), "{}", bench.text());
 }
 
 #[test]
