@@ -1,7 +1,7 @@
 //! One source's files between being seen and being complete.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     fs::{self, Metadata},
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
@@ -11,9 +11,9 @@ use super::{
     FileKey, IgnoredFile, KnownFiles, SeenFile,
     kind::{self, Kind},
     outbox::Outbox,
+    recent::Recent,
     writers::has_writer,
 };
-use crate::ring::give_back_room;
 
 /// How long things are waited for. The settings say the first; the others are here so that tests need not wait for them.
 #[derive(Debug, Clone, Copy)]
@@ -29,9 +29,6 @@ pub(super) struct Tempo {
     /// A complete file is looked at in each scan for so long: microscopes add metadata afterwards.
     pub recent: Duration,
 }
-
-/// Files that are looked at after completion, at most.
-const MOST_RECENT: usize = 4096;
 
 /// How a file came to attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +62,7 @@ pub(super) struct Intake {
     settling: BTreeMap<PathBuf, Settling>,
     /// How many of them may become captures.
     captures: u64,
-    recent: VecDeque<(PathBuf, Instant)>,
+    recent: Recent,
     next_due: Option<Instant>,
 }
 
@@ -79,7 +76,7 @@ impl Intake {
             known,
             settling: BTreeMap::new(),
             captures: 0,
-            recent: VecDeque::new(),
+            recent: Recent::default(),
             next_due: None,
         }
     }
@@ -147,16 +144,15 @@ impl Intake {
 
     /// Looks again at files that were complete a while ago.
     pub(super) fn check_recent(&mut self, now: Instant, out: &mut Outbox) {
-        while self.recent.front().is_some_and(|(_, at)| now.duration_since(*at) > self.tempo.recent) {
-            self.recent.pop_front();
-        }
-        give_back_room(&mut self.recent);
-        let changed: Vec<_> = self
-            .recent
-            .iter()
-            .filter_map(|(path, _)| Some((path.clone(), fs::symlink_metadata(path).ok()?)))
-            .filter(|(path, metadata)| !self.known.holds(path, &FileKey::of(metadata)))
-            .collect();
+        let most = self.tempo.recent;
+        self.recent.forget(|at| now.duration_since(at) > most);
+        let mut changed = Vec::new();
+        self.recent.each(|path| {
+            let Ok(metadata) = fs::symlink_metadata(path) else { return };
+            if !self.known.holds(path, &FileKey::of(&metadata)) {
+                changed.push((path.to_owned(), metadata));
+            }
+        });
         for (path, metadata) in changed {
             self.see(path, &metadata, Sight::Seen, out);
         }
@@ -215,10 +211,7 @@ impl Intake {
         self.unsettle(&path);
         self.known.insert(&path, &key);
         let complete_at = Instant::now();
-        if self.recent.len() == MOST_RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back((path.clone(), complete_at));
+        self.recent.push(&path, complete_at);
         out.complete(SeenFile { source: self.source.clone(), path, key, complete_at });
     }
 

@@ -10,6 +10,7 @@ mod key;
 pub(crate) mod kind;
 mod known;
 mod outbox;
+mod recent;
 mod sorted;
 #[cfg(test)]
 mod tests;
