@@ -8,6 +8,10 @@ use crate::ring::give_back_room;
 /// At most; of more the oldest go.
 const MOST: usize = 4096;
 
+/// Bytes by which the room for names grows and shrinks. All of a ring's room is used in turn, so it has none to spare: twice
+/// as much, as rings take it, would be kept for good after one busy minute.
+const STEP: usize = 16 << 10;
+
 /// Files, and when each was complete.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
@@ -23,6 +27,9 @@ impl Recent {
         }
         let name = path.as_os_str().as_bytes();
         self.files.push_back((name.len(), at));
+        if self.names.capacity() - self.names.len() < name.len() {
+            self.names.reserve_exact(name.len() + STEP);
+        }
         self.names.extend(name);
     }
 
@@ -32,7 +39,9 @@ impl Recent {
             self.forget_oldest();
         }
         give_back_room(&mut self.files);
-        give_back_room(&mut self.names);
+        if self.names.capacity() > self.names.len() + 2 * STEP {
+            self.names.shrink_to(self.names.len() + STEP);
+        }
     }
 
     pub fn clear(&mut self) {
@@ -93,7 +102,8 @@ mod tests {
         (0..MOST + 10).for_each(|n| recent.push(Path::new(&format!("/captures/{n:06}.png")), now));
         let paths = all(&recent);
         assert_eq!((paths.len(), paths[0].as_path()), (MOST, Path::new("/captures/000010.png")));
+        assert!(recent.names.capacity() <= recent.names.len() + 2 * STEP, "{}", recent.names.capacity());
         recent.clear();
-        assert!(recent.names.capacity() <= 256 && recent.files.capacity() <= 256);
+        assert!(recent.names.capacity() <= STEP && recent.files.capacity() <= 256);
     }
 }
