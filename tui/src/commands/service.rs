@@ -48,13 +48,13 @@ fn name_of(workspace: &Workspace) -> String {
 fn unit(binary: &Path, workspace: &Workspace) -> Result<String, Failure> {
     let (binary, root) = (word(binary)?, word(workspace.root())?);
     // `systemctl stop` lets the captures in hand come to their end, for which an engine takes 20 s at most. Status 2 says
-    // that settings are wrong, which no restart mends. What a worker does is confined by the engine already.
+    // that settings are wrong, which no restart mends. No number of failures makes systemd give up: a disk that comes back
+    // after an hour finds its engine within two seconds. What a worker does is confined by the engine already.
     Ok(format!(
         "[Unit]
 Description=Ferrule: inspection of connector end faces
 Documentation=man:ferrule(1)
-StartLimitIntervalSec=300
-StartLimitBurst=10
+StartLimitIntervalSec=0
 
 [Service]
 Type=exec
@@ -87,6 +87,16 @@ fn word(path: &Path) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_unit_is_never_given_up_however_long_a_disk_is_away() {
+        let unit = unit(Path::new("/opt/ferrule"), &Workspace::at("/srv/bench")).unwrap();
+        let section = unit.split("[Service]").next().unwrap();
+        assert!(section.lines().any(|line| line == "StartLimitIntervalSec=0"), "{section}");
+        assert!(
+            unit.lines().any(|line| line == "Restart=on-failure") && unit.lines().any(|line| line == "RestartSec=2")
+        );
+    }
 
     #[test]
     fn a_unit_names_binary_and_workspace_whatever_is_in_their_paths() {
