@@ -7,8 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often.
-const PAUSE: Duration = Duration::from_secs(20);
+/// How often. What a passing task needed for a moment, a sixth of a MiB every few seconds, stays with the process until then.
+const PAUSE: Duration = Duration::from_secs(2);
 /// Bytes from which a block is a mapping of its own. Left to itself glibc raises this to the size of whatever was freed:
 /// plug-ins are read whole at the start, and from then on blocks of tens of MiB would lie in the arenas and part them.
 #[cfg(target_env = "gnu")]
