@@ -9,7 +9,7 @@ use ferrule_vision::{components::Components, frame::Frame, severity, shape::Shap
 use crate::{
     calibration::{Calibration, log_odds},
     card::Task,
-    judge::numbers,
+    judge::{kind_of, numbers},
     model::{Model, specs},
 };
 
@@ -92,12 +92,12 @@ impl DetectTorch {
         ferrule_vision::components::runs_of(&mask, width, &mut runs);
         components.label(&runs);
         let least = (f64::from(self.least) * frame.step_x * frame.step_y).max(1.0) as u32;
-        let pixels = Pixels { scores, plane, frame };
+        let pixels = Pixels { scores, frame };
         let found = components.iter().filter_map(|runs| {
             let shape = Shape::of(runs).filter(|shape| shape.area >= least)?;
             let score = calibration.score(log_odds(pixels.nothing_wrong(runs, least)));
             (score >= model.threshold).then(|| {
-                let class = pixels.class(runs, model.card.classes.len());
+                let class = kind_of(scores, plane, pixels.places(runs));
                 defect(runs, &shape, score, model, class, input)
             })
         });
@@ -108,7 +108,6 @@ impl DetectTorch {
 /// What the network says of a picture: probabilities of each class in the square.
 struct Pixels<'a> {
     scores: &'a [f32],
-    plane: usize,
     frame: &'a Frame,
 }
 
@@ -118,15 +117,6 @@ impl Pixels<'_> {
         let mut all: Vec<f32> = self.places(runs).map(|at| self.scores[at]).collect();
         let Some(last) = all.len().checked_sub(1) else { return 1.0 };
         *all.select_nth_unstable_by((least as usize - 1).min(last), f32::total_cmp).1
-    }
-
-    /// The class that most of a component is.
-    fn class(&self, runs: &[ferrule_vision::shape::Run], classes: usize) -> usize {
-        let mut sums = vec![0.0_f32; classes];
-        for at in self.places(runs) {
-            sums.iter_mut().enumerate().for_each(|(class, sum)| *sum += self.scores[class * self.plane + at]);
-        }
-        (1..classes).max_by(|a, b| sums[*a].total_cmp(&sums[*b])).unwrap_or(0)
     }
 
     /// Where in the square a component's pixels lie.

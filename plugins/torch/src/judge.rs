@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ferrule_vision::components::{self, Components};
 use serde::Serialize;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -93,6 +94,34 @@ pub fn picture_odds(scores: &Tensor) -> Result<Vec<f64>, Fault> {
     Ok(numbers(&least.f_amax([1_i64].as_slice(), false)?)?.into_iter().map(log_odds).collect())
 }
 
+/// The class of each pixel of a square as `detect-torch` would tell it: a defect where that is likelier than none, and each
+/// piece of one kind. `scores` is a plane of the square for each class.
+fn kinds_said(scores: &[f32], side: usize) -> Vec<u8> {
+    let plane = side * side;
+    let mut said: Vec<u8> = scores[..plane].iter().map(|background| u8::from(*background < 0.5)).collect();
+    let (mut runs, mut pieces) = (Vec::new(), Components::default());
+    components::runs_of(&said, side, &mut runs);
+    pieces.label(&runs);
+    for piece in pieces.iter() {
+        let rows = piece.iter().map(|run| {
+            let start = run.y as usize * side + run.x as usize;
+            start..start + run.length as usize
+        });
+        let kind = kind_of(scores, plane, rows.clone().flatten());
+        rows.for_each(|row| said[row].fill(kind as u8));
+    }
+    said
+}
+
+/// The kind that most of a piece is, by its places in a plane. `scores` holds a plane for each class.
+pub fn kind_of(scores: &[f32], plane: usize, places: impl Iterator<Item = usize>) -> usize {
+    let mut sums = vec![0.0_f32; scores.len() / plane];
+    for at in places {
+        sums.iter_mut().zip(scores[at..].iter().step_by(plane)).for_each(|(sum, score)| *sum += score);
+    }
+    (1..sums.len()).max_by(|a, b| sums[*a].total_cmp(&sums[*b])).unwrap_or(0)
+}
+
 impl Judged {
     fn pictures(&mut self, scores: &Tensor, members: &[&Sample], classes: usize) -> Result<(), Fault> {
         for (row, sample) in numbers(scores)?.chunks_exact(classes).zip(members) {
@@ -106,8 +135,9 @@ impl Judged {
 
     fn pixels(&mut self, scores: &Tensor, truth: &[u8], members: &[&Sample], side: usize) -> Result<(), Fault> {
         let plane = side * side;
-        let said = scores.f_argmax(1, false)?.f_to_kind(Kind::Uint8)?.f_to_device(Device::Cpu)?.f_contiguous()?;
-        let said = Vec::<u8>::try_from(&said.f_view([-1])?)?;
+        let classes = scores.size()[1] as usize;
+        let all = numbers(scores)?;
+        let said: Vec<u8> = all.chunks_exact(classes * plane).flat_map(|scores| kinds_said(scores, side)).collect();
         let count = members.len() as i64;
         let target = Tensor::f_from_data_size(truth, &[count, 1, side as i64, side as i64], Kind::Uint8)?;
         let target = target.f_to_device(scores.device())?.f_to_kind(Kind::Int64)?;
@@ -176,5 +206,32 @@ impl Judged {
         }
         tell("score", Some(self.score()));
         figures
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_is_of_one_kind_and_begins_where_a_defect_is_likelier_than_none() {
+        // Four by four pixels: a piece at the left that is the second kind by two pixels of three, and one pixel at the right
+        // of which each class is less likely than none, but not a defect.
+        let (side, plane) = (4, 16);
+        let mut scores = [vec![1.0_f32; plane], vec![0.0; plane], vec![0.0; plane]].concat();
+        let mut put = |at: usize, [none, first, second]: [f32; 3]| {
+            (scores[at], scores[plane + at], scores[2 * plane + at]) = (none, first, second);
+        };
+        put(0, [0.1, 0.5, 0.4]);
+        put(4, [0.1, 0.2, 0.7]);
+        put(9, [0.1, 0.2, 0.7]);
+        put(7, [0.4, 0.35, 0.25]);
+        put(15, [0.6, 0.4, 0.0]);
+        let mut expected = vec![0_u8; plane];
+        for at in [0, 4, 9] {
+            expected[at] = 2;
+        }
+        expected[7] = 1;
+        assert_eq!(kinds_said(&scores, side), expected);
     }
 }
