@@ -43,11 +43,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan with the trainer's defaults.
+    /// A plan with the trainer's defaults, or the task's own where it has others: pixels of defects are learned in small
+    /// steps, most of which are around a defect.
     #[must_use]
     pub fn new(task: Task) -> Self {
         let (side, crop, levels) = match task {
-            Task::Classify | Task::Defects => (256, Crop::Frame, Levels::Relief),
+            Task::Classify => (256, Crop::Frame, Levels::Relief),
+            Task::Defects => (256, Crop::Frame, Levels::Zones),
             Task::Regions => (64, Crop::Patch, Levels::Raw),
         };
         let mut plan = Self {
@@ -63,6 +65,12 @@ impl Plan {
         plan.set("task", ParameterValue::Text(task.as_str().into()));
         let network = if task == Task::Defects { "unet" } else { "simple" };
         plan.set("network", ParameterValue::Text(network.into()));
+        if task == Task::Defects {
+            plan.set("batch", ParameterValue::Integer(4));
+            plan.set("rate", ParameterValue::Real(0.002));
+            plan.set("balance", ParameterValue::Text("sampling".into()));
+            plan.set("part", ParameterValue::Integer(128));
+        }
         plan.model = plan.usual_name();
         plan
     }

@@ -53,10 +53,10 @@ pub struct Train {
     /// Times that every picture is seen [default: 20]
     #[arg(long, value_name = "N")]
     epochs: Option<i64>,
-    /// Pictures a step [default: 32]
+    /// Pictures a step [default: 32; 4 for defects]
     #[arg(long, value_name = "N")]
     batch: Option<i64>,
-    /// Highest learning rate [default: 0.001]
+    /// Highest learning rate [default: 0.001; 0.002 for defects]
     #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
     /// Pixels a side of what the network sees [default: 256; 64 for patches]
@@ -68,7 +68,7 @@ pub struct Train {
     /// Cladding radii from the fibre's middle to the edge, with --crop fibre
     #[arg(long, value_name = "RADII", default_value_t = 1.5)]
     margin: f64,
-    /// Gray levels, what stands out of them, or that and zones [default: relief; raw for patches]
+    /// Gray levels, what stands out of them, or that and zones [default: relief; zones for defects; raw for patches]
     #[arg(long, value_enum)]
     levels: Option<LevelName>,
     /// Classes of `classify`: clean and defective, or the kinds of defects

@@ -38,10 +38,7 @@ pub struct NetworksBench {
 
 /// What differs between the trainings; the rest is as people get it.
 const SIMPLE: [&str; 6] = ["--task", "classify", "--arch", "simple", "--lr", "0.004"];
-const UNET: [&str; 14] = [
-    "--task", "defects", "--arch", "unet", "--levels", "zones", "--lr", "0.004", "--batch", "16", "--set", "width=8",
-    "--set", "part=128",
-];
+const UNET: [&str; 6] = ["--task", "defects", "--arch", "unet", "--set", "width=8"];
 /// Contrasts over the noise: of what is learned from, and of what is fainter.
 const LEARNED: &str = "contrast_sigma = [3.0, 6.0]";
 const FAINT: &str = "contrast_sigma = [2.0, 4.0]";

@@ -70,7 +70,9 @@ impl TrainBench {
             command
                 .args(["train", "--json", "--task", task, "--arch", network, "--epochs", &epochs, "--batch", &batch]);
             // What the script does to a picture: half of them mirrored, nothing else.
-            for setting in ["turn=0", "zoom=0", "shift=0", "brightness=0", "contrast=0", "gamma=0", "balance=none"] {
+            for setting in
+                ["turn=0", "zoom=0", "shift=0", "brightness=0", "contrast=0", "gamma=0", "balance=none", "part=0"]
+            {
                 command.args(["--set", setting]);
             }
             command.args(["--levels", "raw", "--root"]).arg(&dataset).current_dir(&folder);

@@ -23,6 +23,9 @@ const FIGURES: [&str; 12] = [
     "seconds",
 ];
 
+/// Settings that others hang on.
+const FIRST: [&str; 3] = ["model", "network", "task"];
+
 /// The table, as many columns as there are runs.
 pub fn lines(training: &Training, width: usize, theme: &Theme) -> Vec<Line<'static>> {
     let runs = training.shown();
@@ -63,8 +66,10 @@ pub fn lines(training: &Training, width: usize, theme: &Theme) -> Vec<Line<'stat
     };
     lines.push(row("pictures", &runs.iter().map(pictures).collect::<Vec<_>>()));
     let settings: Vec<BTreeMap<String, String>> = runs.iter().map(|run| settings(run)).collect();
-    let names: BTreeSet<&String> = settings.iter().flat_map(BTreeMap::keys).collect();
-    for name in names {
+    // What is learned comes first: the rest hangs on it, and a small terminal may not have room for all.
+    let names: BTreeSet<(bool, &String)> =
+        settings.iter().flat_map(BTreeMap::keys).map(|name| (!FIRST.contains(&name.as_str()), name)).collect();
+    for (_, name) in names {
         let cells: Vec<String> =
             settings.iter().map(|run| run.get(name).cloned().unwrap_or_else(|| "-".into())).collect();
         // Beside each other, only what differs says something.

@@ -1,7 +1,7 @@
 //! The form of a new training: the trainer's own settings, and what the dataset's pictures are made into for it. What
 //! hangs on the task follows it until a person says otherwise.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use ferrule_core::{
     host::card::{ParameterCard, ParameterKind},
@@ -19,6 +19,8 @@ use crate::workbench::{
 #[derive(Debug)]
 pub struct PlanForm {
     pub form: Form,
+    /// The trainer's own defaults, of what a task may have another for.
+    own: BTreeMap<String, ParameterValue>,
     /// What the dataset was asked about last, and its answer.
     asked: Option<Plan>,
     pub summary: Option<Result<Summary, String>>,
@@ -36,7 +38,8 @@ impl PlanForm {
             trainer.iter().cloned().partition(|card| ["task", "network"].contains(&card.name.as_str()));
         let cards = first.into_iter().chain(ours(&plan)).chain(rest);
         let fields = cards.map(|card| Field::new(card.clone(), &card.default)).collect();
-        let mut form = Self { form: Form::new(fields), asked: None, summary: None };
+        let own = trainer.iter().map(|card| (card.name.clone(), card.default.clone())).collect();
+        let mut form = Self { form: Form::new(fields), own, asked: None, summary: None };
         form.follow();
         form
     }
@@ -45,7 +48,9 @@ impl PlanForm {
     pub fn follow(&mut self) {
         let usual = self.usual();
         let text = |text: &str| ParameterValue::Text(text.to_owned());
-        self.form.suggest("network", &text(usual.network()));
+        for (name, own) in self.own.iter().filter(|(name, _)| *name != "task") {
+            self.form.suggest(name, usual.parameters.get(name).unwrap_or(own));
+        }
         let mut named = usual.clone();
         if let Some(network) = self.form.field("network") {
             named.set("network", text(network.typed()));
@@ -173,7 +178,19 @@ mod tests {
             unit: String::new(),
             help: String::new(),
         };
-        vec![choice("task", &["classify", "regions", "defects"]), choice("network", &["simple", "resnet", "unet"])]
+        let batch = ParameterCard {
+            name: "batch".into(),
+            kind: ParameterKind::Integer { low: 1, high: 4096 },
+            default: ParameterValue::Integer(32),
+            unit: String::new(),
+            help: String::new(),
+        };
+        vec![
+            choice("task", &["classify", "regions", "defects"]),
+            choice("network", &["simple", "resnet", "unet"]),
+            choice("balance", &["weights", "sampling"]),
+            batch,
+        ]
     }
 
     #[test]
@@ -185,12 +202,15 @@ mod tests {
         form.follow();
         let plan = form.plan().expect("a plan");
         assert_eq!((plan.task, plan.network(), plan.model.as_str()), (Task::Defects, "unet", "unet_defects"));
+        let said = |plan: &Plan, name: &str| plan.parameters[name].to_string();
+        assert_eq!((said(&plan, "batch"), said(&plan, "balance")), ("4".into(), "sampling".into()));
         assert!(form.wanted().is_some() && form.wanted().is_none(), "the dataset is asked once");
         form.form.set("size", &ParameterValue::Integer(128));
         form.form.key(Key::plain(KeyCode::Left));
         form.follow();
         let plan = form.plan().expect("a plan");
         assert_eq!((plan.task, plan.input.side, plan.input.crop), (Task::Regions, 128, Crop::Patch));
+        assert_eq!((said(&plan, "batch"), said(&plan, "balance")), ("32".into(), "weights".into()));
         assert!(form.wanted().is_some());
     }
 }
