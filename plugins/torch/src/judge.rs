@@ -94,8 +94,8 @@ pub fn picture_odds(scores: &Tensor) -> Result<Vec<f64>, Fault> {
     Ok(numbers(&least.f_amax([1_i64].as_slice(), false)?)?.into_iter().map(log_odds).collect())
 }
 
-/// The class of each pixel of a square as `detect-torch` would tell it: a defect where that is likelier than none, and each
-/// piece of one kind. `scores` is a plane of the square for each class.
+/// The class of each pixel of a square: a defect where that is likelier than none, and each piece of one kind, as
+/// `detect-torch` names it (whose outlines go by the threshold that is chosen later). `scores` is a plane for each class.
 fn kinds_said(scores: &[f32], side: usize) -> Vec<u8> {
     let plane = side * side;
     let mut said: Vec<u8> = scores[..plane].iter().map(|background| u8::from(*background < 0.5)).collect();

@@ -2,9 +2,9 @@
 //! Dice (Milletari, Navab and Ahmadi, 3DV 2016) of what is a defect of any kind, and the naming, the cross entropy of the
 //! kinds alone on the pixels of defects.
 //!
-//! A Dice of each kind finds nothing for ten epochs and then calls all defects by one name for dozens: of a kind of which
-//! nothing is said yet it has next to no slope. Naming told with its full weight from the beginning has the network look for
-//! kinds where it cannot find anything yet. So a pixel's name counts by how surely the pixel is taken for a defect.
+//! A Dice of each kind has next to no slope for a kind of which nothing is said yet: in ten epochs on `train-v1` pits and chips
+//! were never said. Naming told with its full weight from the beginning has the network find nothing at all for three. So a
+//! pixel's name counts by how surely the pixel is taken for a defect.
 
 use tch::{Device, Kind, Reduction, Tensor};
 
@@ -69,8 +69,8 @@ fn dice(found: &Tensor, there: &Tensor) -> Result<Tensor, Fault> {
     Ok(one_minus(&both.f_div(&all)?)?.f_mul(&sum(there)?.f_sign()?)?)
 }
 
-/// Cross entropy of the kinds alone, of the pixels of defects. A kind counts by the root of its pixels in the batch, between
-/// counting each pixel alike, which leaves pits to the residue, and each kind, which leaves the residue to the pits.
+/// Cross entropy of the kinds alone, of the pixels of defects. A kind counts by the root of its pixels in the batch: residue has
+/// a dozen times the pixels of pits in `train-v1`, and with each kind counting alike kinds were learned more slowly.
 fn naming(scores: &Tensor, target: &Tensor, found: &Tensor) -> Result<Tensor, Fault> {
     let classes = scores.size()[1];
     let kinds = scores.f_narrow(1, 1, classes - 1)?;

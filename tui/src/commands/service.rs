@@ -49,7 +49,7 @@ fn unit(binary: &Path, workspace: &Workspace) -> Result<String, Failure> {
     let (binary, root) = (word(binary)?, word(workspace.root())?);
     // `systemctl stop` lets the captures in hand come to their end, for which an engine takes 20 s at most. Status 2 says
     // that settings are wrong, which no restart mends. No number of failures makes systemd give up: a disk that comes back
-    // after an hour finds its engine within two seconds. What a worker does is confined by the engine already.
+    // after an hour finds its engine there again. What a worker does is confined by the engine already.
     Ok(format!(
         "[Unit]
 Description=Ferrule: inspection of connector end faces
