@@ -86,7 +86,8 @@ class Unet(nn.Module):
         self.enc1, self.enc2, self.enc3 = double(planes, w), double(w, 2 * w), double(2 * w, 4 * w)
         self.mid = double(4 * w, 8 * w)
         self.dec3, self.dec2, self.dec1 = double(12 * w, 4 * w), double(6 * w, 2 * w), double(3 * w, w)
-        self.out = nn.Conv2d(w, classes, 1)
+        self.out4, self.out3 = nn.Conv2d(8 * w, classes, 1), nn.Conv2d(4 * w, classes, 1)
+        self.out2, self.out1 = nn.Conv2d(2 * w, classes, 1), nn.Conv2d(w, classes, 1)
 
     def forward(self, x):
         height, width = x.shape[2:]
@@ -95,9 +96,13 @@ class Unet(nn.Module):
         second = self.enc2(functional.max_pool2d(first, 2))
         third = self.enc3(functional.max_pool2d(second, 2))
         x = self.mid(functional.max_pool2d(third, 2))
-        for across, level in ((third, self.dec3), (second, self.dec2), (first, self.dec1)):
-            x = level(torch.cat([functional.interpolate(x, across.shape[2:], mode="nearest"), across], 1))
-        return self.out(x)[:, :, :height, :width]
+        scores = self.out4(x)
+        levels = ((third, self.dec3, self.out3), (second, self.dec2, self.out2), (first, self.dec1, self.out1))
+        for across, level, out in levels:
+            size = across.shape[2:]
+            x = level(torch.cat([functional.interpolate(x, size, mode="nearest"), across], 1))
+            scores = out(x) + functional.interpolate(scores, size, mode="nearest")
+        return scores[:, :, :height, :width]
 
 
 def build(network, task, width, classes, planes=1):

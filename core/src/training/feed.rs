@@ -21,7 +21,7 @@ use ferrule_vision::{
     feed::{HASH, HEAD, Shape},
     frame::{Beyond, Frame, Part},
     raster::fill_zones,
-    relief::{MIDDLE, Relief, Segmented, zones},
+    relief::{MIDDLE, Outlines, Relief, Segmented, zones},
 };
 
 use super::order::{Crop, Input, Levels, Mask, Order, Picture, Task};
@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Counted up when the same picture makes another square: feeds of another number are not used again.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// Patches of each zone of a picture.
 pub const PATCHES: usize = 4;
 /// Zones that patches are taken of, in the order of their classes.
@@ -166,7 +166,8 @@ impl Seen<'_> {
     fn square(&self, input: Input, frame: &Frame, relief: &mut Relief) -> Vec<u8> {
         match input.levels {
             Levels::Raw => frame.cut(self.gray, self.width, Beyond::Edge),
-            Levels::Relief | Levels::Zones => relief.square(&self.segmented(), frame),
+            Levels::Relief => relief.square(&self.segmented(), frame, Outlines::Damped),
+            Levels::Zones => relief.square(&self.segmented(), frame, Outlines::Kept),
         }
     }
 
@@ -261,7 +262,7 @@ fn patches(input: Input, image: &str, seen: &Seen<'_>, relief: &mut Relief) -> V
     // Of the whole picture, once for all its patches.
     let (levels, beyond) = match input.levels {
         Levels::Raw => (seen.gray, Beyond::Edge),
-        Levels::Relief | Levels::Zones => (relief.of(&seen.segmented()), Beyond::Level(MIDDLE)),
+        Levels::Relief | Levels::Zones => (relief.of(&seen.segmented(), Outlines::Damped), Beyond::Level(MIDDLE)),
     };
     let seed = image.bytes().fold(0, |seed, byte| seed_of(&[seed, byte.into()]));
     let mut chance = Chance::new(seed);

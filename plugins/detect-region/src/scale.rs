@@ -1,7 +1,7 @@
 //! One scale of looking: the flattened picture, smoothed, with its noise and what stands out of it.
 
 use ferrule_vision::{
-    flatten::{Flattener, Sample, Scene, UNIT},
+    flatten::{Flattener, Least, SLACK, Sample, Scene, UNIT},
     hysteresis::exceeding,
     smooth::binomial5,
 };
@@ -35,7 +35,8 @@ impl Scale {
         let unit = f32::from(UNIT);
         let Self { flattener, response, noise, mask, .. } = self;
         mask.resize(response.len(), 0);
-        flattener.noise(response, scene, LEAST_NOISE * unit, noise, |row, noise| {
+        let least = Least { floor: LEAST_NOISE * unit, slack: SLACK };
+        flattener.noise(response, scene, least, noise, |row, noise| {
             exceeding(&response[row.clone()], noise, sigmas, floor * unit, &mut mask[row]);
         });
     }

@@ -7,7 +7,7 @@ use ferrule_abi::{
 use ferrule_vision::{
     ellipse::Ellipse as Outline,
     fibre::FibreFrame,
-    flatten::{Flattener, Scene, UNIT},
+    flatten::{Flattener, Least, SLACK, Scene, UNIT},
     hysteresis::normalised,
     lines::{LineBank, LineMap},
     smooth::halve_gray,
@@ -122,7 +122,8 @@ impl DetectScratch {
         self.flattener.flatten(&self.half, &scene, &mut self.residual);
         let Self { flattener, residual, noise, values, settings, .. } = self;
         values.resize(residual.len(), 0);
-        flattener.noise(residual, &scene, LEAST_NOISE * f32::from(UNIT), noise, |row, noise| {
+        let least = Least { floor: LEAST_NOISE * f32::from(UNIT), slack: SLACK };
+        flattener.noise(residual, &scene, least, noise, |row, noise| {
             normalised(&residual[row.clone()], noise, STEP, settings.clip, &mut values[row]);
         });
         if cladding.is_some() {

@@ -9,7 +9,7 @@ use ferrule_abi::{ImageView, ParameterSpec, Parameters, PluginError, ROption, Se
 use ferrule_vision::{
     ellipse::Ellipse,
     frame::{Beyond, Frame},
-    relief::{Relief, Segmented, interleaved, zones},
+    relief::{Outlines, Relief, Segmented, interleaved, zones},
 };
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -107,8 +107,12 @@ impl Model {
             levels @ (Levels::Relief | Levels::Zones) => {
                 let labels = segmentation.labels.as_slice();
                 let mut relief = self.relief.lock().unwrap_or_else(PoisonError::into_inner);
-                let square = relief.square(&Segmented { gray: &gray, width, labels, cladding, core }, &frame);
-                if levels == Levels::Zones { interleaved(&square, &zones(labels, width, &frame)) } else { square }
+                let seen = Segmented { gray: &gray, width, labels, cladding, core };
+                if levels == Levels::Zones {
+                    interleaved(&relief.square(&seen, &frame, Outlines::Kept), &zones(labels, width, &frame))
+                } else {
+                    relief.square(&seen, &frame, Outlines::Damped)
+                }
             }
         };
         Some((frame, square))

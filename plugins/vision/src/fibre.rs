@@ -14,7 +14,7 @@ use multiversion::multiversion;
 use self::distances::{CoreDistances, Distances, Place, Ray, lay_row, place, reach};
 use crate::{
     ellipse::{Ellipse, Gauge},
-    flatten::Sample,
+    flatten::{Least, Sample},
     noise::{QUIETEST, sigma_of_quiet},
     order::{ABSENT, Columns, LANES},
     round::nearest,
@@ -263,8 +263,8 @@ impl FibreFrame {
         lay_profile(rho, (dx, dy), &self.shaded, self.bins, fade, &mut row[left..left + width]);
     }
 
-    /// Spread over directions of a response (whose quiet value is 0) a distance, into `noise`; never below `floor`.
-    pub fn measure_noise(&mut self, response: &[i16], usable: &[u8], width: usize, floor: f32) {
+    /// Spread over directions of a response (whose quiet value is 0) a distance, into `noise`.
+    pub fn measure_noise(&mut self, response: &[i16], usable: &[u8], width: usize, least: Least) {
         let height = response.len() / width;
         let rows = RAYS / NOISE_STEP;
         self.samples.clear();
@@ -286,11 +286,11 @@ impl FibreFrame {
             let columns = Columns::of(&self.samples, &self.starts);
             let quiet = columns.nth(&columns.counts.map(|n| (f32::from(n) * QUIETEST) as i16));
             let sigmas = quiet.iter().zip(columns.counts).map(|(q, n)| if n > 0 { sigma_of_quiet(*q) } else { 0.0 });
-            self.raw_noise.extend(sigmas.map(|sigma| sigma.max(floor)).take(self.bins - first));
+            self.raw_noise.extend(sigmas.map(|sigma| sigma.max(least.floor)).take(self.bins - first));
         }
         self.noise.clear();
         for bin in 0..self.bins {
-            let near = &self.raw_noise[bin.saturating_sub(2)..(bin + 3).min(self.bins)];
+            let near = &self.raw_noise[bin.saturating_sub(least.slack)..(bin + least.slack + 1).min(self.bins)];
             self.noise.push(near.iter().fold(0.0, |worst: f32, v| worst.max(*v)));
         }
     }

@@ -34,6 +34,18 @@ const FADE: f32 = 8.0;
 /// Pixels beyond the cladding's edge from which the larger noise counts, of the ferrule's and the fibre's.
 const AROUND: f32 = 4.0;
 
+/// Distances from the fibre's middle, in pixels, by which an outline may miss its fit: its residual is no defect.
+pub const SLACK: usize = 2;
+
+/// What noise is at least.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Least {
+    /// In the response's units.
+    pub floor: f32,
+    /// Around the fibre the worst noise counts of so many distances either side.
+    pub slack: usize,
+}
+
 /// What is known of a picture: its size, which pixels count, where the fibre is.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
@@ -167,20 +179,20 @@ impl Flattener {
     }
 
     /// Noise of a response made of the residual, a pixel, in units of 1 / [`NOISE_UNIT`] of the response's; [`UNUSABLE`]
-    /// where unusable. Never below `floor` (in the response's units). `then` is told each row's pixels and noise while
-    /// they are at hand.
+    /// where unusable. `then` is told each row's pixels and noise while they are at hand.
     pub fn noise(
         &mut self,
         response: &[i16],
         scene: &Scene<'_>,
-        floor: f32,
+        least: Least,
         noise: &mut Vec<i16>,
         mut then: impl FnMut(Range<usize>, &[i16]),
     ) {
-        let whole = self.whole_noise(response, scene).max(floor);
+        let whole = self.whole_noise(response, scene).max(least.floor);
         self.local_noise(response, scene, whole);
         if self.has_fibre {
-            self.fibre.measure_noise(response, scene.usable, scene.width, (0.6 * whole).max(floor));
+            let least = Least { floor: (0.6 * whole).max(least.floor), ..least };
+            self.fibre.measure_noise(response, scene.usable, scene.width, least);
         }
         noise.resize(response.len(), UNUSABLE);
         for y in 0..scene.height {

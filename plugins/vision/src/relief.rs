@@ -5,7 +5,7 @@
 //! and for judging. Called by core, which fills the feed, and by the plug-ins on libtorch.
 
 use crate::{
-    flatten::{Flattener, NOISE_UNIT, Scene, UNIT},
+    flatten::{Flattener, Least, NOISE_UNIT, SLACK, Scene, UNIT},
     frame::{Beyond, Frame},
     severity::Place,
     usable::Usable,
@@ -19,6 +19,25 @@ pub const SIGMA: f32 = 24.0;
 const LEAST: f32 = 0.3;
 /// The most that a square's levels are widened after the mean over its pixels has made the noise smaller.
 const MOST_GAIN: f32 = 8.0;
+
+/// What becomes of the outlines of core and cladding, which a fit never meets exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlines {
+    /// What lies around them counts as little as their worst place, that they look like nothing.
+    Damped,
+    /// Each distance counts by its own noise. Damped, a chip at the cladding's edge is half as strong as it is: for who is
+    /// shown the zones as well.
+    Kept,
+}
+
+impl Outlines {
+    const fn slack(self) -> usize {
+        match self {
+            Self::Damped => SLACK,
+            Self::Kept => 0,
+        }
+    }
+}
 
 /// Levels of a plane of zones: what a relief has taken away, and where a chip can be.
 pub const ZONES: [u8; 3] = [176, MIDDLE, 80];
@@ -66,7 +85,7 @@ pub struct Segmented<'a> {
 
 impl Relief {
     /// The relief of a picture, a level a pixel.
-    pub fn of(&mut self, picture: &Segmented<'_>) -> &[u8] {
+    pub fn of(&mut self, picture: &Segmented<'_>, outlines: Outlines) -> &[u8] {
         let Self { usable, flattener, residual, noise, levels } = self;
         let &Segmented { gray, width, labels, cladding, core } = picture;
         levels.clear();
@@ -77,7 +96,8 @@ impl Relief {
         usable.find(gray, labels, width);
         let scene = Scene { width, height: gray.len() / width, usable: &usable.mask, cladding, core };
         flattener.flatten(gray, &scene, residual);
-        flattener.noise(residual, &scene, LEAST * f32::from(UNIT), noise, |_, _| ());
+        let least = Least { floor: LEAST * f32::from(UNIT), slack: outlines.slack() };
+        flattener.noise(residual, &scene, least, noise, |_, _| ());
         let scale = SIGMA * f32::from(NOISE_UNIT);
         for ((level, residual), noise) in levels.iter_mut().zip(&*residual).zip(&*noise) {
             *level = around_middle(scale * f32::from(*residual) / f32::from((*noise).max(1)));
@@ -86,8 +106,8 @@ impl Relief {
     }
 
     /// The relief inside a square, its noise at [`SIGMA`] again where the square is coarser than the picture.
-    pub fn square(&mut self, picture: &Segmented<'_>, frame: &Frame) -> Vec<u8> {
-        self.of(picture);
+    pub fn square(&mut self, picture: &Segmented<'_>, frame: &Frame, outlines: Outlines) -> Vec<u8> {
+        self.of(picture, outlines);
         let mut square = frame.cut(&self.levels, picture.width, Beyond::Level(MIDDLE));
         let gain = gain(&square);
         square.iter_mut().for_each(|level| *level = around_middle(gain * (f32::from(*level) - f32::from(MIDDLE))));
@@ -155,7 +175,7 @@ mod tests {
         for noise in [1.0, 3.0] {
             let gray = picture(noise, 4.0);
             let mut relief = Relief::default();
-            let levels = relief.of(&segmented(&gray));
+            let levels = relief.of(&segmented(&gray), Outlines::Damped);
             let spot = mean(levels, SIDE, 100..104, 120..124) - 128.0;
             assert!((60.0..125.0).contains(&spot), "noise {noise}: {spot}");
             let strong = levels.iter().filter(|level| level.abs_diff(MIDDLE) > 120).count();
@@ -164,9 +184,24 @@ mod tests {
     }
 
     #[test]
+    fn a_chip_at_an_outline_that_is_off_its_fit_stands_out_for_who_is_shown_zones() {
+        // The fibre is drawn half a pixel larger than its fit, and has a notch in its edge.
+        let mut gray = picture(2.0, 0.0);
+        let fit = Ellipse { ax: 61.5, by: 61.5, ..segmented(&[]).cladding.unwrap() };
+        (66..69).for_each(|y| (125..131).for_each(|x| gray[y * SIDE + x] -= 9));
+        let strength = |outlines| {
+            let mut relief = Relief::default();
+            let levels = relief.of(&Segmented { cladding: Some(fit), ..segmented(&gray) }, outlines);
+            (128.0 - mean(levels, SIDE, 125..131, 66..69)) / f64::from(SIGMA)
+        };
+        let (damped, kept) = (strength(Outlines::Damped), strength(Outlines::Kept));
+        assert!(kept > 1.5 && kept > 1.4 * damped, "{damped} and {kept} deviations");
+    }
+
+    #[test]
     fn a_coarser_square_has_the_same_noise() {
         let gray = picture(2.0, 0.0);
-        let square = Relief::default().square(&segmented(&gray), &Frame::whole(SIDE, SIDE, 1.0, 96));
+        let square = Relief::default().square(&segmented(&gray), &Frame::whole(SIDE, SIDE, 1.0, 96), Outlines::Damped);
         let size = square.iter().map(|level| (f64::from(*level) - 128.0).powi(2)).sum::<f64>() / square.len() as f64;
         assert!((18.0..30.0).contains(&size.sqrt()), "{}", size.sqrt());
     }
@@ -176,10 +211,15 @@ mod tests {
         let mut relief = Relief::default();
         let gray = picture(2.0, 4.0);
         let nowhere = Segmented { labels: &[0; SIDE * SIDE], cladding: None, ..segmented(&gray) };
-        assert!(relief.of(&nowhere).iter().all(|level| *level == MIDDLE));
+        assert!(relief.of(&nowhere, Outlines::Damped).iter().all(|level| *level == MIDDLE));
         let even = vec![77; SIDE * SIDE];
         let even = Segmented { cladding: None, ..segmented(&even) };
-        assert!(relief.square(&even, &Frame::whole(SIDE, SIDE, 1.0, 64)).iter().all(|level| *level == MIDDLE));
+        assert!(
+            relief
+                .square(&even, &Frame::whole(SIDE, SIDE, 1.0, 64), Outlines::Kept)
+                .iter()
+                .all(|level| *level == MIDDLE)
+        );
     }
 
     #[test]
