@@ -178,6 +178,6 @@ mod tests {
         assert!(recent.rests.len() < MOST * "9.png".len() * 6 / 5, "{}", recent.rests.len());
         assert!(recent.rests.capacity() <= recent.rests.len() + 2 * STEP, "{}", recent.rests.capacity());
         recent.clear();
-        assert!(recent.rests.capacity() <= 2 * STEP && recent.strides.capacity() <= 256);
+        assert!(recent.rests.capacity() <= STEP && recent.strides.capacity() <= 256);
     }
 }
